@@ -1,0 +1,1 @@
+"""A whole hybrid network on one machine, built through the API like any other."""

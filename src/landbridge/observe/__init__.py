@@ -1,0 +1,1 @@
+"""From raw observations to telemetry, route state, metrics and causes."""

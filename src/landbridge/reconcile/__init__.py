@@ -1,0 +1,1 @@
+"""The difference between desired and actual as a plan of steps, and the loop that carries it out."""

@@ -1,0 +1,1 @@
+"""What Describe, status, why and routes show: resources and observation side by side."""
