@@ -1,0 +1,454 @@
+"""What one host should have, as values: namespaces, links, addresses, routes, filters, daemons, IKE connections.
+
+`HostState` is the whole answer to "what should be there"; drivers read the same values back as "what is there". Two
+values with the same `key` are the same object, perhaps with other properties. `needs` names the objects that have to
+exist first; what is deleted goes in the opposite order. Every object lives in exactly one network namespace.
+
+Nothing here holds text that a user typed: names are generated, everything else is an address, a number or an enum.
+(The exceptions are a lab site's and a lab host's name, which are network namespace names and are checked at the door.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Final
+
+from landbridge.model.secret import Secret
+
+Key = tuple[str, ...]
+"""The kind, the namespace, and what tells an object from its siblings there."""
+
+HERE: Final = ""
+"""The name of the namespace that the process itself runs in (used by the customer gateway; never made, never deleted)."""
+
+PROTOCOL: Final = 187
+"""The kernel's routing protocol number of routes written by the reconciler (`ip route` shows `proto 187`)."""
+
+BIRD_PROTOCOL: Final = 12
+"""The protocol number of routes written by BIRD (RTPROT_BIRD): learned, thus observed and never desired."""
+
+MAIN_TABLE: Final = 254
+
+
+def namespace_key(namespace: str) -> Key:
+    """The key of a namespace; everything in it needs it. HERE needs nothing and has no object."""
+    return ("namespace", namespace)
+
+
+def link_key(namespace: str, link: str) -> Key:
+    """The key of a link, whatever its kind."""
+    return ("link", namespace, link)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostObject:
+    """Base of everything a driver makes."""
+
+    namespace: str
+
+    @property
+    def key(self) -> Key:
+        """What identifies the object on its host."""
+        raise NotImplementedError
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        """Keys of the objects that must exist first."""
+        return (namespace_key(self.namespace),) if self.namespace != HERE else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace(HostObject):
+    """A network namespace. Its loopback is up, IPv6 is off, rp_filter is off, bridged frames skip the IP hooks.
+
+    Recognised after a restart by the alias of its loopback link, which names the owner (`landbridge OWNER`); an existing
+    namespace of that name without that alias is somebody else's and is never touched.
+    """
+
+    owner: str
+    forwarding: bool = False
+
+    @property
+    def key(self) -> Key:
+        return namespace_key(self.namespace)
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bridge(HostObject):
+    """A bridge, up, without spanning tree."""
+
+    name: str
+
+    @property
+    def key(self) -> Key:
+        return link_key(self.namespace, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VethEnd(HostObject):
+    """One end of a veth pair, up. Both ends are objects; making the first makes the pair, deleting one deletes both.
+
+    Recognised by its link alias, which names the peer (`landbridge PEER_NAMESPACE PEER_NAME`).
+    """
+
+    name: str
+    peer_namespace: str
+    peer_name: str
+    master: str | None = None
+    mtu: int = 1500
+
+    @property
+    def key(self) -> Key:
+        return link_key(self.namespace, self.name)
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        spaces = [namespace_key(n) for n in (self.namespace, self.peer_namespace) if n != HERE]
+        return (*spaces, *([link_key(self.namespace, self.master)] if self.master else []))
+
+
+class DataPlane(StrEnum):
+    """Who does ESP."""
+
+    KERNEL = "kernel"
+    LIBIPSEC = "libipsec"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelDevice(HostObject):
+    """The plaintext side of a tunnel: made beside charon in `endpoint`, moved into this (the router's) namespace, up.
+
+    libipsec: the TUN of the endpoint's charon. It dies with its charon and is brought back under the same name.
+    """
+
+    name: str
+    endpoint: str
+    data_plane: DataPlane
+    mtu: int
+
+    @property
+    def key(self) -> Key:
+        return link_key(self.namespace, self.name)
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        here = (namespace_key(self.namespace),) if self.namespace != HERE else ()
+        return (*here, ("charon", self.endpoint))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address(HostObject):
+    """An address on a link; with `peer` it is point-to-point."""
+
+    link: str
+    address: IPv4Interface
+    peer: IPv4Address | None = None
+
+    @property
+    def key(self) -> Key:
+        return ("address", self.namespace, self.link, str(self.address))
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        return (link_key(self.namespace, self.link),)
+
+
+class RouteKind(StrEnum):
+    """What happens to a packet that a route matches."""
+
+    UNICAST = "unicast"
+    UNREACHABLE = "unreachable"
+    BLACKHOLE = "blackhole"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelRoute(HostObject):
+    """A route of ours (protocol PROTOCOL) in a kernel table. The metric is part of its identity."""
+
+    table: int
+    destination: IPv4Network
+    kind: RouteKind = RouteKind.UNICAST
+    gateway: IPv4Address | None = None
+    link: str | None = None
+    metric: int = 0
+    onlink: bool = False
+
+    @property
+    def key(self) -> Key:
+        return ("route", self.namespace, str(self.table), str(self.destination), str(self.metric))
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        if self.link is None:
+            return (namespace_key(self.namespace),) if self.namespace != HERE else ()
+        return (link_key(self.namespace, self.link),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelRule(HostObject):
+    """`ip rule`: packets that came in by `iif` (all, if None) look into the table."""
+
+    priority: int
+    iif: str | None
+    table: int
+
+    @property
+    def key(self) -> Key:
+        return ("rule", self.namespace, str(self.priority), self.iif or "")
+
+
+class Verdict(StrEnum):
+    """The end of a filter rule."""
+
+    ACCEPT = "accept"
+    DROP = "drop"
+    MASQUERADE = "masquerade"
+    CLAMP_MSS = "clamp-mss"
+
+
+class Hook(StrEnum):
+    """Where a chain hangs."""
+
+    PREROUTING = "prerouting"
+    INPUT = "input"
+    FORWARD = "forward"
+    OUTPUT = "output"
+    POSTROUTING = "postrouting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterRule:
+    """Conditions (all must hold; empty ones do not count) and what then happens.
+
+    `snat` / `dnat` rewrite to an address instead of a verdict. `established` matches conntrack established,related;
+    `dnatted` matches packets of connections whose destination was rewritten. CLAMP_MSS sets a SYN's MSS to `mss`.
+    """
+
+    verdict: Verdict | None = None
+    iif: str | None = None
+    oif: str | None = None
+    not_iif: str | None = None
+    source: tuple[IPv4Network, ...] = ()
+    destination: tuple[IPv4Network, ...] = ()
+    protocol: str | None = None
+    """`udp`, `tcp`, `icmp` or `esp`."""
+    ports: tuple[int, ...] = ()
+    """Destination ports."""
+    established: bool = False
+    dnatted: bool = False
+    snat: IPv4Address | None = None
+    dnat: IPv4Address | None = None
+    mss: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A base chain: its hook, priority and rules in order; what no rule decides gets the policy."""
+
+    hook: Hook
+    kind: str = "filter"
+    """`filter` or `nat`."""
+    priority: int = 0
+    accept: bool = True
+    rules: tuple[FilterRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset(HostObject):
+    """One nftables table (family ip) of ours, replaced as a whole and atomically. Named `landbridge`, or with a suffix in HERE."""
+
+    name: str = "landbridge"
+    chains: tuple[Chain, ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return ("ruleset", self.namespace, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charon(HostObject):
+    """strongSwan's IKE daemon of one tunnel endpoint. Daemon-wide settings live here; a change of them restarts it.
+
+    `dpd_timeout`: seconds within which a silent IKEv2 peer is found dead; retransmission is derived from it (traps 6).
+    Recognised by its environment (STRONGSWAN_CONF below the instance's run directory) and its network namespace.
+    """
+
+    data_plane: DataPlane
+    dpd_timeout: int = 30
+
+    @property
+    def key(self) -> Key:
+        return ("charon", self.namespace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IkeConnection(HostObject):
+    """What an endpoint's charon accepts and offers: one peer, one CHILD SA, one pre-shared key. IKEv2, MOBIKE off.
+
+    Loaded over vici. Recognised by the id of its shared secret, a keyed digest over all of its properties.
+    `remote` None accepts any address. `initiate`: initiate at once and again whenever it is down (our customer gateway,
+    StartupAction=start). `dpd_delay` 0 turns DPD off.
+    """
+
+    name: str
+    local: IPv4Address
+    remote: IPv4Address | None
+    local_id: IPv4Address
+    remote_id: IPv4Address
+    psk: Secret
+    dpd_delay: int = 10
+    dpd_action: str = "clear"
+    """What follows a dead peer: `clear`, `restart` or `none`."""
+    initiate: bool = False
+    ike_proposals: tuple[str, ...] = ("aes128gcm16-prfsha256-ecp256", "aes256gcm16-prfsha384-ecp384")
+    esp_proposals: tuple[str, ...] = ("aes128gcm16", "aes256gcm16")
+    ike_lifetime: int = 28800
+    child_lifetime: int = 3600
+    rekey_margin: int = 270
+
+    @property
+    def key(self) -> Key:
+        return ("ike", self.namespace, self.name)
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        return (("charon", self.namespace),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bfd:
+    """BFD's timers: both intervals in milliseconds, and how many losses mean down."""
+
+    interval: int = 300
+    multiplier: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpSession:
+    """An eBGP session over one tunnel. `name` is generated (letters, digits, underscore).
+
+    `connection` tags what is learned (a large community), so that it is not sent back to the same connection's other
+    tunnel (traps 18). `med` is what we announce with. `reject` are prefixes that are refused with all parts of them, on
+    top of those nobody may send.
+    """
+
+    name: str
+    link: str
+    local: IPv4Address
+    peer: IPv4Address
+    peer_asn: int
+    connection: int
+    med: int = 100
+    reject: tuple[IPv4Network, ...] = ()
+    receive_limit: int | None = None
+    hold_time: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerStatic:
+    """A static route in BIRD: `via` an address, on `link`. With `bfd` it is there only while that peer's BFD is up.
+
+    Of several routes for one prefix the greatest preference wins. `advertise`: whether BGP peers hear of it.
+    """
+
+    destination: IPv4Network
+    via: IPv4Address
+    link: str
+    bfd: bool = False
+    preference: int = 200
+    connection: int = 0
+    advertise: bool = True
+    install: bool = True
+    """Whether it goes into the kernel (a prefix that is only announced need not)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalSession:
+    """The iBGP session between a virtual private gateway's speaker and its VPC router's, over their veth."""
+
+    link: str
+    local: IPv4Address
+    peer: IPv4Address
+    sends: bool
+    """True on the gateway's side: it tells what it learned. The VPC router only listens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaker(HostObject):
+    """One BIRD: sessions, static routes, and the kernel tables that it fills. A change is an atomic `configure`.
+
+    `tables`: kernel tables that get what was learned (the gateway: its main table; the VPC router: one per propagating
+    route table). `bfd_peers`: inside addresses watched by BFD without a route that asks for it (static connections:
+    a route may ask for BFD only once the peer was seen to answer, traps 13).
+    Recognised by its command line (its configuration's path below the instance's run directory) and its namespace; the
+    configuration in force by a digest in it.
+    """
+
+    router_id: IPv4Address
+    asn: int
+    sessions: tuple[BgpSession, ...] = ()
+    statics: tuple[SpeakerStatic, ...] = ()
+    internal: InternalSession | None = None
+    tables: tuple[int, ...] = (MAIN_TABLE,)
+    bfd: Bfd | None = None
+    bfd_peers: tuple[tuple[str, IPv4Address, IPv4Address], ...] = ()
+    """(link, local, peer)."""
+
+    @property
+    def key(self) -> Key:
+        return ("speaker", self.namespace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen(HostObject):
+    """What a driver reads back of an object that cannot tell all of its properties (a daemon's configuration, a secret).
+
+    `fingerprint` equals the driver's `fingerprint(wanted)` exactly when the object is as wanted.
+    """
+
+    kind: type[HostObject]
+    what: Key
+    requires: tuple[Key, ...] = ()
+    fingerprint: str
+
+    @property
+    def key(self) -> Key:
+        return self.what
+
+    @property
+    def needs(self) -> tuple[Key, ...]:
+        return self.requires
+
+
+HostState = Mapping[Key, HostObject]
+
+
+def host_state(*groups: tuple[HostObject, ...]) -> dict[Key, HostObject]:
+    """Objects by key. Two different objects of one key are a programming error."""
+    state: dict[Key, HostObject] = {}
+    for group in groups:
+        for item in group:
+            if state.setdefault(item.key, item) != item:
+                raise ValueError(f"two different objects share the key {item.key}")
+    return state
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the desired state may depend on besides the resources: facts that only observation knows.
+
+    `dead`: (connection id, tunnel number) of endpoints that are known not to carry traffic (process gone, IKE down):
+    their sibling's MED is lowered, their static routes are left out. `bfd_seen`: tunnels whose peer answers BFD.
+    `up`: tunnels whose CHILD SA is established.
+    """
+
+    dead: frozenset[tuple[str, int]] = field(default_factory=frozenset)
+    bfd_seen: frozenset[tuple[str, int]] = field(default_factory=frozenset)
+    up: frozenset[tuple[str, int]] = field(default_factory=frozenset)

@@ -1,0 +1,145 @@
+"""Everything that can be wrong with a request, in the terms of the domain. The EC2 door turns these into EC2's codes."""
+
+from __future__ import annotations
+
+
+class LandbridgeError(Exception):
+    """Base of all errors that are the caller's to mend. The message is a sentence that says what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class NotFound(LandbridgeError):
+    """An id that names nothing. `kind` is the id's noun, for instance `vpc` or `vpn-connection`."""
+
+    def __init__(self, kind: str, identity: str) -> None:
+        super().__init__(f"The {kind} '{identity}' does not exist")
+        self.kind = kind
+        self.identity = identity
+
+
+class MalformedId(LandbridgeError):
+    """Text that cannot be an id of that kind."""
+
+    def __init__(self, kind: str, identity: str) -> None:
+        super().__init__(f"Invalid id: '{identity}' is not a {kind} id")
+        self.kind = kind
+        self.identity = identity
+
+
+class Invalid(LandbridgeError):
+    """A parameter whose value cannot be accepted."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class Missing(LandbridgeError):
+    """A parameter that has to be there and is not."""
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(f"The request must contain the parameter {parameter}")
+        self.parameter = parameter
+
+
+class Combination(LandbridgeError):
+    """Parameters that do not go together."""
+
+
+class Unsupported(LandbridgeError):
+    """Something that AWS has and landbridge does not have in force yet."""
+
+
+class InvalidVpcRange(LandbridgeError):
+    """A VPC's CIDR outside /16 to /28."""
+
+
+class InvalidSubnetRange(LandbridgeError):
+    """A subnet's CIDR outside its VPC's."""
+
+
+class SubnetConflict(LandbridgeError):
+    """A subnet's CIDR that overlaps another subnet of the VPC."""
+
+
+class InsufficientAddresses(LandbridgeError):
+    """No free address left in a subnet or a pool."""
+
+
+class AddressInUse(LandbridgeError):
+    """An address that somebody has already."""
+
+
+class Dependency(LandbridgeError):
+    """Something cannot be deleted while other things depend on it."""
+
+
+class WrongState(LandbridgeError):
+    """The resource is not in a state that allows this (EC2's IncorrectState)."""
+
+
+class VpcHasGateway(LandbridgeError):
+    """The VPC has a virtual private gateway already."""
+
+
+class GatewayHasVpc(LandbridgeError):
+    """The virtual private gateway is attached to another VPC already."""
+
+
+class VpnGatewayUnavailable(LandbridgeError):
+    """The virtual private gateway is being deleted or not there yet."""
+
+
+class CustomerGatewayUnavailable(LandbridgeError):
+    """The customer gateway is being deleted or not there yet."""
+
+
+class NotAttached(LandbridgeError):
+    """Detach of a virtual private gateway that is not attached to that VPC."""
+
+
+class GatewayNotAttached(LandbridgeError):
+    """A gateway used by a route table of a VPC that it is not attached to."""
+
+
+class AlreadyAssociated(LandbridgeError):
+    """An internet gateway attached twice, a subnet associated twice."""
+
+
+class ConnectionExists(LandbridgeError):
+    """A different VPN connection between the two gateways exists."""
+
+
+class InsideCidrInUse(LandbridgeError):
+    """An inside CIDR that overlaps another tunnel of the same virtual private gateway."""
+
+
+class ConnectionUnavailable(LandbridgeError):
+    """The VPN connection is not in a state that allows this."""
+
+
+class ConnectionIsDynamic(LandbridgeError):
+    """Static routes were asked of a connection that learns its routes by BGP."""
+
+
+class RouteExists(LandbridgeError):
+    """The destination is in the route table already."""
+
+
+class RouteNotFound(LandbridgeError):
+    """The route table or the connection has no such route."""
+
+
+class LimitExceeded(LandbridgeError):
+    """One more than AWS's limit. `resource` names what there are too many of, e.g. `vpn-connection`."""
+
+    def __init__(self, resource: str, message: str) -> None:
+        super().__init__(message)
+        self.resource = resource
+
+
+class Conflict(LandbridgeError):
+    """A name that is taken (lab sites, hosts, access keys)."""
