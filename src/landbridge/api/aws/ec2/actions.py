@@ -1,0 +1,9 @@
+"""Every EC2 action that landbridge answers, as one visible list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from landbridge.api.aws.ec2.door import Action
+
+ACTIONS: Mapping[str, Action] = {}

@@ -1,0 +1,52 @@
+"""What an action of the EC2 door gets to work with, and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from landbridge.control.base import Command, Scope
+from landbridge.control.service import Control
+from landbridge.observe.state import Observation
+
+Params = Mapping[str, Any]
+"""A request's parameters, parsed by the botocore model: botocore's member names as keys."""
+
+Shape = dict[str, Any]
+"""A reply in the form of the operation's output shape: botocore's member names as keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One request's view: who asks, what there is, and the way to change it."""
+
+    control: Control
+    observation: Observation
+    account: str
+    region: str
+    dry_run: bool
+
+    @property
+    def scope(self) -> Scope:
+        """What this caller sees now."""
+        return Scope(self.control.snapshot, self.account, self.region)
+
+    def run(self, command: Command) -> Any:
+        """Carry out a command for this caller; a dry run checks it and raises DryRunSucceeded instead of an answer."""
+        reply = self.control.execute(command, account=self.account, region=self.region, dry_run=self.dry_run)
+        if self.dry_run:
+            raise DryRunSucceeded
+        return reply
+
+    def reads(self) -> None:
+        """To be called by actions that only read, once their parameters are known to be good."""
+        if self.dry_run:
+            raise DryRunSucceeded
+
+
+class DryRunSucceeded(Exception):  # noqa: N818  (an answer, not a fault)
+    """The request would have succeeded; EC2 says so with an error code of its own."""
+
+
+Action = Callable[[Desk, Params], Shape]
