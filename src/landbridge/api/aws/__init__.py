@@ -1,0 +1,1 @@
+"""AWS's side of the door: requests and answers exactly as EC2's and STS's clients know them."""

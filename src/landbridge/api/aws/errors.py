@@ -1,0 +1,136 @@
+"""EC2's way to say no: codes, HTTP statuses, the error document, and the one table from the domain's errors to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from landbridge.api.aws.xmltext import escape
+from landbridge.model import errors as domain
+
+
+class Ec2Error(Exception):
+    """A refusal as clients get it: `code` is what they branch on, `message` a sentence, `status` the HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def error_xml(code: str, message: str, request_id: str) -> bytes:
+    """EC2's error document. Root `Response` and `RequestID`, unlike every other answer: SDKs look for exactly this."""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Response><Errors><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error></Errors>"
+        f"<RequestID>{escape(request_id)}</RequestID></Response>"
+    ).encode()
+
+
+def query_error_xml(namespace: str, error: Ec2Error, request_id: str) -> bytes:
+    """The error document of the services that speak the plain query protocol (STS)."""
+    at_fault = "Sender" if error.status < 500 else "Receiver"
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<ErrorResponse xmlns="{escape(namespace)}"><Error><Type>{at_fault}</Type><Code>{escape(error.code)}</Code>'
+        f"<Message>{escape(error.message)}</Message></Error><RequestId>{escape(request_id)}</RequestId></ErrorResponse>"
+    ).encode()
+
+
+def dry_run() -> Ec2Error:
+    """Raised by a handler instead of taking effect, after everything that could be refused was checked."""
+    return Ec2Error("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+
+
+def invalid_action(action: str) -> Ec2Error:
+    """No such action in the service at all."""
+    return Ec2Error("InvalidAction", f"The action {action[:100]} is not valid for this web service.")
+
+
+def not_built(action: str) -> Ec2Error:
+    """An action that AWS has and landbridge has not."""
+    return Ec2Error("UnsupportedOperation", f"landbridge does not have the action {action}. Nothing was changed.")
+
+
+def internal_error(request_id: str) -> Ec2Error:
+    """What a client is told about a crash: where to look, and nothing else."""
+    return Ec2Error("InternalError", f"An internal error has occurred. The service's log has it as {request_id}.", 500)
+
+
+# --- The table: what the domain calls it -> what EC2 calls it ---------------------------------------------------------
+
+Code: TypeAlias = str | Callable[[Any], str]  # a code, or what finds it in the error's attributes
+
+
+def _camel(noun: str) -> str:
+    return "".join(part.capitalize() for part in noun.split("-"))
+
+
+_NOT_FOUND: Final[Mapping[str, str]] = {
+    "association": "InvalidAssociationID.NotFound",
+    "route-table-association": "InvalidAssociationID.NotFound",
+    "security-group": "InvalidGroup.NotFound",
+    "dhcp-options": "InvalidDhcpOptionID.NotFound",
+    "elastic-ip": "InvalidAllocationID.NotFound",
+}
+_MALFORMED: Final[Mapping[str, str]] = {
+    "instance": "InvalidInstanceID.Malformed",
+    "security-group": "InvalidGroupId.Malformed",
+    # EC2 has no ...Malformed for these: an impossible id is one that is not there.
+    "vpn-gateway": "InvalidVpnGatewayID.NotFound",
+    "vpn-connection": "InvalidVpnConnectionID.NotFound",
+}
+
+
+def _not_found(error: domain.NotFound) -> str:
+    return _NOT_FOUND.get(error.kind) or f"Invalid{_camel(error.kind)}ID.NotFound"
+
+
+def _malformed(error: domain.MalformedId) -> str:
+    return _MALFORMED.get(error.kind) or f"Invalid{_camel(error.kind)}Id.Malformed"
+
+
+def _limit(error: domain.LimitExceeded) -> str:
+    return f"{_camel(error.resource)}LimitExceeded"
+
+
+DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = {
+    domain.NotFound: (_not_found, 400),
+    domain.MalformedId: (_malformed, 400),
+    domain.Invalid: ("InvalidParameterValue", 400),
+    domain.Missing: ("MissingParameter", 400),
+    domain.Combination: ("InvalidParameterCombination", 400),
+    domain.Unsupported: ("UnsupportedOperation", 400),
+    domain.InvalidVpcRange: ("InvalidVpc.Range", 400),
+    domain.InvalidSubnetRange: ("InvalidSubnet.Range", 400),
+    domain.SubnetConflict: ("InvalidSubnet.Conflict", 400),
+    domain.InsufficientAddresses: ("InsufficientFreeAddressesInSubnet", 400),
+    domain.AddressInUse: ("InvalidIPAddress.InUse", 400),
+    domain.Dependency: ("DependencyViolation", 400),
+    domain.WrongState: ("IncorrectState", 400),
+    domain.VpcHasGateway: ("InvalidVpcState", 400),
+    domain.GatewayHasVpc: ("VpnGatewayAttachmentLimitExceeded", 400),
+    domain.VpnGatewayUnavailable: ("InvalidVpnGatewayState", 400),
+    domain.CustomerGatewayUnavailable: ("InvalidCustomerGatewayState", 400),
+    domain.NotAttached: ("InvalidVpnGatewayAttachment.NotFound", 400),
+    domain.GatewayNotAttached: ("Gateway.NotAttached", 400),
+    domain.AlreadyAssociated: ("Resource.AlreadyAssociated", 400),
+    domain.ConnectionExists: ("InvalidOption.Conflict", 400),
+    domain.InsideCidrInUse: ("InvalidCidr.InUse", 400),
+    domain.ConnectionUnavailable: ("InvalidVpnConnection.InvalidState", 400),
+    domain.ConnectionIsDynamic: ("InvalidVpnConnection.InvalidType", 400),
+    domain.RouteExists: ("RouteAlreadyExists", 400),
+    domain.RouteNotFound: ("InvalidRoute.NotFound", 400),
+    domain.LimitExceeded: (_limit, 400),
+    domain.Conflict: ("InvalidParameterValue", 400),
+}
+
+
+def from_domain(error: domain.LandbridgeError) -> Ec2Error:
+    """The domain's error in EC2's words. KeyError if neither its class nor a base of it is in the table."""
+    for kind in type(error).__mro__:
+        if kind in DOMAIN_ERRORS:
+            code, status = DOMAIN_ERRORS[kind]
+            return Ec2Error(code if isinstance(code, str) else code(error), error.message, status)
+    raise KeyError(type(error).__name__)

@@ -1,0 +1,189 @@
+"""The door: one POST or GET on `/` in, one XML document out, whatever happens in between.
+
+A request is bounded, authenticated, routed to its service, parsed by the model and handed over as a `Call`; what comes
+back is written by the model. Every failure on the way, a crash included, leaves as the error document that
+clients can read.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Awaitable, Callable, Container, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from landbridge.api.aws import form, sigv4
+from landbridge.api.aws.errors import (
+    Ec2Error,
+    error_xml,
+    from_domain,
+    internal_error,
+    invalid_action,
+    not_built,
+    query_error_xml,
+)
+from landbridge.api.aws.model import EC2, STS, Service, service
+from landbridge.api.aws.parse import parse
+from landbridge.api.aws.serialize import serialize
+from landbridge.model.errors import LandbridgeError
+
+log = structlog.get_logger(__name__)
+
+_ENVELOPE: Final = frozenset({"Action", "Version"})
+_VERSION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_METHODS: Final = frozenset({"GET", "POST"})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated, well-formed request. `params` has botocore's names and types and may hold secrets."""
+
+    service: str
+    action: str
+    params: Mapping[str, Any] = field(repr=False)
+    region: str
+    access_key_id: str
+    dry_run: bool
+    request_id: str
+
+
+Reply: TypeAlias = Mapping[str, Any]
+Handle: TypeAlias = Callable[[Call], Awaitable[Reply]]
+
+
+def ec2_app(
+    handle: Handle,
+    secret_of: sigv4.SecretOf,
+    now: Callable[[], datetime],
+    new_request_id: Callable[[], str],
+    *,
+    actions: Container[str],
+) -> ASGIApp:
+    """The EC2 and STS endpoint as an ASGI app.
+
+    `handle` answers a call with a dict by the output shape, or raises Ec2Error or LandbridgeError. `actions` are those
+    it has: others that AWS has are refused with UnsupportedOperation, unknown ones with InvalidAction. The models are
+    loaded here, so that the first request does not wait for them.
+    """
+    return _Door(handle, secret_of, now, new_request_id, actions, (service(EC2), service(STS)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    handle: Handle
+    secret_of: sigv4.SecretOf
+    now: Callable[[], datetime]
+    new_request_id: Callable[[], str]
+    actions: Container[str]
+    services: tuple[Service, Service]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # No router in between: it would answer other paths and methods in plain text.
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        request_id = self.new_request_id()
+        spoken = self.services[0]
+        action: str | None = None
+        try:
+            parameters, identity = await self._authenticated(request)
+            spoken, action = self._route(parameters, identity)
+            document = await self._call(spoken, action, parameters, identity, request_id)
+        except Ec2Error as error:
+            return _refusal(spoken, error, request_id)
+        except LandbridgeError as error:
+            return _refusal(spoken, from_domain(error), request_id)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is there to read it
+        except Exception as crash:  # noqa: BLE001 - the last resort: clients cannot read anything but EC2's own XML
+            log.error("request crashed", request_id=request_id, action=action, crash=_without_values(crash))
+            return _refusal(spoken, internal_error(request_id), request_id)
+        return _xml(document, 200, request_id)
+
+    async def _authenticated(self, request: Request) -> tuple[dict[str, str], sigv4.Identity]:
+        if request.scope["path"] != "/":
+            raise Ec2Error(
+                "InvalidRequest", "The EC2 API is at the path /. Set the endpoint to scheme, host and port.", 404
+            )
+        if request.method not in _METHODS:
+            raise Ec2Error(
+                "InvalidRequest", f"The method {request.method[:20]} is not supported: use POST or GET.", 405
+            )
+        form.check_headers(request)
+        body = await form.read_body(request)
+        query: bytes = request.scope["query_string"]
+        signed = sigv4.SignedRequest(request.method, b"/", query, tuple(request.headers.raw), body)
+        identity = sigv4.verify(signed, self.secret_of, self.now())
+        return form.decode(query, body), identity
+
+    def _route(self, parameters: Mapping[str, str], identity: sigv4.Identity) -> tuple[Service, str]:
+        """Which service's action this is. The version is checked for its form only: EC2 answers old ones alike."""
+        action = parameters.get("Action", "")
+        if not action:
+            raise Ec2Error("MissingAction", "The request must contain the parameter Action")
+        version = parameters.get("Version", "")
+        if version and _VERSION.fullmatch(version) is None:
+            raise Ec2Error("NoSuchVersion", f"The requested version ({version[:40]}) does not exist.")
+        found = next((candidate for candidate in self.services if action in candidate), None)
+        if found is None:
+            raise invalid_action(action)
+        if identity.service != found.name:
+            message = f"Credential should be scoped to correct service: '{found.name}'."
+            raise Ec2Error("SignatureDoesNotMatch", message, 403)
+        if action not in self.actions:
+            raise not_built(action)
+        return found, action
+
+    async def _call(
+        self,
+        spoken: Service,
+        action: str,
+        parameters: Mapping[str, str],
+        identity: sigv4.Identity,
+        request_id: str,
+    ) -> bytes:
+        own = {
+            name: value for name, value in parameters.items() if name not in _ENVELOPE and name not in sigv4.QUERY_NAMES
+        }
+        params = parse(action, own, service_name=spoken.name)
+        dry_run = params.pop("DryRun", False)
+        call = Call(spoken.name, action, params, identity.region, identity.access_key_id, dry_run, request_id)
+        return serialize(action, await self.handle(call), request_id, service_name=spoken.name)
+
+
+def _refusal(spoken: Service, error: Ec2Error, request_id: str) -> Response:
+    if spoken.speaks_ec2:
+        return _xml(error_xml(error.code, error.message, request_id), error.status, request_id)
+    return _xml(query_error_xml(spoken.namespace, error, request_id), error.status, request_id)
+
+
+def _xml(document: bytes, status: int, request_id: str) -> Response:
+    headers = {
+        "content-type": "text/xml;charset=UTF-8",
+        "x-amzn-requestid": request_id,
+        "cache-control": "no-cache, no-store",  # answers carry pre-shared keys
+    }
+    return Response(document, status, headers)
+
+
+def _without_values(crash: BaseException) -> list[str]:
+    """Where it crashed and with which exceptions, outermost first. Their messages may quote a secret: left out."""
+    lines: list[str] = []
+    seen: set[int] = set()
+    current: BaseException | None = crash
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        lines.append(type(current).__qualname__)
+        lines += [
+            f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(current.__traceback__)
+        ]
+        current = current.__cause__ or current.__context__
+    return lines
