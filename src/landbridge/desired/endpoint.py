@@ -1,0 +1,107 @@
+"""One tunnel endpoint, the cloud's or the customer's: a namespace with an outside address, one charon, one peer."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from landbridge.desired.names import OUTSIDE
+from landbridge.desired.objects import (
+    MAIN_TABLE,
+    Address,
+    Chain,
+    Charon,
+    DataPlane,
+    FilterRule,
+    Hook,
+    HostObject,
+    IkeConnection,
+    KernelRoute,
+    Namespace,
+    Ruleset,
+    TunnelDevice,
+    Verdict,
+    VethEnd,
+)
+
+ANYWHERE = IPv4Network("0.0.0.0/0")
+LIBIPSEC_MTU = 1400
+"""libipsec's TUN (fixed in strongSwan's source)."""
+TCP_IP_HEADERS = 40
+DPD_PROBES = 3
+"""AWS: a peer is dead after three unanswered probes (facts, section 1.8)."""
+
+
+def endpoint(
+    *,
+    owner: str,
+    address: IPv4Interface,
+    gateway: IPv4Address,
+    port_namespace: str,
+    port: str,
+    port_bridge: str | None,
+    data_plane: DataPlane,
+    dpd_timeout: int,
+    ike: IkeConnection,
+) -> tuple[HostObject, ...]:
+    """The endpoint's namespace `ike.namespace`, joined to the outside by `port` of `port_namespace`.
+
+    Only IKE, ESP and ICMP come in; nothing is forwarded.
+    """
+    name = ike.namespace
+    return (
+        Namespace(namespace=name, owner=owner),
+        VethEnd(namespace=name, name=OUTSIDE, peer_namespace=port_namespace, peer_name=port),
+        VethEnd(namespace=port_namespace, name=port, peer_namespace=name, peer_name=OUTSIDE, master=port_bridge),
+        Address(namespace=name, link=OUTSIDE, address=address),
+        KernelRoute(namespace=name, table=MAIN_TABLE, destination=ANYWHERE, gateway=gateway, link=OUTSIDE),
+        Ruleset(
+            namespace=name,
+            chains=(
+                Chain(
+                    hook=Hook.INPUT,
+                    accept=False,
+                    rules=(
+                        FilterRule(iif="lo", verdict=Verdict.ACCEPT),
+                        FilterRule(protocol="udp", ports=(500, 4500), verdict=Verdict.ACCEPT),
+                        FilterRule(protocol="esp", verdict=Verdict.ACCEPT),
+                        FilterRule(protocol="icmp", verdict=Verdict.ACCEPT),
+                    ),
+                ),
+                Chain(hook=Hook.FORWARD, accept=False),
+            ),
+        ),
+        Charon(namespace=name, data_plane=data_plane, dpd_timeout=dpd_timeout),
+        ike,
+    )
+
+
+def tunnel_device(
+    *, router: str, link: str, endpoint_namespace: str, data_plane: DataPlane, address: IPv4Interface
+) -> tuple[HostObject, ...]:
+    """The plaintext side of an endpoint's tunnel, in the router's namespace, with its inside address."""
+    return (
+        TunnelDevice(namespace=router, name=link, endpoint=endpoint_namespace, data_plane=data_plane, mtu=LIBIPSEC_MTU),
+        Address(namespace=router, link=link, address=address),
+    )
+
+
+def clamp(links: tuple[str, ...]) -> Chain:
+    """TCP's segment size clamped to what fits through the tunnels, both ways."""
+    mss = LIBIPSEC_MTU - TCP_IP_HEADERS
+    return Chain(
+        hook=Hook.FORWARD,
+        priority=-150,
+        rules=tuple(
+            rule
+            for link in links
+            for rule in (
+                FilterRule(oif=link, verdict=Verdict.CLAMP_MSS, mss=mss),
+                FilterRule(iif=link, verdict=Verdict.CLAMP_MSS, mss=mss),
+            )
+        ),
+    )
+
+
+def dpd_delay(dpd_timeout: int, action: str) -> int:
+    """Seconds of silence before a peer is probed; 0 turns DPD off. The probes take the rest of the timeout."""
+    return 0 if action == "none" else max(1, dpd_timeout // DPD_PROBES)

@@ -1,0 +1,230 @@
+"""The whole desired state of one host: every resource's objects, grouped by the resource that asks for them.
+
+Pure, and work follows the change: each group is computed from the few resources that it depends on and remembered for
+as long as those stay the same values, so one more change among a thousand resources computes one group.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from landbridge.control.base import Pools
+from landbridge.desired import internet_gateway as igw
+from landbridge.desired import lab, vpc, vpn_gateway
+from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names, tunnel_link
+from landbridge.desired.objects import Bfd, DataPlane, Health, HostObject, HostState, Key
+from landbridge.model.resources import (
+    Attachment,
+    CustomerGateway,
+    Instance,
+    InstanceState,
+    InternetGateway,
+    LabHost,
+    LabSite,
+    RouteTable,
+    State,
+    Subnet,
+    Vpc,
+    VpnConnection,
+    VpnGateway,
+)
+from landbridge.model.snapshot import Snapshot
+
+Group = tuple[HostObject, ...]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one instance of the service is: its names, its pools, who does ESP, and whether BFD is offered."""
+
+    names: Names
+    pools: Pools
+    data_plane: DataPlane
+    bfd: Bfd | None = Bfd()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The desired state, and which resource asked for which objects."""
+
+    revision: int
+    state: HostState
+    owners: Mapping[str, tuple[Key, ...]]
+
+
+class Planner:
+    """Computes `Wanted` from snapshots. It remembers groups (a cache only: the result depends on the arguments alone)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._remembered: dict[Hashable, Group] = {}
+
+    def wanted(self, snapshot: Snapshot, health: Health) -> Wanted:
+        """Every object that this host should have."""
+        used: dict[Hashable, Group] = {}
+
+        def group(make: Callable[..., Group], *inputs: Hashable) -> Group:
+            key = (make, inputs)
+            found = used.get(key) or self._remembered.get(key)
+            used[key] = made = found if found is not None else make(*inputs)
+            return made
+
+        owners: dict[str, list[Group]] = defaultdict(list)
+        _View(self._settings, snapshot, health, group, owners).collect()
+        self._remembered = used
+        state: dict[Key, HostObject] = {}
+        keys: dict[str, tuple[Key, ...]] = {}
+        for resource_id, groups in owners.items():
+            mine = {item.key: item for each in groups for item in each}
+            keys[resource_id] = tuple(mine)
+            state.update(mine)
+        return Wanted(snapshot.revision, state, keys)
+
+
+class _View:
+    """One snapshot's resources by what they belong to, and a method per kind of group."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        snapshot: Snapshot,
+        health: Health,
+        group: Callable[..., Group],
+        owners: dict[str, list[Group]],
+    ) -> None:
+        self.own = settings.names
+        self.settings = settings
+        self.snapshot = snapshot
+        self.health = health
+        self.group = group
+        self.owners = owners
+        self.subnets = _by(snapshot.all(Subnet), lambda s: s.vpc_id)
+        self.instances = _by(
+            (i for i in snapshot.all(Instance) if i.state in (InstanceState.PENDING, InstanceState.RUNNING)),
+            lambda i: i.vpc_id,
+        )
+        self.tables = _by(snapshot.all(RouteTable), lambda t: t.vpc_id)
+        self.igws = {
+            g.vpc_id: g
+            for g in snapshot.all(InternetGateway)
+            if g.vpc_id and g.attachment in (Attachment.ATTACHING, Attachment.ATTACHED)
+        }
+        self.live_vgws = [g for g in snapshot.all(VpnGateway) if g.state in (State.PENDING, State.AVAILABLE)]
+        self.vgws = {g.vpc_id: g for g in self.live_vgws if vpn_gateway.attached(g)}
+        self.connections = _by(
+            (c for c in snapshot.all(VpnConnection) if vpn_gateway.alive(c)), lambda c: c.vpn_gateway_id
+        )
+
+    def add(self, resource_id: str, make: Callable[..., Group], *inputs: Hashable) -> None:
+        self.owners[resource_id].append(self.group(make, self.own, *inputs))
+
+    def collect(self) -> None:
+        pools = self.settings.pools
+        self.add("internet", lab.internet, (pools.outside, pools.public))
+        for site in self.snapshot.all(LabSite):
+            if site.state is not State.DELETING:
+                self.add(site.id, lab.site, site, pools.outside)
+        for host in self.snapshot.all(LabHost):
+            if host.state is not State.DELETING:
+                self.add(host.id, lab.host, host, pools.public)
+        for each in self.snapshot.all(Vpc):
+            self.vpc(each)
+        for gateway in self.live_vgws:
+            self.vpn_gateway(gateway)
+
+    def vpc(self, wanted: Vpc) -> None:
+        subnets = tuple(self.subnets[wanted.id])
+        by_id = {s.id: s for s in subnets}
+        tables = self.tables[wanted.id]
+        instances = self.instances[wanted.id]
+        internet, vpn = self.igws.get(wanted.id), self.vgws.get(wanted.id)
+        follows = {a.subnet_id: t.number for t in tables for a in t.associations}
+        links = ([TO_INTERNET_GATEWAY] if internet else []) + ([TO_VPN_GATEWAY] if vpn else [])
+
+        self.add(wanted.id, vpc.router, wanted, tuple(links))
+        for net in subnets:
+            number = follows.get(net.id, follows.get(None))
+            if number is not None:
+                self.add(net.id, vpc.subnet, net, number)
+        for each in instances:
+            self.add(each.id, vpc.instance, each, by_id[each.subnet_id])
+        live = frozenset(g.id for g in (internet, vpn) if g) | frozenset(i.id for i in instances)
+        for table in tables:
+            used = tuple((i.id, i) for i in instances if any(r.target == i.id for r in table.routes))
+            needed = live & frozenset(r.target for r in table.routes)
+            self.add(table.id, _route_table, wanted, table, subnets, used, needed)
+        if internet:
+            mapped = tuple((i.private_address, i.public_address) for i in instances if i.public_address)
+            self.add(internet.id, igw.internet_gateway, internet, wanted, self.settings.pools.public, mapped)
+        if vpn:
+            numbers = tuple(t.number for t in tables if vpn.id in t.propagating)
+            self.add(vpn.id, _vpc_speaker, wanted, vpn, numbers)
+
+    def vpn_gateway(self, gateway: VpnGateway) -> None:
+        vpc_of = self.snapshot.get(Vpc, gateway.vpc_id) if vpn_gateway.attached(gateway) and gateway.vpc_id else None
+        pairs: list[tuple[VpnConnection, CustomerGateway]] = []
+        for connection in self.connections[gateway.id]:
+            customer = self.snapshot.get(CustomerGateway, connection.customer_gateway_id)
+            assert customer is not None, "a connection's customer gateway cannot be deleted"
+            pairs.append((connection, customer))
+        links = tuple(tunnel_link(c.number, t.number) for c, _ in pairs for t in c.tunnels)
+        self.add(gateway.id, vpn_gateway.gateway_router, gateway, vpc_of, links)
+        for connection, customer in pairs:
+            for tunnel in connection.tunnels:
+                self.add(
+                    connection.id,
+                    vpn_gateway.cloud_endpoint,
+                    connection,
+                    tunnel,
+                    customer,
+                    self.settings.pools.outside,
+                    self.settings.data_plane,
+                )
+        mine = frozenset(c.id for c, _ in pairs)
+        health = Health(
+            dead=_only(self.health.dead, mine),
+            bfd_seen=_only(self.health.bfd_seen, mine),
+            up=_only(self.health.up, mine),
+        )
+        self.add(gateway.id, _gateway_speaker, gateway, vpc_of, tuple(pairs), health, self.settings.bfd)
+
+
+def _only(tunnels: frozenset[tuple[str, int]], connections: frozenset[str]) -> frozenset[tuple[str, int]]:
+    return frozenset(t for t in tunnels if t[0] in connections)
+
+
+def _by(items: Iterable[T], key: Callable[[T], str]) -> Mapping[str, list[T]]:
+    found: dict[str, list[T]] = defaultdict(list)
+    for item in items:
+        found[key(item)].append(item)
+    return found
+
+
+def _route_table(
+    own: Names,
+    of: Vpc,
+    table: RouteTable,
+    subnets: tuple[Subnet, ...],
+    used: tuple[tuple[str, Instance], ...],
+    live: frozenset[str],
+) -> Group:
+    return vpc.route_table(own, of, table, subnets, dict(used), live)
+
+
+def _vpc_speaker(own: Names, of: Vpc, gateway: VpnGateway, numbers: tuple[int, ...]) -> Group:
+    return (vpc.speaker(own, of, gateway, numbers),)
+
+
+def _gateway_speaker(
+    own: Names,
+    gateway: VpnGateway,
+    of: Vpc | None,
+    pairs: tuple[tuple[VpnConnection, CustomerGateway], ...],
+    health: Health,
+    bfd: Bfd | None,
+) -> Group:
+    return (vpn_gateway.gateway_speaker(own, gateway, of, pairs, health, bfd),)

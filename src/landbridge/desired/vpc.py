@@ -1,0 +1,152 @@
+"""A VPC's implicit router: a bridge per subnet with the `.1` address, a kernel table per route table, rules by subnet.
+
+Packets from a subnet look into the table that the subnet follows; packets from a gateway only into the table EDGE, which
+knows nothing but the subnets: neither gateway is a way through to the other. The router's own packets use the main table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Interface
+
+from landbridge.desired import names
+from landbridge.desired.endpoint import ANYWHERE
+from landbridge.desired.internet_gateway import GATEWAY_SIDE as INTERNET_GATEWAY_SIDE
+from landbridge.desired.names import INSTANCE_LINK, TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names
+from landbridge.desired.objects import (
+    MAIN_TABLE,
+    Address,
+    Bridge,
+    HostObject,
+    InternalSession,
+    KernelRoute,
+    KernelRule,
+    Namespace,
+    RouteKind,
+    Speaker,
+    VethEnd,
+)
+from landbridge.desired.vpn_gateway import GATEWAY_SIDE as VPN_GATEWAY_SIDE
+from landbridge.desired.vpn_gateway import LAST, VPC_SIDE, router_id
+from landbridge.model.resources import Instance, Route, RouteTable, Subnet, Vpc, VpnGateway
+
+EDGE = 10
+"""The kernel table of packets that come from a gateway."""
+RULE_PRIORITY = 1000
+STATIC = 10
+"""The metric of route tables' static routes: before what BIRD adds (32), for the same prefix."""
+COVER = 4000
+"""The metric of the VPC's own CIDR as unreachable: behind a subnet that is as large."""
+
+
+def router(own: Names, vpc: Vpc, gateways: Sequence[str]) -> tuple[HostObject, ...]:
+    """The router's namespace and what packets from `gateways` (the router's links to them) may reach."""
+    here = own.of(vpc.id)
+    return (
+        Namespace(namespace=here, owner=own.owner, forwarding=True),
+        _closing(here, EDGE),
+        *(KernelRule(namespace=here, priority=RULE_PRIORITY, iif=link, table=EDGE) for link in gateways),
+    )
+
+
+def _closing(namespace: str, table: int) -> KernelRoute:
+    return KernelRoute(namespace=namespace, table=table, destination=ANYWHERE, kind=RouteKind.UNREACHABLE, metric=LAST)
+
+
+def subnet(own: Names, wanted: Subnet, table: int) -> tuple[HostObject, ...]:
+    """A subnet's bridge, its gateway address, and the table that its packets look into."""
+    here, bridge = own.of(wanted.vpc_id), names.subnet_bridge(wanted.id)
+    return (
+        Bridge(namespace=here, name=bridge),
+        Address(namespace=here, link=bridge, address=IPv4Interface((wanted.cidr[1], wanted.cidr.prefixlen))),
+        KernelRule(namespace=here, priority=RULE_PRIORITY, iif=bridge, table=table),
+        KernelRoute(namespace=here, table=EDGE, destination=wanted.cidr, link=bridge),
+    )
+
+
+def route_table(
+    own: Names,
+    vpc: Vpc,
+    table: RouteTable,
+    subnets: Iterable[Subnet],
+    targets: Mapping[str, Instance],
+    live: frozenset[str],
+) -> tuple[HostObject, ...]:
+    """A route table as a kernel table: the local route, the static routes, and an end that is unreachable.
+
+    `live` are the targets that routes may lead to now; a route to another one is a black hole.
+    """
+    here = own.of(vpc.id)
+    local = (
+        *(
+            KernelRoute(namespace=here, table=table.number, destination=net.cidr, link=names.subnet_bridge(net.id))
+            for net in subnets
+        ),
+        KernelRoute(
+            namespace=here,
+            table=table.number,
+            destination=vpc.cidr,
+            kind=RouteKind.UNREACHABLE,
+            metric=COVER,
+        ),
+    )
+    static = (_static_route(here, table.number, route, targets, live) for route in table.routes)
+    return (*local, *static, _closing(here, table.number))
+
+
+def _static_route(
+    here: str, table: int, route: Route, targets: Mapping[str, Instance], live: frozenset[str]
+) -> KernelRoute:
+    way: tuple[IPv4Address, str] | None = None
+    if route.target not in live:
+        pass
+    elif route.target.startswith("vgw-"):
+        way = VPN_GATEWAY_SIDE.ip, TO_VPN_GATEWAY
+    elif route.target.startswith("igw-"):
+        way = INTERNET_GATEWAY_SIDE.ip, TO_INTERNET_GATEWAY
+    else:
+        middlebox = targets[route.target]
+        way = middlebox.private_address, names.subnet_bridge(middlebox.subnet_id)
+    return KernelRoute(
+        namespace=here,
+        table=table,
+        destination=route.destination,
+        kind=RouteKind.UNICAST if way else RouteKind.BLACKHOLE,
+        gateway=way[0] if way else None,
+        link=way[1] if way else None,
+        metric=STATIC,
+    )
+
+
+def instance(own: Names, wanted: Instance, net: Subnet) -> tuple[HostObject, ...]:
+    """An instance: a namespace on the subnet's bridge, its private address, the router as its way out."""
+    here, there = own.of(wanted.id), own.of(wanted.vpc_id)
+    port = names.instance_port(wanted.id)
+    return (
+        Namespace(namespace=here, owner=own.owner),
+        VethEnd(namespace=here, name=INSTANCE_LINK, peer_namespace=there, peer_name=port),
+        VethEnd(
+            namespace=there,
+            name=port,
+            peer_namespace=here,
+            peer_name=INSTANCE_LINK,
+            master=names.subnet_bridge(net.id),
+        ),
+        Address(
+            namespace=here,
+            link=INSTANCE_LINK,
+            address=IPv4Interface((wanted.private_address, net.cidr.prefixlen)),
+        ),
+        KernelRoute(namespace=here, table=MAIN_TABLE, destination=ANYWHERE, gateway=net.cidr[1], link=INSTANCE_LINK),
+    )
+
+
+def speaker(own: Names, vpc: Vpc, gateway: VpnGateway, tables: Iterable[int]) -> Speaker:
+    """The router's small BIRD: hears the gateway's, and fills the propagating tables without any Python in between."""
+    return Speaker(
+        namespace=own.of(vpc.id),
+        router_id=router_id(vpc.id),
+        asn=gateway.asn,
+        internal=InternalSession(link=TO_VPN_GATEWAY, local=VPC_SIDE.ip, peer=VPN_GATEWAY_SIDE.ip, sends=False),
+        tables=(MAIN_TABLE, *sorted(tables)),
+    )

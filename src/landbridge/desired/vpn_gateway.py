@@ -1,0 +1,228 @@
+"""A virtual private gateway: the namespace where all plaintext of its connections is routed, and its one BIRD."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from landbridge.desired import names
+from landbridge.desired.endpoint import ANYWHERE, clamp, dpd_delay, endpoint, tunnel_device
+from landbridge.desired.names import BRIDGE, TO_VPC, TO_VPN_GATEWAY, Names
+from landbridge.desired.objects import (
+    MAIN_TABLE,
+    Address,
+    Bfd,
+    BgpSession,
+    Chain,
+    DataPlane,
+    FilterRule,
+    Health,
+    Hook,
+    HostObject,
+    IkeConnection,
+    InternalSession,
+    KernelRoute,
+    Namespace,
+    RouteKind,
+    Ruleset,
+    Speaker,
+    SpeakerStatic,
+    Verdict,
+    VethEnd,
+)
+from landbridge.model.resources import (
+    Attachment,
+    CustomerGateway,
+    DpdAction,
+    StartupAction,
+    State,
+    Tunnel,
+    Vpc,
+    VpnConnection,
+    VpnGateway,
+)
+
+VPC_SIDE = IPv4Interface("169.254.0.1/30")
+"""The VPC router's address towards the gateway: in a /30 that AWS reserves, so that no tunnel can have it."""
+GATEWAY_SIDE = IPv4Interface("169.254.0.2/30")
+
+MED = 100
+MED_TAKES_OVER = 50
+"""Announced on a tunnel whose sibling is dead: the site moves over before it notices by itself."""
+
+LAST = 9999
+"""The metric of the `unreachable default` that ends a table."""
+
+
+def attached(gateway: VpnGateway) -> bool:
+    """Whether the gateway's link to its VPC is wanted."""
+    return gateway.vpc_id is not None and gateway.attachment in (Attachment.ATTACHING, Attachment.ATTACHED)
+
+
+def alive(connection: VpnConnection) -> bool:
+    """Whether the connection's endpoints are wanted."""
+    return connection.state in (State.PENDING, State.AVAILABLE)
+
+
+def router_id(resource_id: str) -> IPv4Address:
+    """A stable BGP identifier, in 100.64.0.0/10 where no inside address is."""
+    digest = hashlib.sha256(resource_id.encode()).digest()
+    return IPv4Address(0x64400000 | int.from_bytes(digest[:4], "big") & 0x003FFFFF)
+
+
+def cloud_endpoint(
+    own: Names,
+    connection: VpnConnection,
+    tunnel: Tunnel,
+    customer: CustomerGateway,
+    outside: IPv4Network,
+    data_plane: DataPlane,
+) -> tuple[HostObject, ...]:
+    """One of a connection's two endpoints, and its plaintext side in the gateway's namespace."""
+    space = own.endpoint(connection.id, tunnel.number)
+    options = tunnel.options
+    action = options.dpd_action
+    ike = IkeConnection(
+        namespace=space,
+        name=f"{connection.id}-{tunnel.number}",
+        local=tunnel.outside,
+        remote=customer.address,
+        local_id=tunnel.outside,
+        remote_id=customer.address,
+        psk=tunnel.psk,
+        dpd_delay=dpd_delay(options.dpd_timeout, action),
+        dpd_action=action if action is not DpdAction.NONE else "none",
+        initiate=options.startup is StartupAction.START,
+    )
+    return (
+        *endpoint(
+            owner=own.owner,
+            address=IPv4Interface((tunnel.outside, outside.prefixlen)),
+            gateway=outside[1],
+            port_namespace=own.internet,
+            port=names.internet_port(tunnel.outside),
+            port_bridge=BRIDGE,
+            data_plane=data_plane,
+            dpd_timeout=options.dpd_timeout,
+            ike=ike,
+        ),
+        *tunnel_device(
+            router=own.of(connection.vpn_gateway_id),
+            link=names.tunnel_link(connection.number, tunnel.number),
+            endpoint_namespace=space,
+            data_plane=data_plane,
+            address=IPv4Interface((tunnel.cloud_inside, tunnel.inside.prefixlen)),
+        ),
+    )
+
+
+def gateway_router(own: Names, gateway: VpnGateway, vpc: Vpc | None, links: tuple[str, ...]) -> tuple[HostObject, ...]:
+    """The gateway's namespace: a link to the VPC if attached, filters, and a default that leads nowhere."""
+    here = own.of(gateway.id)
+    base: tuple[HostObject, ...] = (
+        Namespace(namespace=here, owner=own.owner, forwarding=True),
+        KernelRoute(
+            namespace=here,
+            table=MAIN_TABLE,
+            destination=ANYWHERE,
+            kind=RouteKind.UNREACHABLE,
+            metric=LAST,
+        ),
+        Ruleset(namespace=here, chains=(_input(), clamp(links))),
+    )
+    if vpc is None:
+        return base
+    router = own.of(vpc.id)
+    return (
+        *base,
+        VethEnd(namespace=here, name=TO_VPC, peer_namespace=router, peer_name=TO_VPN_GATEWAY),
+        VethEnd(namespace=router, name=TO_VPN_GATEWAY, peer_namespace=here, peer_name=TO_VPC),
+        Address(namespace=here, link=TO_VPC, address=GATEWAY_SIDE),
+        Address(namespace=router, link=TO_VPN_GATEWAY, address=VPC_SIDE),
+    )
+
+
+def _input() -> Chain:
+    """Of the tenants' packets the gateway itself hears BGP, BFD and ICMP, nothing else."""
+    return Chain(
+        hook=Hook.INPUT,
+        accept=False,
+        rules=(
+            FilterRule(iif="lo", verdict=Verdict.ACCEPT),
+            FilterRule(established=True, verdict=Verdict.ACCEPT),
+            FilterRule(protocol="icmp", verdict=Verdict.ACCEPT),
+            FilterRule(protocol="tcp", ports=(179,), verdict=Verdict.ACCEPT),
+            FilterRule(protocol="udp", ports=(3784, 3785), verdict=Verdict.ACCEPT),
+        ),
+    )
+
+
+def gateway_speaker(
+    own: Names,
+    gateway: VpnGateway,
+    vpc: Vpc | None,
+    connections: Sequence[tuple[VpnConnection, CustomerGateway]],
+    health: Health,
+    bfd: Bfd | None,
+) -> Speaker:
+    """The gateway's BIRD: a session per tunnel of dynamic connections, static routes per tunnel of the others."""
+    rejected = (vpc.cidr,) if vpc else ()
+    sessions: list[BgpSession] = []
+    statics: list[SpeakerStatic] = []
+    watched: list[tuple[str, IPv4Address, IPv4Address]] = []
+    if vpc is not None:
+        statics.append(SpeakerStatic(destination=vpc.cidr, via=VPC_SIDE.ip, link=TO_VPC))
+    for connection, customer in connections:
+        for tunnel in connection.tunnels:
+            link = names.tunnel_link(connection.number, tunnel.number)
+            this, sibling = (connection.id, tunnel.number), (connection.id, 3 - tunnel.number)
+            if connection.static_only:
+                watched.append((link, tunnel.cloud_inside, tunnel.customer_inside))
+                statics += _static_routes(connection, tunnel, link, health)
+                continue
+            sessions.append(
+                BgpSession(
+                    name=f"c{connection.number}_t{tunnel.number}",
+                    link=link,
+                    local=tunnel.cloud_inside,
+                    peer=tunnel.customer_inside,
+                    peer_asn=customer.asn,
+                    connection=connection.number,
+                    med=MED_TAKES_OVER if sibling in health.dead and this not in health.dead else MED,
+                    reject=rejected,
+                )
+            )
+    internal = None
+    if vpc is not None:
+        internal = InternalSession(link=TO_VPC, local=GATEWAY_SIDE.ip, peer=VPC_SIDE.ip, sends=True)
+    return Speaker(
+        namespace=own.of(gateway.id),
+        router_id=router_id(gateway.id),
+        asn=gateway.asn,
+        sessions=tuple(sessions),
+        statics=tuple(statics),
+        internal=internal,
+        bfd=bfd,
+        bfd_peers=tuple(watched) if bfd else (),
+    )
+
+
+def _static_routes(connection: VpnConnection, tunnel: Tunnel, link: str, health: Health) -> list[SpeakerStatic]:
+    """A static connection's routes through one tunnel: by BFD where the peer answers it, else while the CHILD SA is up."""
+    this = (connection.id, tunnel.number)
+    answers_bfd = this in health.bfd_seen
+    if not answers_bfd and this not in health.up:
+        return []
+    return [
+        SpeakerStatic(
+            destination=route.destination,
+            via=tunnel.customer_inside,
+            link=link,
+            bfd=answers_bfd,
+            preference=200 - tunnel.number,
+            connection=connection.number,
+        )
+        for route in connection.routes
+        if route.state in (State.PENDING, State.AVAILABLE)
+    ]
