@@ -44,7 +44,7 @@ class Settings:
     names: Names
     pools: Pools
     data_plane: DataPlane
-    bfd: Bfd | None = Bfd()
+    bfd: Bfd | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Wanted:
 
 
 class Planner:
-    """Computes `Wanted` from snapshots. It remembers groups (a cache only: the result depends on the arguments alone)."""
+    """Computes `Wanted` from snapshots. It remembers groups (only a cache: what it gives depends on the arguments)."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

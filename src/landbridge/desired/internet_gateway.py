@@ -1,4 +1,4 @@
-"""The internet gateway: 1:1 NAT between instances' private and public addresses, and no way through for anybody else."""
+"""The internet gateway: 1:1 NAT between instances' private and public addresses, no way through for anybody else."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Key = tuple[str, ...]
 """The kind, the namespace, and what tells an object from its siblings there."""
 
 HERE: Final = ""
-"""The name of the namespace that the process itself runs in (used by the customer gateway; never made, never deleted)."""
+"""The name of the namespace that the process itself runs in (the customer gateway's; never made, never deleted)."""
 
 PROTOCOL: Final = 187
 """The kernel's routing protocol number of routes written by the reconciler (`ip route` shows `proto 187`)."""
@@ -64,8 +64,8 @@ class HostObject:
 class Namespace(HostObject):
     """A network namespace. Its loopback is up, IPv6 is off, rp_filter is off, bridged frames skip the IP hooks.
 
-    Recognised after a restart by the alias of its loopback link, which names the owner (`landbridge OWNER`); an existing
-    namespace of that name without that alias is somebody else's and is never touched.
+    Recognised after a restart by the alias of its loopback link, which names the owner (`landbridge OWNER`). An
+    existing namespace of that name without that alias is somebody else's and is never touched.
     """
 
     owner: str
@@ -262,7 +262,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruleset(HostObject):
-    """One nftables table (family ip) of ours, replaced as a whole and atomically. Named `landbridge`, or with a suffix in HERE."""
+    """One nftables table (family ip) of ours, replaced as a whole and atomically."""
 
     name: str = "landbridge"
     chains: tuple[Chain, ...] = ()
@@ -408,7 +408,7 @@ class Speaker(HostObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen(HostObject):
-    """What a driver reads back of an object that cannot tell all of its properties (a daemon's configuration, a secret).
+    """What a driver reads back of an object that cannot tell all about itself (a daemon's configuration, a secret).
 
     `fingerprint` equals the driver's `fingerprint(wanted)` exactly when the object is as wanted.
     """

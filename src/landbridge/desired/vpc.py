@@ -1,7 +1,8 @@
 """A VPC's implicit router: a bridge per subnet with the `.1` address, a kernel table per route table, rules by subnet.
 
-Packets from a subnet look into the table that the subnet follows; packets from a gateway only into the table EDGE, which
-knows nothing but the subnets: neither gateway is a way through to the other. The router's own packets use the main table.
+Packets from a subnet look into the table that the subnet follows; packets from a gateway only into the table EDGE,
+which knows nothing but the subnets: neither gateway is a way through to the other. The router's own packets use the
+main table.
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ def gateway_speaker(
 
 
 def _static_routes(connection: VpnConnection, tunnel: Tunnel, link: str, health: Health) -> list[SpeakerStatic]:
-    """A static connection's routes through one tunnel: by BFD where the peer answers it, else while the CHILD SA is up."""
+    """A static connection's routes through one tunnel: by BFD if the peer answers it, else while the CHILD SA is up."""
     this = (connection.id, tunnel.number)
     answers_bfd = this in health.bfd_seen
     if not answers_bfd and this not in health.up:
