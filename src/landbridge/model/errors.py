@@ -133,6 +133,10 @@ class RouteNotFound(LandbridgeError):
     """The route table or the connection has no such route."""
 
 
+class TokenMismatch(LandbridgeError):
+    """A client token that was used before, for a different request."""
+
+
 class LimitExceeded(LandbridgeError):
     """One more than AWS's limit. `resource` names what there are too many of, e.g. `vpn-connection`."""
 

@@ -109,6 +109,8 @@ class RouteTable(Resource):
     routes: tuple[Route, ...] = ()
     associations: tuple[Association, ...] = ()
     propagating: tuple[str, ...] = ()
+    client_token: str = ""
+    """What the caller named the request with: the same token again is the same request."""
 
     @property
     def main(self) -> bool:
@@ -263,6 +265,7 @@ class Instance(Resource):
     reservation_id: str
     key_name: str = ""
     launch_index: int = 0
+    client_token: str = ""
     state: InstanceState
     terminated: datetime | None = None
 

@@ -73,13 +73,20 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "security-group": "InvalidGroup.NotFound",
     "dhcp-options": "InvalidDhcpOptionID.NotFound",
     "elastic-ip": "InvalidAllocationID.NotFound",
+    "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
+    # EC2's own spelling: ID here, Id there (its list of error codes).
+    "vpc": "InvalidVpcID.Malformed",
+    "subnet": "InvalidSubnetID.Malformed",
+    "resource": "InvalidID",
     "instance": "InvalidInstanceID.Malformed",
     "security-group": "InvalidGroupId.Malformed",
     # EC2 has no ...Malformed for these: an impossible id is one that is not there.
     "vpn-gateway": "InvalidVpnGatewayID.NotFound",
     "vpn-connection": "InvalidVpnConnectionID.NotFound",
+    "gateway": "InvalidGatewayID.NotFound",
+    "association": "InvalidAssociationID.NotFound",
 }
 
 
@@ -122,6 +129,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = 
     domain.ConnectionIsDynamic: ("InvalidVpnConnection.InvalidType", 400),
     domain.RouteExists: ("RouteAlreadyExists", 400),
     domain.RouteNotFound: ("InvalidRoute.NotFound", 400),
+    domain.TokenMismatch: ("IdempotentParameterMismatch", 400),
     domain.LimitExceeded: (_limit, 400),
     domain.Conflict: ("InvalidParameterValue", 400),
 }
