@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a request, in the terms of the domain. The EC2 door turns these into EC2's codes."""
+"""Everything that can be wrong with a request, in the domain's terms. The EC2 door turns these into EC2's codes."""
 
 from __future__ import annotations
 
@@ -130,11 +130,15 @@ class RouteExists(LandbridgeError):
 
 
 class RouteNotFound(LandbridgeError):
-    """The route table or the connection has no such route."""
+    """The route table has no such route."""
 
 
 class TokenMismatch(LandbridgeError):
     """A client token that was used before, for a different request."""
+
+
+class ConnectionRouteNotFound(LandbridgeError):
+    """The VPN connection has no such static route (EC2 has a code of its own for this)."""
 
 
 class LimitExceeded(LandbridgeError):
@@ -147,3 +151,7 @@ class LimitExceeded(LandbridgeError):
 
 class Conflict(LandbridgeError):
     """A name that is taken (lab sites, hosts, access keys)."""
+
+
+class Unavailable(LandbridgeError):
+    """landbridge itself cannot do it now: its state cannot be written. Nothing has changed."""

@@ -16,7 +16,7 @@ class DriverError(Exception):
 
 
 class Driver(Protocol):
-    """Three verbs over one or several kinds of host objects. Calls come from several threads, one namespace at a time."""
+    """Three verbs over kinds of host objects. Calls come from several threads, one namespace at a time."""
 
     kinds: frozenset[type[HostObject]]
     """The kinds that this driver makes."""
@@ -24,8 +24,8 @@ class Driver(Protocol):
     def read(self, namespaces: Collection[str]) -> Iterable[HostObject]:
         """What there is of these kinds in these namespaces, as the values that would ask for it.
 
-        Only what is recognised as ours. Something half right reads as a value with the same key that differs. A namespace that
-        does not exist has nothing in it.
+        Only what is recognised as ours. Something half right reads as a value with the same key that differs. A
+        namespace that does not exist has nothing in it.
         """
         ...
 

@@ -45,7 +45,7 @@ class Desk:
             raise DryRunSucceeded
 
 
-class DryRunSucceeded(Exception):  # noqa: N818  (an answer, not a fault)
+class DryRunSucceeded(Exception):
     """The request would have succeeded; EC2 says so with an error code of its own."""
 
 

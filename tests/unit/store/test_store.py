@@ -1,0 +1,194 @@
+"""What is committed is loaded again, equal; what cannot be written or read says so and loses nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, inspect
+
+from landbridge.model.errors import Unavailable
+from landbridge.model.resources import (
+    Association,
+    Resource,
+    Route,
+    RouteTable,
+    State,
+    StaticRoute,
+    Tunnel,
+    TunnelOptions,
+    Vpc,
+    VpnConnection,
+)
+from landbridge.model.secret import Secret
+from landbridge.model.snapshot import Put, Remove, Snapshot
+from landbridge.store.codec import KINDS, Codec
+from landbridge.store.folder import Folder, FolderError
+from landbridge.store.schema import metadata
+from landbridge.store.sql import SqlStore, StoreError
+
+KEY = Fernet.generate_key()
+NOW = datetime(2026, 11, 23, 5, tzinfo=UTC)
+COMMON = {"account": "000000000000", "region": "eu-central-1", "created": NOW}
+
+
+def vpc(identity: str, tags: tuple[tuple[str, str], ...] = ()) -> Vpc:
+    return Vpc(id=identity, cidr=IPv4Network("10.0.0.0/16"), state=State.PENDING, tags=tags, **COMMON)
+
+
+def connection() -> VpnConnection:
+    return VpnConnection(
+        id="vpn-1",
+        vpn_gateway_id="vgw-1",
+        customer_gateway_id="cgw-1",
+        number=1,
+        static_only=True,
+        tunnels=(
+            Tunnel(
+                number=1,
+                outside=IPv4Address("203.0.113.128"),
+                inside=IPv4Network("169.254.10.0/30"),
+                psk=Secret("first.secret"),
+                options=TunnelOptions(dpd_timeout_seconds=40),
+            ),
+            Tunnel(
+                number=2,
+                outside=IPv4Address("203.0.113.129"),
+                inside=IPv4Network("169.254.11.0/30"),
+                psk=Secret("second.secret"),
+            ),
+        ),
+        routes=(StaticRoute(destination=IPv4Network("192.168.0.0/24"), state=State.AVAILABLE),),
+        state=State.AVAILABLE,
+        **COMMON,
+    )
+
+
+def table() -> RouteTable:
+    return RouteTable(
+        id="rtb-1",
+        vpc_id="vpc-1",
+        number=100,
+        routes=(Route(destination=IPv4Network("0.0.0.0/0"), target="igw-1"),),
+        associations=(Association(id="rtbassoc-1", subnet_id=None), Association(id="rtbassoc-2", subnet_id="subnet-1")),
+        propagating=("vgw-1",),
+        **COMMON,
+    )
+
+
+def open_store(folder: Path) -> SqlStore:
+    return SqlStore.open(folder / "landbridge.db", Codec(KEY))
+
+
+def test_what_is_committed_is_loaded_again_in_order_of_creation(tmp_path: Path) -> None:
+    written: list[Resource] = [vpc("vpc-2"), vpc("vpc-1"), connection(), table()]
+    snapshot = Snapshot()
+    store = open_store(tmp_path)
+    for item in written:
+        store.commit(snapshot.revision + 1, (Put(item),))
+        snapshot = snapshot.apply((Put(item),))
+    store.commit(snapshot.revision + 1, (Put(vpc("vpc-2", (("Name", "changed"),))),))
+    snapshot = snapshot.apply((Put(vpc("vpc-2", (("Name", "changed"),))),))
+    store.close()
+
+    loaded = open_store(tmp_path).load()
+    assert loaded == snapshot
+    assert [v.id for v in loaded.all(Vpc)] == ["vpc-2", "vpc-1"]
+
+
+def test_removed_is_gone(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit(1, (Put(vpc("vpc-1")), Put(vpc("vpc-2"))))
+    store.commit(2, (Remove(vpc("vpc-1")),))
+    assert [v.id for v in store.load().all(Vpc)] == ["vpc-2"]
+
+
+@given(text=st.text(max_size=256))
+def test_any_tag_survives(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    codec = Codec(KEY)
+    item = vpc("vpc-1", (("Name", text),))
+    assert codec.decode("vpc", codec.encode(item)) == item
+
+
+def test_secrets_are_not_in_the_file(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit(1, (Put(connection()),))
+    store.close()
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"vpn-1" in stored
+    assert b"first.secret" not in stored
+
+
+def test_a_commit_that_fails_changes_nothing(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit(1, (Put(vpc("vpc-1")),))
+    with sqlite3.connect(tmp_path / "landbridge.db") as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON resource WHEN NEW.id='vpc-3' "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    with pytest.raises(Unavailable, match="disk is full"):
+        store.commit(2, (Put(vpc("vpc-2")), Put(vpc("vpc-3"))))
+    loaded = store.load()
+    assert (loaded.revision, [v.id for v in loaded.all(Vpc)]) == (1, ["vpc-1"])
+
+
+def test_a_file_that_is_no_database_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "landbridge.db").write_bytes(b"this is not a database, certainly not one of ours" * 100)
+    with pytest.raises(StoreError, match="backup"):
+        open_store(tmp_path)
+
+
+def test_a_damaged_row_says_what_to_do(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit(1, (Put(vpc("vpc-1")),))
+    with sqlite3.connect(tmp_path / "landbridge.db") as database:
+        database.execute("UPDATE resource SET body='{}'")
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.load()
+
+
+def test_another_key_is_refused_without_showing_anything(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit(1, (Put(connection()),))
+    with pytest.raises(StoreError) as refused:
+        SqlStore.open(tmp_path / "landbridge.db", Codec(Fernet.generate_key())).load()
+    assert "secret" not in str(refused.value).replace("a stored secret", "")
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    with sqlite3.connect(tmp_path / "landbridge.db") as database:
+        database.execute("UPDATE alembic_version SET version_num='9999'")
+    with pytest.raises(StoreError, match="newer"):
+        open_store(tmp_path)
+
+
+def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    found = inspect(create_engine(f"sqlite:///{tmp_path / 'landbridge.db'}"))
+    for name, wanted in metadata.tables.items():
+        assert {c["name"] for c in found.get_columns(name)} == set(wanted.columns.keys())
+
+
+def test_every_kind_of_resource_can_be_stored() -> None:
+    assert {kind.__name__ for kind in KINDS.values()} == {kind.__name__ for kind in Resource.__subclasses__()}
+
+
+def test_one_process_per_folder(tmp_path: Path) -> None:
+    Folder(tmp_path / "state").lock()
+    with pytest.raises(FolderError, match="Another landbridge"):
+        Folder(tmp_path / "state").lock()
+
+
+def test_the_folder_keeps_its_instance_and_key_to_itself(tmp_path: Path) -> None:
+    first, second = Folder(tmp_path / "state"), Folder(tmp_path / "state")
+    assert (first.instance, first.key) == (second.instance, second.key)
+    assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "state" / "key").stat().st_mode & 0o077 == 0
