@@ -129,6 +129,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = 
     domain.ConnectionIsDynamic: ("InvalidVpnConnection.InvalidType", 400),
     domain.RouteExists: ("RouteAlreadyExists", 400),
     domain.RouteNotFound: ("InvalidRoute.NotFound", 400),
+    domain.ConnectionRouteNotFound: ("InvalidRoute.Malformed", 400),
     domain.TokenMismatch: ("IdempotentParameterMismatch", 400),
     domain.LimitExceeded: (_limit, 400),
     domain.Conflict: ("InvalidParameterValue", 400),

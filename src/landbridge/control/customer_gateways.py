@@ -1,0 +1,125 @@
+"""Customer gateways: the customer's devices as the cloud side knows them, an address and an ASN.
+
+Nothing is built for them, so they are `available` at once and `deleted` at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+from landbridge.control.base import Command, Context, Outcome, Pools, Scope, put
+from landbridge.control.tags import checked
+from landbridge.model.errors import Invalid, LimitExceeded, MalformedId, NotFound, WrongState
+from landbridge.model.ids import is_id, new_id
+from landbridge.model.resources import CustomerGateway, State, Tags, VpnConnection
+
+NOUN: Final = "customer-gateway"
+DEFAULT_ASN: Final = 65000
+MAX_ASN: Final = 4_294_967_295
+MAX_DEVICE_NAME: Final = 255
+MAX_GATEWAYS: Final = 50
+"""Per region (AWS, Site-to-Site VPN quotas)."""
+
+_NO_DEVICE: Final = tuple(
+    (IPv4Network(network), what)
+    for network, what in (
+        ("0.0.0.0/8", "of no network"),
+        ("127.0.0.0/8", "a loopback address"),
+        ("169.254.0.0/16", "a link-local address"),
+        ("224.0.0.0/4", "a multicast address"),
+        ("240.0.0.0/4", "a reserved address"),
+    )
+)
+"""Where no device can be reached (RFC 6890). Private addresses are fine: the operator's Internet may be private."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateCustomerGateway(Command):
+    """A device. Reply: the CustomerGateway, the existing one if address, ASN and device name are the same."""
+
+    address: IPv4Address
+    asn: int = DEFAULT_ASN
+    device_name: str = ""
+    tags: Tags = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteCustomerGateway(Command):
+    """Delete a device that no connection uses. Reply: None."""
+
+    customer_gateway_id: str
+
+
+def find(scope: Scope, customer_gateway_id: str) -> CustomerGateway:
+    """The customer gateway, whatever its state.
+
+    Raises:
+        MalformedId, NotFound.
+    """
+    if not is_id("cgw", customer_gateway_id):
+        raise MalformedId(NOUN, customer_gateway_id)
+    return scope.get(CustomerGateway, customer_gateway_id, NOUN)
+
+
+def create(scope: Scope, command: CreateCustomerGateway, context: Context) -> Outcome[CustomerGateway]:
+    """Refuses addresses that no device can have, and a 51st device."""
+    _check_address(command.address, context.pools)
+    if not 1 <= command.asn <= MAX_ASN:
+        raise Invalid(
+            "BgpAsn", f"Value ({command.asn}) for parameter BgpAsn is invalid. Use an ASN from 1 to {MAX_ASN}."
+        )
+    if len(command.device_name) > MAX_DEVICE_NAME:
+        raise Invalid("DeviceName", f"The parameter DeviceName takes at most {MAX_DEVICE_NAME} characters.")
+    alive = [gateway for gateway in scope.all(CustomerGateway) if gateway.state is not State.DELETED]
+    for gateway in alive:
+        same = (gateway.address, gateway.asn, gateway.device_name)
+        if same == (command.address, command.asn, command.device_name):
+            tagged = replace(gateway, tags=checked((dict(gateway.tags) | dict(command.tags)).items()))
+            return Outcome(tagged, put(tagged) if tagged != gateway else ())
+    if len(alive) >= MAX_GATEWAYS:
+        raise LimitExceeded(
+            NOUN, f"There are {MAX_GATEWAYS} customer gateways already, the most a region can have. Delete one."
+        )
+    gateway = CustomerGateway(
+        id=new_id("cgw", context.entropy),
+        account=context.account,
+        region=context.region,
+        tags=checked(command.tags),
+        created=context.now,
+        address=command.address,
+        asn=command.asn,
+        device_name=command.device_name,
+        state=State.AVAILABLE,
+    )
+    return Outcome(gateway, put(gateway))
+
+
+def _check_address(address: IPv4Address, pools: Pools) -> None:
+    for network, what in _NO_DEVICE:
+        if address in network:
+            raise Invalid(
+                "IpAddress", f"{address} is {what}. Give IpAddress the static address at which the device is reached."
+            )
+    if pools.outside[pools.outside_first] <= address <= pools.outside[pools.outside_last]:
+        raise Invalid(
+            "IpAddress",
+            f"{address} is one of the addresses that landbridge gives to tunnel endpoints "
+            f"({pools.outside[pools.outside_first]} to {pools.outside[pools.outside_last]}). "
+            "Give IpAddress the address of the customer's own device.",
+        )
+
+
+def delete(scope: Scope, command: DeleteCustomerGateway, context: Context) -> Outcome[None]:
+    """Refuses while a connection that is not `deleted` uses it."""
+    gateway = find(scope, command.customer_gateway_id)
+    if gateway.state is State.DELETED:
+        raise NotFound(NOUN, gateway.id)
+    for connection in scope.all(VpnConnection):
+        if connection.customer_gateway_id == gateway.id and connection.state is not State.DELETED:
+            raise WrongState(
+                f"The customer gateway is in use. Delete the VPN connection {connection.id} first "
+                "and wait until it is deleted."
+            )
+    return Outcome(None, put(replace(gateway, state=State.DELETED, deleted=context.now)))

@@ -1,0 +1,220 @@
+"""A connection's two tunnels: what was wished for is checked, everything else is allotted.
+
+Three promises: no two tunnels have the same outside address, no two tunnels of a virtual private gateway have
+overlapping inside CIDRs, and tunnel 1's outside address sorts before tunnel 2's as text (Terraform sorts them so).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+from landbridge.control.base import Context, Scope
+from landbridge.model.errors import InsideCidrInUse, InsufficientAddresses, Invalid
+from landbridge.model.ids import Entropy
+from landbridge.model.resources import DpdAction, StartupAction, State, Tunnel, TunnelOptions, VpnConnection
+from landbridge.model.secret import Secret
+from landbridge.model.snapshot import Snapshot
+
+INSIDE_RANGE: Final = IPv4Network("169.254.0.0/16")
+INSIDE_PREFIX_LENGTH: Final = 30
+RESERVED_INSIDE: Final = frozenset(
+    IPv4Network(cidr)
+    for cidr in (
+        "169.254.0.0/30",
+        "169.254.1.0/30",
+        "169.254.2.0/30",
+        "169.254.3.0/30",
+        "169.254.4.0/30",
+        "169.254.5.0/30",
+        "169.254.169.252/30",
+    )
+)
+"""AWS, VpnTunnelOptionsSpecification."""
+MIN_DPD_TIMEOUT: Final = 30
+MAX_DPD_TIMEOUT: Final = 86_400
+"""AWS names no greatest value; a day is ours."""
+
+_KEY_FORM: Final = re.compile(r"[A-Za-z1-9._][A-Za-z0-9._]{7,63}")
+_KEY_FIRST: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz123456789._"
+_KEY_REST: Final = _KEY_FIRST + "0"
+_KEY_LENGTH: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelWish:
+    """What the caller set of one tunnel; None is "not set"."""
+
+    inside: IPv4Network | None = None
+    psk: Secret | None = None
+    dpd_timeout_seconds: int | None = None
+    dpd_action: DpdAction | None = None
+    startup: StartupAction | None = None
+
+    def grants(self, tunnel: Tunnel) -> bool:
+        """Whether this very wish made that tunnel."""
+        return (
+            tunnel.options == self.options
+            and (self.inside is None or tunnel.inside == self.inside)
+            and (self.psk is None or tunnel.psk == self.psk)
+        )
+
+    @property
+    def options(self) -> TunnelOptions:
+        """What is kept of the wish beside the values themselves."""
+        return TunnelOptions(
+            pre_shared_key_set=self.psk is not None,
+            inside_cidr_set=self.inside is not None,
+            dpd_timeout_seconds=self.dpd_timeout_seconds,
+            dpd_timeout_action=self.dpd_action,
+            startup_action=self.startup,
+        )
+
+
+Wishes = tuple[TunnelWish, TunnelWish]
+
+
+def check(wishes: Wishes) -> None:
+    """The wishes by themselves, whatever else there is.
+
+    Raises:
+        Invalid: never with a key in its message.
+    """
+    for wish in wishes:
+        if wish.inside is not None:
+            _check_inside(wish.inside)
+        if wish.psk is not None and _KEY_FORM.fullmatch(wish.psk.reveal()) is None:
+            raise Invalid(
+                "PreSharedKey",
+                "A PreSharedKey has 8 to 64 characters, each a letter, a digit, a period or an underscore, "
+                "and does not start with a zero. Give one like that, or none to get one.",
+            )
+        seconds = wish.dpd_timeout_seconds
+        if seconds is not None and not MIN_DPD_TIMEOUT <= seconds <= MAX_DPD_TIMEOUT:
+            raise Invalid(
+                "DPDTimeoutSeconds",
+                f"Value ({seconds}) for parameter DPDTimeoutSeconds is invalid. "
+                f"Use {MIN_DPD_TIMEOUT} to {MAX_DPD_TIMEOUT} seconds.",
+            )
+
+
+def _check_inside(cidr: IPv4Network) -> None:
+    if cidr.prefixlen != INSIDE_PREFIX_LENGTH or not cidr.subnet_of(INSIDE_RANGE):
+        raise Invalid(
+            "TunnelInsideCidr",
+            f"Value ({cidr}) for parameter TunnelInsideCidr is invalid. Use a /30 within {INSIDE_RANGE}.",
+        )
+    if cidr in RESERVED_INSIDE:
+        raise Invalid(
+            "TunnelInsideCidr", f"The TunnelInsideCidr {cidr} is reserved. Use another /30 of {INSIDE_RANGE}."
+        )
+
+
+def allot(
+    scope: Scope, context: Context, *, vpn_gateway_id: str, customer_gateway_id: str, wishes: Wishes
+) -> tuple[Tunnel, Tunnel]:
+    """Two tunnels as wished (`check`ed before), for a new connection between these gateways.
+
+    Raises:
+        InsideCidrInUse, InsufficientAddresses.
+    """
+    insides = _insides(scope, context.entropy, vpn_gateway_id, customer_gateway_id, wishes)
+    outsides = _outsides(scope.snapshot, context)
+    first, second = (
+        Tunnel(
+            number=number,
+            outside=outside,
+            inside=inside,
+            psk=wish.psk or _new_key(context.entropy),
+            options=wish.options,
+        )
+        for number, outside, inside, wish in zip((1, 2), outsides, insides, wishes, strict=True)
+    )
+    return first, second
+
+
+def _new_key(entropy: Entropy) -> Secret:
+    return Secret(entropy.text(_KEY_FIRST, 1) + entropy.text(_KEY_REST, _KEY_LENGTH - 1))
+
+
+# --- inside -----------------------------------------------------------------------------------------------------------
+
+
+def _insides(
+    scope: Scope, entropy: Entropy, vpn_gateway_id: str, customer_gateway_id: str, wishes: Wishes
+) -> tuple[IPv4Network, IPv4Network]:
+    alive = [c for c in scope.all(VpnConnection) if c.state is not State.DELETED]
+    on_gateway = {t.inside: c.id for c in alive if c.vpn_gateway_id == vpn_gateway_id for t in c.tunnels}
+    wished = [wish.inside for wish in wishes if wish.inside is not None]
+    for cidr in wished:
+        if cidr in on_gateway:
+            raise InsideCidrInUse(
+                f"The TunnelInsideCidr {cidr} is in use by the VPN connection {on_gateway[cidr]} of the same virtual "
+                "private gateway. Use another /30."
+            )
+    if len(set(wished)) < len(wished):
+        raise InsideCidrInUse(f"Both tunnels ask for the TunnelInsideCidr {wished[0]}. Use two different /30s.")
+    # Not asked by AWS, but a device with connections to two gateways would have one address on two interfaces.
+    on_device = {t.inside for c in alive if c.customer_gateway_id == customer_gateway_id for t in c.tunnels}
+    taken = {*on_gateway, *on_device, *wished}
+    drawn: list[IPv4Network] = []
+    for wish in wishes:
+        cidr = wish.inside or _draw_inside(entropy, taken)
+        taken.add(cidr)
+        drawn.append(cidr)
+    return drawn[0], drawn[1]
+
+
+def _draw_inside(entropy: Entropy, taken: Collection[IPv4Network]) -> IPv4Network:
+    """A random /30, or the next free one after it: whatever the randomness, this ends."""
+    count = 1 << (INSIDE_PREFIX_LENGTH - INSIDE_RANGE.prefixlen)
+    size = 1 << (32 - INSIDE_PREFIX_LENGTH)
+    start = entropy.below(count)
+    for step in range(count):
+        base = INSIDE_RANGE.network_address + (start + step) % count * size
+        cidr = IPv4Network((base, INSIDE_PREFIX_LENGTH))
+        if cidr not in taken and cidr not in RESERVED_INSIDE:
+            return cidr
+    raise InsufficientAddresses(f"No /30 of {INSIDE_RANGE} is free. Delete a VPN connection.")
+
+
+# --- outside ----------------------------------------------------------------------------------------------------------
+
+
+def _outsides(snapshot: Snapshot, context: Context) -> tuple[IPv4Address, IPv4Address]:
+    """Two free addresses of the pool: never used ones before those that were given back, the longest idle first."""
+    in_use: set[IPv4Address] = set()
+    idle_since: dict[IPv4Address, datetime] = {}
+    # Of every account and region: the addresses are this machine's.
+    for connection in snapshot.all(VpnConnection):
+        for tunnel in connection.tunnels:
+            if connection.state is not State.DELETED:
+                in_use.add(tunnel.outside)
+            else:
+                since = connection.deleted or connection.created
+                idle_since[tunnel.outside] = max(since, idle_since.get(tunnel.outside, since))
+    candidates = _candidates(context, in_use, idle_since)
+    found = [address for address, _ in zip(candidates, range(2), strict=False)]
+    if len(found) < 2:
+        raise InsufficientAddresses(
+            f"Fewer than two outside addresses are free in {context.pools.outside}. Delete a VPN connection."
+        )
+    first, second = sorted(found, key=str)
+    return first, second
+
+
+def _candidates(
+    context: Context, in_use: Collection[IPv4Address], idle_since: dict[IPv4Address, datetime]
+) -> Iterator[IPv4Address]:
+    pools = context.pools
+    for index in range(pools.outside_first, pools.outside_last + 1):
+        address = pools.outside[index]
+        if address not in in_use and address not in idle_since:
+            yield address
+    for address in sorted(idle_since, key=lambda known: (idle_since[known], known)):
+        if address not in in_use and pools.outside[pools.outside_first] <= address <= pools.outside[pools.outside_last]:
+            yield address

@@ -1,0 +1,138 @@
+"""VPN connections: made with two tunnels between a virtual private gateway and a customer gateway, and deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from landbridge.control import customer_gateways, tunnels
+from landbridge.control.base import Command, Context, Outcome, Scope, put
+from landbridge.control.tags import checked
+from landbridge.control.tunnels import TunnelWish, Wishes
+from landbridge.control.vpn_gateways import connections_of, usable_gateway
+from landbridge.model.errors import (
+    Combination,
+    ConnectionExists,
+    CustomerGatewayUnavailable,
+    LimitExceeded,
+    NotFound,
+)
+from landbridge.model.ids import new_id
+from landbridge.model.resources import CustomerGateway, State, Tags, VpnConnection, VpnGateway
+
+NOUN: Final = "vpn-connection"
+MAX_CONNECTIONS: Final = 50
+"""Per region (AWS, Site-to-Site VPN quotas)."""
+MAX_CONNECTIONS_PER_GATEWAY: Final = 10
+"""Per virtual private gateway (the same page)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateVpnConnection(Command):
+    """A new connection. Reply: the VpnConnection; the existing one, if the same request made it."""
+
+    vpn_gateway_id: str
+    customer_gateway_id: str
+    static_only: bool = False
+    wishes: Wishes = (TunnelWish(), TunnelWish())
+    tags: Tags = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteVpnConnection(Command):
+    """Delete a connection with its tunnels and static routes. Reply: None."""
+
+    vpn_connection_id: str
+
+
+def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outcome[VpnConnection]:
+    """Everything about the wishes, the two gateways and the limits is checked before anything is allotted."""
+    tunnels.check(command.wishes)
+    gateway = usable_gateway(scope, command.vpn_gateway_id)
+    customer = customer_gateways.find(scope, command.customer_gateway_id)
+    if customer.state is not State.AVAILABLE:
+        raise CustomerGatewayUnavailable(
+            f"The customer gateway {customer.id} is {customer.state}. Use one that is available."
+        )
+    siblings = list(connections_of(scope, gateway))
+    for sibling in siblings:
+        # One that is being deleted is no obstacle: the new one shares nothing with it.
+        if sibling.customer_gateway_id == customer.id and sibling.state is not State.DELETING:
+            return _repeated(sibling, command)
+    _check_asns(gateway, customer, command.static_only)
+    _check_limits(scope, gateway, len(siblings))
+    connection = VpnConnection(
+        id=new_id("vpn", context.entropy),
+        account=context.account,
+        region=context.region,
+        tags=checked(command.tags),
+        created=context.now,
+        vpn_gateway_id=gateway.id,
+        customer_gateway_id=customer.id,
+        number=_free_number({sibling.number for sibling in siblings}),
+        static_only=command.static_only,
+        tunnels=tunnels.allot(
+            scope,
+            context,
+            vpn_gateway_id=gateway.id,
+            customer_gateway_id=customer.id,
+            wishes=command.wishes,
+        ),
+        state=State.PENDING if context.builds else State.AVAILABLE,
+    )
+    return Outcome(connection, put(connection))
+
+
+def _repeated(existing: VpnConnection, command: CreateVpnConnection) -> Outcome[VpnConnection]:
+    same = existing.static_only == command.static_only and all(
+        wish.grants(tunnel) for wish, tunnel in zip(command.wishes, existing.tunnels, strict=True)
+    )
+    if not same:
+        raise ConnectionExists(
+            f"The VPN connection {existing.id} joins {existing.vpn_gateway_id} and {existing.customer_gateway_id} "
+            "already, with other options. Delete it first, or use another customer gateway."
+        )
+    tagged = replace(existing, tags=checked((dict(existing.tags) | dict(command.tags)).items()))
+    return Outcome(tagged, put(tagged) if tagged != existing else ())
+
+
+def _check_asns(gateway: VpnGateway, customer: CustomerGateway, static_only: bool) -> None:
+    if not static_only and gateway.asn == customer.asn:
+        raise Combination(
+            f"The customer gateway {customer.id} and the virtual private gateway {gateway.id} both have the ASN "
+            f"{gateway.asn}. BGP needs two different ones: use another customer gateway, or StaticRoutesOnly."
+        )
+
+
+def _check_limits(scope: Scope, gateway: VpnGateway, on_gateway: int) -> None:
+    if on_gateway >= MAX_CONNECTIONS_PER_GATEWAY:
+        raise LimitExceeded(
+            NOUN,
+            f"The virtual private gateway {gateway.id} has {MAX_CONNECTIONS_PER_GATEWAY} VPN connections already, "
+            "the most it can have. Use another one, or delete a connection.",
+        )
+    if sum(c.state is not State.DELETED for c in scope.all(VpnConnection)) >= MAX_CONNECTIONS:
+        raise LimitExceeded(
+            NOUN, f"There are {MAX_CONNECTIONS} VPN connections already, the most a region can have. Delete one."
+        )
+
+
+def _free_number(taken: set[int]) -> int:
+    return next(number for number in range(1, len(taken) + 2) if number not in taken)
+
+
+def delete(scope: Scope, command: DeleteVpnConnection, context: Context) -> Outcome[None]:
+    """Deleting one that is being deleted changes nothing."""
+    connection = scope.get(VpnConnection, command.vpn_connection_id, NOUN)
+    match connection.state:
+        case State.DELETED:
+            raise NotFound(NOUN, connection.id)
+        case State.DELETING:
+            return Outcome(None)
+        case _:
+            pass
+    if context.builds:
+        gone = replace(connection, state=State.DELETING)
+    else:
+        gone = replace(connection, state=State.DELETED, deleted=context.now)
+    return Outcome(None, put(gone))
