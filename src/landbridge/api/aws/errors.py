@@ -132,6 +132,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = 
     domain.ConnectionRouteNotFound: ("InvalidRoute.Malformed", 400),
     domain.TokenMismatch: ("IdempotentParameterMismatch", 400),
     domain.LimitExceeded: (_limit, 400),
+    domain.Unavailable: ("ServiceUnavailable", 503),
     domain.Conflict: ("InvalidParameterValue", 400),
 }
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -91,22 +92,25 @@ class _Door:
 
     async def _answer(self, request: Request) -> Response:
         request_id = self.new_request_id()
-        spoken = self.services[0]
-        action: str | None = None
+        spoken = self._spoken_to(request)
         try:
             parameters, identity = await self._authenticated(request)
-            spoken, action = self._route(parameters, identity)
+            action = self._admitted(spoken, parameters, identity)
             document = await self._call(spoken, action, parameters, identity, request_id)
         except Ec2Error as error:
             return _refusal(spoken, error, request_id)
-        except LandbridgeError as error:
-            return _refusal(spoken, from_domain(error), request_id)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
         except Exception as crash:  # noqa: BLE001 - the last resort: clients cannot read anything but EC2's own XML
-            log.error("request crashed", request_id=request_id, action=action, crash=_without_values(crash))
+            log.error("request crashed", request_id=request_id, crash=_without_values(crash))
             return _refusal(spoken, internal_error(request_id), request_id)
         return _xml(document, 200, request_id)
+
+    def _spoken_to(self, request: Request) -> Service:
+        """The service that the client signed for, not yet verified: it decides the form of refusals, too."""
+        ec2, sts = self.services
+        claimed = request.headers.get("authorization", "") + unquote(request.scope["query_string"].decode("latin-1"))
+        return sts if f"/{STS}/aws4_request" in claimed else ec2
 
     async def _authenticated(self, request: Request) -> tuple[dict[str, str], sigv4.Identity]:
         if request.scope["path"] != "/":
@@ -124,23 +128,23 @@ class _Door:
         identity = sigv4.verify(signed, self.secret_of, self.now())
         return form.decode(query, body), identity
 
-    def _route(self, parameters: Mapping[str, str], identity: sigv4.Identity) -> tuple[Service, str]:
-        """Which service's action this is. The version is checked for its form only: EC2 answers old ones alike."""
+    def _admitted(self, spoken: Service, parameters: Mapping[str, str], identity: sigv4.Identity) -> str:
+        """The action, if it can be had. The version is checked for its form only: EC2 answers old ones alike."""
         action = parameters.get("Action", "")
         if not action:
             raise Ec2Error("MissingAction", "The request must contain the parameter Action")
         version = parameters.get("Version", "")
         if version and _VERSION.fullmatch(version) is None:
             raise Ec2Error("NoSuchVersion", f"The requested version ({version[:40]}) does not exist.")
-        found = next((candidate for candidate in self.services if action in candidate), None)
-        if found is None:
+        owner = next((candidate for candidate in self.services if action in candidate), None)
+        if owner is None:
             raise invalid_action(action)
-        if identity.service != found.name:
-            message = f"Credential should be scoped to correct service: '{found.name}'."
+        if not identity.service == spoken.name == owner.name:
+            message = f"Credential should be scoped to correct service: '{owner.name}'."
             raise Ec2Error("SignatureDoesNotMatch", message, 403)
         if action not in self.actions:
             raise not_built(action)
-        return found, action
+        return action
 
     async def _call(
         self,
@@ -156,7 +160,11 @@ class _Door:
         params = parse(action, own, service_name=spoken.name)
         dry_run = params.pop("DryRun", False)
         call = Call(spoken.name, action, params, identity.region, identity.access_key_id, dry_run, request_id)
-        return serialize(action, await self.handle(call), request_id, service_name=spoken.name)
+        try:
+            reply = await self.handle(call)
+        except LandbridgeError as error:
+            raise from_domain(error) from error
+        return serialize(action, reply, request_id, service_name=spoken.name)
 
 
 def _refusal(spoken: Service, error: Ec2Error, request_id: str) -> Response:
