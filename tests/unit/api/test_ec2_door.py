@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +28,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.types import Message, Receive
 from structlog.testing import capture_logs
 
 from landbridge.api.aws.errors import Ec2Error, dry_run
@@ -231,6 +237,73 @@ class TestBoto3:
     def test_a_reply_that_does_not_fit_is_a_crash(self, door: Service) -> None:
         with capture_logs():
             assert refusal(door.client().describe_vpn_connections)[:2] == (500, "InternalError")
+
+
+class TestAwsCli:
+    def test_a_describe_and_a_refusal(self, door: Service) -> None:
+        assert json.loads(aws(door, "describe-vpcs", "--vpc-ids", "vpc-1").stdout)["Vpcs"][0]["VpcId"] == "vpc-1"
+        refused = aws(door, "delete-vpc", "--vpc-id", "vpc-2")
+        assert "(InvalidVpcID.NotFound) when calling the DeleteVpc operation: The vpc 'vpc-2'" in refused.stderr
+        assert refused.returncode != 0
+
+
+def aws(door: Service, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the aws command line against the door, with nothing of the user's own configuration."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{door.port}",
+    }
+    command = [sys.executable, "-m", "awscli", "ec2", *words, "--output", "json"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+
+
+class TestBodies:
+    """What a client can do with a body that a test over a socket would have to wait for."""
+
+    @staticmethod
+    def answer(receive: Receive) -> list[Message]:
+        app = ec2_app(Service().handle, lambda _: None, lambda: datetime.now(UTC), lambda: "r", actions=ACTIONS)
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+        asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
+        return sent
+
+    def test_one_that_does_not_come(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("landbridge.api.aws.form.BODY_SECONDS", 0.05)
+
+        async def never() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        start, body = self.answer(never)
+        assert start["status"] == 408
+        assert read_error(body["body"], "text/xml;charset=UTF-8")[0] == "RequestTimeout"
+
+    def test_one_without_end(self) -> None:
+        read = 0
+
+        async def endless() -> Message:
+            nonlocal read
+            read += MAX_BODY
+            return {"type": "http.request", "body": b"x" * MAX_BODY, "more_body": True}
+
+        assert self.answer(endless)[0]["status"] == 413
+        assert read < 20 * MAX_BODY
+
+    def test_a_client_that_goes_away(self) -> None:
+        async def gone() -> Message:
+            return {"type": "http.disconnect"}
+
+        assert self.answer(gone)[0]["status"] == 400
 
 
 class TestBadRequests:

@@ -185,7 +185,9 @@ class TestRequests:
         assert len(message) < 400
 
     def test_a_sensitive_value_is_not_repeated(self) -> None:
-        _, message = refusal("RunInstances", {"UserData.1": "my password"})
+        sent = {"InstanceId": "i-1", "UserData.Value": "my password, which is no base64"}
+        code, message = refusal("ModifyInstanceAttribute", sent)
+        assert code == "InvalidParameterValue"
         assert "my password" not in message
 
     @given(
