@@ -32,6 +32,7 @@ from landbridge.model.resources import (
     VpnGateway,
 )
 from landbridge.model.snapshot import Snapshot
+from landbridge.routing.tables import followed, leads_somewhere, propagator
 
 Group = tuple[HostObject, ...]
 T = TypeVar("T")
@@ -142,26 +143,23 @@ class _View:
         tables = self.tables[wanted.id]
         instances = self.instances[wanted.id]
         internet, vpn = self.igws.get(wanted.id), self.vgws.get(wanted.id)
-        follows = {a.subnet_id: t.number for t in tables for a in t.associations}
         links = ([TO_INTERNET_GATEWAY] if internet else []) + ([TO_VPN_GATEWAY] if vpn else [])
 
         self.add(wanted.id, vpc.router, wanted, tuple(links))
         for net in subnets:
-            number = follows.get(net.id, follows.get(None))
-            if number is not None:
-                self.add(net.id, vpc.subnet, net, number)
+            table_of = followed(net, tables)
+            self.add(net.id, vpc.subnet, net, table_of.number)
         for each in instances:
             self.add(each.id, vpc.instance, each, by_id[each.subnet_id])
-        live = frozenset(g.id for g in (internet, vpn) if g) | frozenset(i.id for i in instances)
         for table in tables:
             used = tuple((i.id, i) for i in instances if any(r.target == i.id for r in table.routes))
-            needed = live & frozenset(r.target for r in table.routes)
-            self.add(table.id, _route_table, wanted, table, subnets, used, needed)
+            live = frozenset(r.target for r in table.routes if leads_somewhere(r.target, wanted.id, self.snapshot))
+            self.add(table.id, _route_table, wanted, table, subnets, used, live)
         if internet:
             mapped = tuple((i.private_address, i.public_address) for i in instances if i.public_address)
             self.add(internet.id, igw.internet_gateway, internet, wanted, self.settings.pools.public, mapped)
         if vpn:
-            numbers = tuple(t.number for t in tables if vpn.id in t.propagating)
+            numbers = tuple(t.number for t in tables if propagator(t, self.snapshot) == vpn.id)
             self.add(vpn.id, _vpc_speaker, wanted, vpn, numbers)
 
     def vpn_gateway(self, gateway: VpnGateway) -> None:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
+from landbridge.model.resources import TunnelId
 from landbridge.model.secret import Secret
 
 Key = tuple[str, ...]
@@ -308,7 +309,7 @@ class IkeConnection(HostObject):
     """What follows a dead peer: `clear`, `restart` or `none`."""
     initiate: bool = False
     ike_proposals: tuple[str, ...] = ("aes128gcm16-prfsha256-ecp256", "aes256gcm16-prfsha384-ecp384")
-    esp_proposals: tuple[str, ...] = ("aes128gcm16", "aes256gcm16")
+    esp_proposals: tuple[str, ...] = ("aes128gcm16-ecp256", "aes256gcm16-ecp384", "aes128gcm16", "aes256gcm16")
     ike_lifetime: int = 28800
     child_lifetime: int = 3600
     rekey_margin: int = 270
@@ -365,8 +366,6 @@ class SpeakerStatic:
     preference: int = 200
     connection: int = 0
     advertise: bool = True
-    install: bool = True
-    """Whether it goes into the kernel (a prefix that is only announced need not)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,6 +396,8 @@ class Speaker(HostObject):
     statics: tuple[SpeakerStatic, ...] = ()
     internal: InternalSession | None = None
     tables: tuple[int, ...] = (MAIN_TABLE,)
+    announced: tuple[IPv4Network, ...] = ()
+    """Prefixes that are announced and never installed: the networks that this machine itself is in."""
     bfd: Bfd | None = None
     bfd_peers: tuple[tuple[str, IPv4Address, IPv4Address], ...] = ()
     """(link, local, peer)."""
@@ -444,11 +445,11 @@ def host_state(*groups: tuple[HostObject, ...]) -> dict[Key, HostObject]:
 class Health:
     """What the desired state may depend on besides the resources: facts that only observation knows.
 
-    `dead`: (connection id, tunnel number) of endpoints that are known not to carry traffic (process gone, IKE down):
+    `dead`: tunnels whose endpoints are known not to carry traffic (process gone, IKE down):
     their sibling's MED is lowered, their static routes are left out. `bfd_seen`: tunnels whose peer answers BFD.
     `up`: tunnels whose CHILD SA is established.
     """
 
-    dead: frozenset[tuple[str, int]] = field(default_factory=frozenset)
-    bfd_seen: frozenset[tuple[str, int]] = field(default_factory=frozenset)
-    up: frozenset[tuple[str, int]] = field(default_factory=frozenset)
+    dead: frozenset[TunnelId] = field(default_factory=frozenset)
+    bfd_seen: frozenset[TunnelId] = field(default_factory=frozenset)
+    up: frozenset[TunnelId] = field(default_factory=frozenset)

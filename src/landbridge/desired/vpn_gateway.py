@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.desired import names
@@ -28,6 +28,7 @@ from landbridge.desired.objects import (
     Ruleset,
     Speaker,
     SpeakerStatic,
+    TunnelId,
     Verdict,
     VethEnd,
 )
@@ -50,6 +51,9 @@ GATEWAY_SIDE = IPv4Interface("169.254.0.2/30")
 MED = 100
 MED_TAKES_OVER = 50
 """Announced on a tunnel whose sibling is dead: the site moves over before it notices by itself."""
+
+FIRST_TUNNEL_WINS = 200
+"""The preference of static routes, less the tunnel's number: both ends take tunnel 1 while it is up."""
 
 LAST = 9999
 """The metric of the `unreachable default` that ends a table."""
@@ -179,7 +183,8 @@ def gateway_speaker(
             this, sibling = (connection.id, tunnel.number), (connection.id, 3 - tunnel.number)
             if connection.static_only:
                 watched.append((link, tunnel.cloud_inside, tunnel.customer_inside))
-                statics += _static_routes(connection, tunnel, link, health)
+                wanted = (r.destination for r in connection.routes if r.state in (State.PENDING, State.AVAILABLE))
+                statics += static_routes(wanted, tunnel.customer_inside, link, this, connection.number, health)
                 continue
             sessions.append(
                 BgpSession(
@@ -208,21 +213,21 @@ def gateway_speaker(
     )
 
 
-def _static_routes(connection: VpnConnection, tunnel: Tunnel, link: str, health: Health) -> list[SpeakerStatic]:
+def static_routes(
+    prefixes: Iterable[IPv4Network], via: IPv4Address, link: str, this: TunnelId, connection: int, health: Health
+) -> list[SpeakerStatic]:
     """A static connection's routes through one tunnel: by BFD if the peer answers it, else while the CHILD SA is up."""
-    this = (connection.id, tunnel.number)
     answers_bfd = this in health.bfd_seen
     if not answers_bfd and this not in health.up:
         return []
     return [
         SpeakerStatic(
-            destination=route.destination,
-            via=tunnel.customer_inside,
+            destination=prefix,
+            via=via,
             link=link,
             bfd=answers_bfd,
-            preference=200 - tunnel.number,
-            connection=connection.number,
+            preference=FIRST_TUNNEL_WINS - this[1],
+            connection=connection,
         )
-        for route in connection.routes
-        if route.state in (State.PENDING, State.AVAILABLE)
+        for prefix in prefixes
     ]

@@ -15,6 +15,9 @@ from landbridge.model.secret import Secret
 
 Tags = tuple[tuple[str, str], ...]
 
+TunnelId = tuple[str, int]
+"""A connection's id and the tunnel's number, 1 or 2."""
+
 
 class State(StrEnum):
     """The API state of a resource; instances say running, shutting-down, terminated for the last three."""

@@ -11,8 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Network
 
-TunnelId = tuple[str, int]
-"""The connection's id and the tunnel's number, 1 or 2."""
+from landbridge.model.resources import TunnelId
 
 
 class Status(StrEnum):

@@ -1,0 +1,190 @@
+"""What the customer gateway wants on its machine: two endpoints behind the machine's address, one speaker, in HERE.
+
+The endpoints live in namespaces of their own behind source NAT, because libipsec holds one tunnel per charon and the
+machine's own strongSwan, if any, stays undisturbed. What the cloud's endpoints send to UDP 500 and 4500 is handed to
+the endpoint that it belongs to, so that the cloud may initiate as well. Tunnel devices and routes are the machine's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from landbridge.customer.device_file import DeviceFile, DeviceTunnel
+from landbridge.desired.endpoint import clamp, dpd_delay, endpoint, tunnel_device
+from landbridge.desired.names import Names
+from landbridge.desired.objects import (
+    HERE,
+    Address,
+    Bfd,
+    BgpSession,
+    Chain,
+    DataPlane,
+    FilterRule,
+    Health,
+    Hook,
+    HostObject,
+    HostState,
+    IkeConnection,
+    Ruleset,
+    Speaker,
+    SpeakerStatic,
+    Verdict,
+    host_state,
+)
+from landbridge.desired.vpn_gateway import router_id, static_routes
+from landbridge.model.ids import short
+
+INNER = IPv4Network("100.64.0.0/10")
+"""Where the links to the endpoints are: RFC 6598, neither public nor a customer's."""
+NO_ASN = 65000
+"""A static connection has no BGP; its speaker is given a number because BIRD wants one."""
+THE_CONNECTION = 1
+"""Both tunnels belong to one connection: what one brings is not sent back through the other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerSettings:
+    """What the file does not say. `lans` are announced to the cloud. `routes`: the networks behind a static
+    connection, which the file does not name."""
+
+    names: Names
+    data_plane: DataPlane
+    bfd: Bfd | None
+    lans: tuple[IPv4Network, ...] = ()
+    routes: tuple[IPv4Network, ...] = ()
+
+
+def links_of(vpn_id: str, number: int) -> tuple[str, str]:
+    """The machine's links of a tunnel: the tunnel device, and the one to its endpoint."""
+    return f"lb{short(vpn_id, 8)}t{number}", f"lb{short(vpn_id, 8)}e{number}"
+
+
+def inner_network(vpn_id: str, number: int) -> IPv4Network:
+    """The /30 between the machine and an endpoint, the same at every start."""
+    digest = int.from_bytes(hashlib.sha256(vpn_id.encode()).digest()[:4], "big")
+    slots = 2 ** (30 - INNER.prefixlen - 1)
+    base = int(INNER.network_address) + (digest % slots) * 8
+    return IPv4Network((base + 4 * (number - 1), 30))
+
+
+def wanted(file: DeviceFile, settings: CustomerSettings, health: Health) -> HostState:
+    """Everything that the customer gateway of this connection should have on this machine."""
+    groups = [_tunnel(file, number, tunnel, settings) for number, tunnel in enumerate(file.tunnels, 1)]
+    return host_state(*groups, (_ruleset(file, settings.names), _speaker(file, settings, health)))
+
+
+def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: CustomerSettings) -> tuple[HostObject, ...]:
+    own = settings.names
+    space = own.endpoint(file.vpn_connection_id, number)
+    device, port = links_of(file.vpn_connection_id, number)
+    net = inner_network(file.vpn_connection_id, number)
+    ike = IkeConnection(
+        namespace=space,
+        name=f"{file.vpn_connection_id}-{number}",
+        local=net[2],
+        remote=tunnel.gateway_outside,
+        local_id=tunnel.customer_outside,
+        remote_id=tunnel.gateway_outside,
+        psk=tunnel.psk,
+        dpd_delay=dpd_delay(tunnel.dpd_timeout, "restart"),
+        dpd_action="restart",
+        initiate=True,
+    )
+    return (
+        *endpoint(
+            owner=own.owner,
+            address=IPv4Interface((net[2], 30)),
+            gateway=net[1],
+            port_namespace=HERE,
+            port=port,
+            port_bridge=None,
+            data_plane=settings.data_plane,
+            dpd_timeout=tunnel.dpd_timeout,
+            ike=ike,
+        ),
+        Address(namespace=HERE, link=port, address=IPv4Interface((net[1], 30))),
+        *tunnel_device(
+            router=HERE,
+            link=device,
+            endpoint_namespace=space,
+            data_plane=settings.data_plane,
+            address=tunnel.customer_inside,
+        ),
+    )
+
+
+def _ruleset(file: DeviceFile, own: Names) -> Ruleset:
+    numbered = list(enumerate(file.tunnels, 1))
+    return Ruleset(
+        namespace=HERE,
+        name=f"landbridge_{own.instance}",
+        chains=(
+            Chain(
+                hook=Hook.PREROUTING,
+                kind="nat",
+                priority=-100,
+                rules=tuple(
+                    FilterRule(
+                        not_iif=links_of(file.vpn_connection_id, number)[1],
+                        source=(IPv4Network(tunnel.gateway_outside),),
+                        protocol="udp",
+                        ports=(500, 4500),
+                        dnat=inner_network(file.vpn_connection_id, number)[2],
+                    )
+                    for number, tunnel in numbered
+                ),
+            ),
+            Chain(
+                hook=Hook.POSTROUTING,
+                kind="nat",
+                priority=100,
+                rules=tuple(
+                    FilterRule(source=(inner_network(file.vpn_connection_id, number),), verdict=Verdict.MASQUERADE)
+                    for number, _ in numbered
+                ),
+            ),
+            clamp(tuple(links_of(file.vpn_connection_id, number)[0] for number, _ in numbered)),
+        ),
+    )
+
+
+def _speaker(file: DeviceFile, settings: CustomerSettings, health: Health) -> Speaker:
+    numbered = [
+        (number, tunnel, links_of(file.vpn_connection_id, number)[0]) for number, tunnel in enumerate(file.tunnels, 1)
+    ]
+    statics: list[SpeakerStatic] = [
+        SpeakerStatic(destination=prefix, via=IPv4Address(0), link=link, install=False)
+        for prefix, link in settings.lans
+    ]
+    sessions: list[BgpSession] = []
+    watched: list[tuple[str, IPv4Address, IPv4Address]] = []
+    for number, tunnel, link in numbered:
+        if tunnel.bgp is None:
+            watched.append((link, tunnel.customer_inside.ip, tunnel.gateway_inside.ip))
+            this = (file.vpn_connection_id, number)
+            statics += static_routes(settings.routes, tunnel.gateway_inside.ip, link, this, THE_CONNECTION, health)
+            continue
+        sessions.append(
+            BgpSession(
+                name=f"t{number}",
+                link=link,
+                local=tunnel.customer_inside.ip,
+                peer=tunnel.gateway_inside.ip,
+                peer_asn=tunnel.bgp.gateway_asn,
+                connection=THE_CONNECTION,
+                hold_time=tunnel.bgp.hold_time,
+                reject=settings.lans,
+            )
+        )
+    return Speaker(
+        namespace=HERE,
+        router_id=router_id(f"{file.vpn_connection_id}-customer"),
+        asn=file.tunnels[0].bgp.customer_asn if file.tunnels[0].bgp else NO_ASN,
+        announced=settings.lans,
+        sessions=tuple(sessions),
+        statics=tuple(statics),
+        bfd=settings.bfd,
+        bfd_peers=tuple(watched) if settings.bfd else (),
+    )
