@@ -1,7 +1,7 @@
 """Virtual private gateways: made, attached to at most one VPC each, detached, deleted.
 
-A gateway may be attached and get connections while it is still `pending`: what is wanted is built in the order it needs,
-and scripts written for AWS, where a new gateway answers `available` at once, do not wait for it.
+A gateway may be attached and get connections while it is still `pending`: what is wanted is built in the order that it
+needs, and scripts written for AWS, where a new gateway answers `available` at once, do not wait for it.
 """
 
 from __future__ import annotations

@@ -18,8 +18,6 @@ from landbridge.model.secret import Secret
 CONNECTION_TYPE: Final = "ipsec.1"
 STATIC_ATTRIBUTE: Final = "NoBGPVPNConnection"
 HOLD_TIME: Final = 30
-NO_BGP_ASN: Final = 65_000
-"""Stands for the ASNs of a static connection, whose file names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +41,24 @@ ESP: Final = Suite(authentication="none", encryption="aes-128-gcm-16", group="gr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceBgp:
+    """The BGP session through a tunnel."""
+
+    customer_asn: int
+    gateway_asn: int
+    hold_time: int
+    """Seconds, on both sides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceTunnel:
-    """One tunnel as the customer's device needs to know it; the cloud's end is the virtual private gateway's."""
+    """One tunnel as the customer's device needs to know it. `bgp` is None with static routing."""
 
     customer_outside: IPv4Address
-    cloud_outside: IPv4Address
-    customer_inside: IPv4Address
-    cloud_inside: IPv4Address
-    inside_length: int = 30
-    customer_asn: int = NO_BGP_ASN
-    cloud_asn: int = NO_BGP_ASN
-    hold_time: int = HOLD_TIME
-    """BGP's, in seconds. With static routing it and the ASNs have these defaults and mean nothing."""
+    gateway_outside: IPv4Address
+    customer_inside: IPv4Interface
+    gateway_inside: IPv4Interface
+    bgp: DeviceBgp | None
     psk: Secret
     ike: Suite
     esp: Suite
@@ -78,7 +82,7 @@ class DeviceTunnel:
 class DeviceFile:
     """A connection as the customer's device needs to know it."""
 
-    vpn_id: str
+    vpn_connection_id: str
     customer_gateway_id: str
     vpn_gateway_id: str
     static: bool
@@ -88,7 +92,7 @@ class DeviceFile:
 def device_file(connection: VpnConnection, gateway: VpnGateway, customer: CustomerGateway) -> DeviceFile:
     """What the file of this connection says."""
     return DeviceFile(
-        vpn_id=connection.id,
+        vpn_connection_id=connection.id,
         customer_gateway_id=customer.id,
         vpn_gateway_id=gateway.id,
         static=connection.static_only,
@@ -97,14 +101,14 @@ def device_file(connection: VpnConnection, gateway: VpnGateway, customer: Custom
 
 
 def _tunnel(connection: VpnConnection, gateway: VpnGateway, customer: CustomerGateway, tunnel: Tunnel) -> DeviceTunnel:
+    length = tunnel.inside.prefixlen
+    bgp = DeviceBgp(customer_asn=customer.asn, gateway_asn=gateway.asn, hold_time=HOLD_TIME)
     return DeviceTunnel(
         customer_outside=customer.address,
-        cloud_outside=tunnel.outside,
-        customer_inside=tunnel.customer_inside,
-        cloud_inside=tunnel.cloud_inside,
-        inside_length=tunnel.inside.prefixlen,
-        customer_asn=NO_BGP_ASN if connection.static_only else customer.asn,
-        cloud_asn=NO_BGP_ASN if connection.static_only else gateway.asn,
+        gateway_outside=tunnel.outside,
+        customer_inside=IPv4Interface((tunnel.customer_inside, length)),
+        gateway_inside=IPv4Interface((tunnel.cloud_inside, length)),
+        bgp=None if connection.static_only else bgp,
         psk=tunnel.psk,
         ike=IKE,
         esp=ESP,
@@ -116,30 +120,34 @@ def _tunnel(connection: VpnConnection, gateway: VpnGateway, customer: CustomerGa
 
 def to_xml(file: DeviceFile) -> str:
     """The file as text, pre-shared keys included: give it to nobody but the caller."""
-    root = ET.Element("vpn_connection", id=file.vpn_id)
+    root = ET.Element("vpn_connection", id=file.vpn_connection_id)
     _leaf(root, "customer_gateway_id", file.customer_gateway_id)
     _leaf(root, "vpn_gateway_id", file.vpn_gateway_id)
     _leaf(root, "vpn_connection_type", CONNECTION_TYPE)
     if file.static:
         _leaf(root, "vpn_connection_attributes", STATIC_ATTRIBUTE)
     for tunnel in file.tunnels:
-        _write_tunnel(ET.SubElement(root, "ipsec_tunnel"), tunnel, static=file.static)
+        _write_tunnel(ET.SubElement(root, "ipsec_tunnel"), tunnel)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _write_tunnel(element: ET.Element, tunnel: DeviceTunnel, *, static: bool) -> None:
+def _write_tunnel(element: ET.Element, tunnel: DeviceTunnel) -> None:
+    bgp = tunnel.bgp
     for tag, outside, inside, asn in (
-        ("customer_gateway", tunnel.customer_outside, tunnel.customer_inside, tunnel.customer_asn),
-        ("vpn_gateway", tunnel.cloud_outside, tunnel.cloud_inside, tunnel.cloud_asn),
+        ("customer_gateway", tunnel.customer_outside, tunnel.customer_inside, bgp and bgp.customer_asn),
+        ("vpn_gateway", tunnel.gateway_outside, tunnel.gateway_inside, bgp and bgp.gateway_asn),
     ):
         end = ET.SubElement(element, tag)
         _leaf(ET.SubElement(end, "tunnel_outside_address"), "ip_address", outside)
-        _write_inside(ET.SubElement(end, "tunnel_inside_address"), IPv4Interface((inside, tunnel.inside_length)))
-        if not static:
-            bgp = ET.SubElement(end, "bgp")
-            _leaf(bgp, "asn", asn)
-            _leaf(bgp, "hold_time", tunnel.hold_time)
+        address = ET.SubElement(end, "tunnel_inside_address")
+        _leaf(address, "ip_address", inside.ip)
+        _leaf(address, "network_mask", inside.netmask)
+        _leaf(address, "network_cidr", inside.network.prefixlen)
+        if bgp is not None and asn is not None:
+            session = ET.SubElement(end, "bgp")
+            _leaf(session, "asn", asn)
+            _leaf(session, "hold_time", bgp.hold_time)
     ike = ET.SubElement(element, "ike")
     _write_suite(ike, tunnel.ike, mode="main")
     _leaf(ike, "pre_shared_key", tunnel.psk.reveal())
@@ -152,12 +160,6 @@ def _write_tunnel(element: ET.Element, tunnel: DeviceTunnel, *, static: bool) ->
     detection = ET.SubElement(ipsec, "dead_peer_detection")
     _leaf(detection, "interval", tunnel.dpd_interval)
     _leaf(detection, "retries", tunnel.dpd_retries)
-
-
-def _write_inside(element: ET.Element, inside: IPv4Interface) -> None:
-    _leaf(element, "ip_address", inside.ip)
-    _leaf(element, "network_mask", inside.netmask)
-    _leaf(element, "network_cidr", inside.network.prefixlen)
 
 
 def _write_suite(element: ET.Element, suite: Suite, *, mode: str) -> None:
