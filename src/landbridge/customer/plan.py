@@ -38,8 +38,6 @@ from landbridge.model.ids import short
 
 INNER = IPv4Network("100.64.0.0/10")
 """Where the links to the endpoints are: RFC 6598, neither public nor a customer's."""
-NO_ASN = 65000
-"""A static connection has no BGP; its speaker is given a number because BIRD wants one."""
 THE_CONNECTION = 1
 """Both tunnels belong to one connection: what one brings is not sent back through the other."""
 
@@ -77,16 +75,16 @@ def wanted(file: DeviceFile, settings: CustomerSettings, health: Health) -> Host
 
 def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: CustomerSettings) -> tuple[HostObject, ...]:
     own = settings.names
-    space = own.endpoint(file.vpn_connection_id, number)
-    device, port = links_of(file.vpn_connection_id, number)
-    net = inner_network(file.vpn_connection_id, number)
+    space = own.endpoint(file.vpn_id, number)
+    device, port = links_of(file.vpn_id, number)
+    net = inner_network(file.vpn_id, number)
     ike = IkeConnection(
         namespace=space,
-        name=f"{file.vpn_connection_id}-{number}",
+        name=f"{file.vpn_id}-{number}",
         local=net[2],
-        remote=tunnel.gateway_outside,
+        remote=tunnel.cloud_outside,
         local_id=tunnel.customer_outside,
-        remote_id=tunnel.gateway_outside,
+        remote_id=tunnel.cloud_outside,
         psk=tunnel.psk,
         dpd_delay=dpd_delay(tunnel.dpd_timeout, "restart"),
         dpd_action="restart",
@@ -110,7 +108,7 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
             link=device,
             endpoint_namespace=space,
             data_plane=settings.data_plane,
-            address=tunnel.customer_inside,
+            address=IPv4Interface((tunnel.customer_inside, tunnel.inside_length)),
         ),
     )
 
@@ -127,11 +125,11 @@ def _ruleset(file: DeviceFile, own: Names) -> Ruleset:
                 priority=-100,
                 rules=tuple(
                     FilterRule(
-                        not_iif=links_of(file.vpn_connection_id, number)[1],
-                        source=(IPv4Network(tunnel.gateway_outside),),
+                        not_iif=links_of(file.vpn_id, number)[1],
+                        source=(IPv4Network(tunnel.cloud_outside),),
                         protocol="udp",
                         ports=(500, 4500),
-                        dnat=inner_network(file.vpn_connection_id, number)[2],
+                        dnat=inner_network(file.vpn_id, number)[2],
                     )
                     for number, tunnel in numbered
                 ),
@@ -141,47 +139,42 @@ def _ruleset(file: DeviceFile, own: Names) -> Ruleset:
                 kind="nat",
                 priority=100,
                 rules=tuple(
-                    FilterRule(source=(inner_network(file.vpn_connection_id, number),), verdict=Verdict.MASQUERADE)
+                    FilterRule(source=(inner_network(file.vpn_id, number),), verdict=Verdict.MASQUERADE)
                     for number, _ in numbered
                 ),
             ),
-            clamp(tuple(links_of(file.vpn_connection_id, number)[0] for number, _ in numbered)),
+            clamp(tuple(links_of(file.vpn_id, number)[0] for number, _ in numbered)),
         ),
     )
 
 
 def _speaker(file: DeviceFile, settings: CustomerSettings, health: Health) -> Speaker:
-    numbered = [
-        (number, tunnel, links_of(file.vpn_connection_id, number)[0]) for number, tunnel in enumerate(file.tunnels, 1)
-    ]
-    statics: list[SpeakerStatic] = [
-        SpeakerStatic(destination=prefix, via=IPv4Address(0), link=link, install=False)
-        for prefix, link in settings.lans
-    ]
+    statics: list[SpeakerStatic] = []
     sessions: list[BgpSession] = []
     watched: list[tuple[str, IPv4Address, IPv4Address]] = []
-    for number, tunnel, link in numbered:
-        if tunnel.bgp is None:
-            watched.append((link, tunnel.customer_inside.ip, tunnel.gateway_inside.ip))
-            this = (file.vpn_connection_id, number)
-            statics += static_routes(settings.routes, tunnel.gateway_inside.ip, link, this, THE_CONNECTION, health)
+    for number, tunnel in enumerate(file.tunnels, 1):
+        link = links_of(file.vpn_id, number)[0]
+        if file.static:
+            watched.append((link, tunnel.customer_inside, tunnel.cloud_inside))
+            this = (file.vpn_id, number)
+            statics += static_routes(settings.routes, tunnel.cloud_inside, link, this, THE_CONNECTION, health)
             continue
         sessions.append(
             BgpSession(
                 name=f"t{number}",
                 link=link,
-                local=tunnel.customer_inside.ip,
-                peer=tunnel.gateway_inside.ip,
-                peer_asn=tunnel.bgp.gateway_asn,
+                local=tunnel.customer_inside,
+                peer=tunnel.cloud_inside,
+                peer_asn=tunnel.cloud_asn,
                 connection=THE_CONNECTION,
-                hold_time=tunnel.bgp.hold_time,
+                hold_time=tunnel.hold_time,
                 reject=settings.lans,
             )
         )
     return Speaker(
         namespace=HERE,
-        router_id=router_id(f"{file.vpn_connection_id}-customer"),
-        asn=file.tunnels[0].bgp.customer_asn if file.tunnels[0].bgp else NO_ASN,
+        router_id=router_id(f"{file.vpn_id}-customer"),
+        asn=file.tunnels[0].customer_asn,
         announced=settings.lans,
         sessions=tuple(sessions),
         statics=tuple(statics),
