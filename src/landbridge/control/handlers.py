@@ -5,7 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from landbridge.control import customer_gateways, propagation, vpn_connections, vpn_gateways, vpn_routes
+from landbridge.control import (
+    access_keys,
+    customer_gateways,
+    instances,
+    internet_gateways,
+    lab,
+    lifecycle,
+    propagation,
+    route_tables,
+    routes,
+    subnets,
+    tags,
+    vpcs,
+    vpn_connections,
+    vpn_gateways,
+    vpn_routes,
+)
 from landbridge.control.base import Command, Context, Outcome, Scope
 
 Handler = Callable[[Scope, Any, Context], Outcome[Any]]
@@ -23,6 +39,38 @@ HANDLERS: Mapping[type[Command], Handler] = {
     vpn_routes.DeleteVpnConnectionRoute: vpn_routes.delete,
     propagation.EnableVgwRoutePropagation: propagation.enable,
     propagation.DisableVgwRoutePropagation: propagation.disable,
+    vpcs.CreateVpc: vpcs.create,
+    vpcs.ModifyVpcAttribute: vpcs.modify,
+    vpcs.DeleteVpc: vpcs.delete,
+    subnets.CreateSubnet: subnets.create,
+    subnets.ModifySubnetAttribute: subnets.modify,
+    subnets.DeleteSubnet: subnets.delete,
+    route_tables.CreateRouteTable: route_tables.create,
+    route_tables.DeleteRouteTable: route_tables.delete,
+    route_tables.AssociateRouteTable: route_tables.associate,
+    route_tables.DisassociateRouteTable: route_tables.disassociate,
+    route_tables.ReplaceRouteTableAssociation: route_tables.replace_association,
+    routes.CreateRoute: routes.create,
+    routes.ReplaceRoute: routes.replace_route,
+    routes.DeleteRoute: routes.delete,
+    internet_gateways.CreateInternetGateway: internet_gateways.create,
+    internet_gateways.AttachInternetGateway: internet_gateways.attach,
+    internet_gateways.DetachInternetGateway: internet_gateways.detach,
+    internet_gateways.DeleteInternetGateway: internet_gateways.delete,
+    instances.RunInstances: instances.run,
+    instances.TerminateInstances: instances.terminate,
+    tags.CreateTags: tags.create_tags,
+    tags.DeleteTags: tags.delete_tags,
+    lab.AddSite: lab.add_site,
+    lab.RemoveSite: lab.remove_site,
+    lab.AddHost: lab.add_host,
+    lab.RemoveHost: lab.remove_host,
+    access_keys.CreateAccessKey: access_keys.create,
+    access_keys.DeleteAccessKey: access_keys.delete,
+    access_keys.ListAccessKeys: access_keys.list_keys,
+    lifecycle.MarkBuilt: lifecycle.mark_built,
+    lifecycle.MarkGone: lifecycle.mark_gone,
+    lifecycle.Expire: lifecycle.expire,
 }
 
 

@@ -1,0 +1,140 @@
+"""Static routes of route tables: to an internet gateway, a virtual private gateway, or an instance of the VPC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from typing import Final
+
+from landbridge.control.base import Command, Context, Outcome, Scope, put
+from landbridge.model.errors import (
+    GatewayNotAttached,
+    Invalid,
+    LimitExceeded,
+    NotFound,
+    RouteExists,
+    RouteNotFound,
+    Unsupported,
+)
+from landbridge.model.resources import (
+    Instance,
+    InstanceState,
+    InternetGateway,
+    Route,
+    RouteTable,
+    Subnet,
+    Vpc,
+    VpnGateway,
+)
+from landbridge.routing.tables import leads_somewhere
+
+MAX_ROUTES: Final = 1000
+"""Per table, without propagated ones (AWS, VPC quotas: 50, up to 1000 on request)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRoute(Command):
+    """A new route. `target` is the id of a gateway or an instance. Reply: None."""
+
+    route_table_id: str
+    destination: IPv4Network
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceRoute(Command):
+    """Another target for a route that is there. Reply: None."""
+
+    route_table_id: str
+    destination: IPv4Network
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRoute(Command):
+    """Take a static route away. Reply: None."""
+
+    route_table_id: str
+    destination: IPv4Network
+
+
+def create(scope: Scope, command: CreateRoute, context: Context) -> Outcome[None]:
+    """Refuses a destination that is there, or inside the VPC, and a target that is not of this VPC."""
+    table = scope.get(RouteTable, command.route_table_id, "route-table")
+    if _find(table, command.destination) is not None:
+        raise RouteExists(f"The route identified by {command.destination} already exists.")
+    _check_destination(scope, table, command.destination, command.target)
+    _check_target(scope, table, command.target)
+    if len(table.routes) >= MAX_ROUTES:
+        raise LimitExceeded("route", f"{table.id} has {MAX_ROUTES} routes, the most a table can have. Delete one.")
+    route = Route(destination=command.destination, target=command.target)
+    return Outcome(None, put(replace(table, routes=(*table.routes, route))))
+
+
+def replace_route(scope: Scope, command: ReplaceRoute, context: Context) -> Outcome[None]:
+    """Refuses what CreateRoute refuses, and a destination that is not there."""
+    table = scope.get(RouteTable, command.route_table_id, "route-table")
+    _check_destination(scope, table, command.destination, command.target)
+    old = _find(table, command.destination)
+    if old is None:
+        raise Invalid(
+            "DestinationCidrBlock",
+            f"There is no route defined for '{command.destination}' in the route table {table.id}. Use CreateRoute.",
+        )
+    _check_target(scope, table, command.target)
+    new = replace(old, target=command.target)
+    return Outcome(None, put(replace(table, routes=tuple(new if r is old else r for r in table.routes))))
+
+
+def delete(scope: Scope, command: DeleteRoute, context: Context) -> Outcome[None]:
+    """Refuses the local route. A propagated route is not deleted by hand: it follows its gateway."""
+    table = scope.get(RouteTable, command.route_table_id, "route-table")
+    vpc = scope.get(Vpc, table.vpc_id, "vpc")
+    if command.destination == vpc.cidr:
+        raise Invalid("DestinationCidrBlock", f"cannot remove local route {vpc.cidr} in route table {table.id}")
+    route = _find(table, command.destination)
+    if route is None:
+        raise RouteNotFound(f"no route with destination-cidr-block {command.destination} in route table {table.id}")
+    return Outcome(None, put(replace(table, routes=tuple(r for r in table.routes if r is not route))))
+
+
+def _find(table: RouteTable, destination: IPv4Network) -> Route | None:
+    return next((route for route in table.routes if route.destination == destination), None)
+
+
+def _check_destination(scope: Scope, table: RouteTable, destination: IPv4Network, target: str) -> None:
+    vpc = scope.get(Vpc, table.vpc_id, "vpc")
+    if not destination.subnet_of(vpc.cidr):
+        return
+    whole_subnet = any(s.vpc_id == vpc.id and s.cidr == destination for s in scope.all(Subnet))
+    if target.startswith("i-") and (whole_subnet or destination == vpc.cidr):
+        raise Unsupported(
+            f"landbridge does not send traffic inside of a VPC through an instance: {destination} is in {vpc.cidr}."
+        )
+    raise Invalid(
+        "DestinationCidrBlock",
+        f"Destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks "
+        f"({vpc.cidr}). This route can target only an interface or an instance.",
+    )
+
+
+def _check_target(scope: Scope, table: RouteTable, target: str) -> None:
+    match target.partition("-")[0]:
+        case "igw":
+            scope.get(InternetGateway, target, "gateway")
+        case "vgw":
+            scope.get(VpnGateway, target, "gateway")
+        case "i":
+            instance = scope.get(Instance, target, "instance")
+            if instance.vpc_id != table.vpc_id:
+                raise Invalid(
+                    "InstanceId", f"route table {table.id} and instance {target} belong to different networks"
+                )
+            if instance.state not in (InstanceState.PENDING, InstanceState.RUNNING):
+                raise Invalid("InstanceId", f"Instance {target} is {instance.state}. Use one that is running.")
+        case _:
+            raise NotFound("gateway", target)
+    if not leads_somewhere(target, table.vpc_id, scope.snapshot):
+        raise GatewayNotAttached(
+            f"The gateway {target} is not attached to {table.vpc_id}, the VPC of {table.id}. Attach it first."
+        )
