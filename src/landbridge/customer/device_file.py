@@ -26,6 +26,8 @@ from landbridge.desired.device_file import (
 from landbridge.model.errors import Invalid
 from landbridge.model.secret import Secret
 
+__all__ = ["BadDeviceFile", "DeviceFile", "DeviceTunnel", "read"]
+
 T = TypeVar("T")
 
 MAX_LENGTH: Final = 256 * 1024

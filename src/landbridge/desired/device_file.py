@@ -135,8 +135,8 @@ def to_xml(file: DeviceFile) -> str:
 def _write_tunnel(element: ET.Element, tunnel: DeviceTunnel) -> None:
     bgp = tunnel.bgp
     for tag, outside, inside, asn in (
-        ("customer_gateway", tunnel.customer_outside, tunnel.customer_inside, bgp and bgp.customer_asn),
-        ("vpn_gateway", tunnel.gateway_outside, tunnel.gateway_inside, bgp and bgp.gateway_asn),
+        ("customer_gateway", tunnel.customer_outside, tunnel.customer_inside, bgp.customer_asn if bgp else None),
+        ("vpn_gateway", tunnel.gateway_outside, tunnel.gateway_inside, bgp.gateway_asn if bgp else None),
     ):
         end = ET.SubElement(element, tag)
         _leaf(ET.SubElement(end, "tunnel_outside_address"), "ip_address", outside)
