@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from landbridge.customer.device_file import DeviceFile, DeviceTunnel
+from landbridge.desired.device_file import DeviceFile, DeviceTunnel
 from landbridge.desired.endpoint import clamp, dpd_delay, endpoint, tunnel_device
 from landbridge.desired.names import Names
 from landbridge.desired.objects import (
@@ -38,6 +38,8 @@ from landbridge.model.ids import short
 
 INNER = IPv4Network("100.64.0.0/10")
 """Where the links to the endpoints are: RFC 6598, neither public nor a customer's."""
+NO_ASN = 65000
+"""A static connection has no BGP; its speaker is given a number because BIRD wants one."""
 THE_CONNECTION = 1
 """Both tunnels belong to one connection: what one brings is not sent back through the other."""
 
@@ -75,16 +77,16 @@ def wanted(file: DeviceFile, settings: CustomerSettings, health: Health) -> Host
 
 def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: CustomerSettings) -> tuple[HostObject, ...]:
     own = settings.names
-    space = own.endpoint(file.vpn_id, number)
-    device, port = links_of(file.vpn_id, number)
-    net = inner_network(file.vpn_id, number)
+    space = own.endpoint(file.vpn_connection_id, number)
+    device, port = links_of(file.vpn_connection_id, number)
+    net = inner_network(file.vpn_connection_id, number)
     ike = IkeConnection(
         namespace=space,
-        name=f"{file.vpn_id}-{number}",
+        name=f"{file.vpn_connection_id}-{number}",
         local=net[2],
-        remote=tunnel.cloud_outside,
+        remote=tunnel.gateway_outside,
         local_id=tunnel.customer_outside,
-        remote_id=tunnel.cloud_outside,
+        remote_id=tunnel.gateway_outside,
         psk=tunnel.psk,
         dpd_delay=dpd_delay(tunnel.dpd_timeout, "restart"),
         dpd_action="restart",
@@ -108,7 +110,7 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
             link=device,
             endpoint_namespace=space,
             data_plane=settings.data_plane,
-            address=IPv4Interface((tunnel.customer_inside, tunnel.inside_length)),
+            address=tunnel.customer_inside,
         ),
     )
 
@@ -125,11 +127,11 @@ def _ruleset(file: DeviceFile, own: Names) -> Ruleset:
                 priority=-100,
                 rules=tuple(
                     FilterRule(
-                        not_iif=links_of(file.vpn_id, number)[1],
-                        source=(IPv4Network(tunnel.cloud_outside),),
+                        not_iif=links_of(file.vpn_connection_id, number)[1],
+                        source=(IPv4Network(tunnel.gateway_outside),),
                         protocol="udp",
                         ports=(500, 4500),
-                        dnat=inner_network(file.vpn_id, number)[2],
+                        dnat=inner_network(file.vpn_connection_id, number)[2],
                     )
                     for number, tunnel in numbered
                 ),
@@ -139,11 +141,11 @@ def _ruleset(file: DeviceFile, own: Names) -> Ruleset:
                 kind="nat",
                 priority=100,
                 rules=tuple(
-                    FilterRule(source=(inner_network(file.vpn_id, number),), verdict=Verdict.MASQUERADE)
+                    FilterRule(source=(inner_network(file.vpn_connection_id, number),), verdict=Verdict.MASQUERADE)
                     for number, _ in numbered
                 ),
             ),
-            clamp(tuple(links_of(file.vpn_id, number)[0] for number, _ in numbered)),
+            clamp(tuple(links_of(file.vpn_connection_id, number)[0] for number, _ in numbered)),
         ),
     )
 
@@ -153,28 +155,28 @@ def _speaker(file: DeviceFile, settings: CustomerSettings, health: Health) -> Sp
     sessions: list[BgpSession] = []
     watched: list[tuple[str, IPv4Address, IPv4Address]] = []
     for number, tunnel in enumerate(file.tunnels, 1):
-        link = links_of(file.vpn_id, number)[0]
-        if file.static:
-            watched.append((link, tunnel.customer_inside, tunnel.cloud_inside))
-            this = (file.vpn_id, number)
-            statics += static_routes(settings.routes, tunnel.cloud_inside, link, this, THE_CONNECTION, health)
+        link = links_of(file.vpn_connection_id, number)[0]
+        if tunnel.bgp is None:
+            watched.append((link, tunnel.customer_inside.ip, tunnel.gateway_inside.ip))
+            this = (file.vpn_connection_id, number)
+            statics += static_routes(settings.routes, tunnel.gateway_inside.ip, link, this, THE_CONNECTION, health)
             continue
         sessions.append(
             BgpSession(
                 name=f"t{number}",
                 link=link,
-                local=tunnel.customer_inside,
-                peer=tunnel.cloud_inside,
-                peer_asn=tunnel.cloud_asn,
+                local=tunnel.customer_inside.ip,
+                peer=tunnel.gateway_inside.ip,
+                peer_asn=tunnel.bgp.gateway_asn,
                 connection=THE_CONNECTION,
-                hold_time=tunnel.hold_time,
+                hold_time=tunnel.bgp.hold_time,
                 reject=settings.lans,
             )
         )
     return Speaker(
         namespace=HERE,
-        router_id=router_id(f"{file.vpn_id}-customer"),
-        asn=file.tunnels[0].customer_asn,
+        router_id=router_id(f"{file.vpn_connection_id}-customer"),
+        asn=file.tunnels[0].bgp.customer_asn if file.tunnels[0].bgp else NO_ASN,
         announced=settings.lans,
         sessions=tuple(sessions),
         statics=tuple(statics),
