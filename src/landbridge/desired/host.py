@@ -148,6 +148,7 @@ class _View:
         self.add(wanted.id, vpc.router, wanted, tuple(links))
         for net in subnets:
             table_of = followed(net, tables)
+            assert table_of is not None, "a VPC always has a main route table"
             self.add(net.id, vpc.subnet, net, table_of.number)
         for each in instances:
             self.add(each.id, vpc.instance, each, by_id[each.subnet_id])

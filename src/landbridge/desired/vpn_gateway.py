@@ -28,7 +28,6 @@ from landbridge.desired.objects import (
     Ruleset,
     Speaker,
     SpeakerStatic,
-    TunnelId,
     Verdict,
     VethEnd,
 )
@@ -39,6 +38,7 @@ from landbridge.model.resources import (
     StartupAction,
     State,
     Tunnel,
+    TunnelId,
     Vpc,
     VpnConnection,
     VpnGateway,
