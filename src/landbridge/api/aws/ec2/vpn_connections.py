@@ -1,0 +1,213 @@
+"""VPN connections and their static routes at the EC2 door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
+from landbridge.api.aws.ec2.filters import Field, select, yes
+from landbridge.api.aws.ec2.params import id_of, ids_of, network_of, only, tag_list, tags_of
+from landbridge.api.aws.ec2.vpn_gateways import TYPE, check_type
+from landbridge.api.aws.ec2.vpn_options import ANYWHERE, INSIDE_VERSION, OUTSIDE_TYPE, wishes_of
+from landbridge.control.base import Scope
+from landbridge.control.vpn_connections import NOUN, CreateVpnConnection, DeleteVpnConnection
+from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
+from landbridge.desired.device_file import device_file, to_xml
+from landbridge.model.errors import Unsupported
+from landbridge.model.resources import CustomerGateway, State, Tunnel, VpnConnection, VpnGateway
+from landbridge.observe.state import Observation, TunnelState
+
+CATEGORY: Final = "VPN"
+_LIVE: Final = (State.PENDING, State.AVAILABLE)
+
+
+def create(desk: Desk, params: Params) -> Shape:
+    """CreateVpnConnection."""
+    for name in ("TransitGatewayId", "VpnConcentratorId"):
+        if params.get(name):
+            raise Unsupported(f"landbridge does not support {name} yet. Give VpnGatewayId instead.")
+    if params.get("PreSharedKeyStorage", "Standard") != "Standard":
+        raise Unsupported("landbridge does not support this PreSharedKeyStorage yet. Leave it out, or use Standard.")
+    only(
+        params,
+        *("CustomerGatewayId", "VpnGatewayId", "Type", "Options", "TagSpecifications"),
+        *("TransitGatewayId", "VpnConcentratorId", "PreSharedKeyStorage"),
+    )
+    check_type(params)
+    options = params.get("Options") or {}
+    connection = desk.run(
+        CreateVpnConnection(
+            vpn_gateway_id=id_of(params, "VpnGatewayId", "vpn-gateway"),
+            customer_gateway_id=id_of(params, "CustomerGatewayId", "customer-gateway"),
+            static_only=options.get("StaticRoutesOnly", False),
+            wishes=wishes_of(options),
+            tags=tags_of(params, NOUN),
+        ),
+    )
+    return {"VpnConnection": shape(connection, desk.scope, desk.observation)}
+
+
+def delete(desk: Desk, params: Params) -> Shape:
+    """DeleteVpnConnection."""
+    only(params, "VpnConnectionId")
+    desk.run(DeleteVpnConnection(id_of(params, "VpnConnectionId", NOUN)))
+    return {}
+
+
+def create_route(desk: Desk, params: Params) -> Shape:
+    """CreateVpnConnectionRoute."""
+    only(params, "VpnConnectionId", "DestinationCidrBlock")
+    destination = network_of(params, "DestinationCidrBlock")
+    desk.run(CreateVpnConnectionRoute(id_of(params, "VpnConnectionId", NOUN), destination))
+    return {}
+
+
+def delete_route(desk: Desk, params: Params) -> Shape:
+    """DeleteVpnConnectionRoute."""
+    only(params, "VpnConnectionId", "DestinationCidrBlock")
+    destination = network_of(params, "DestinationCidrBlock")
+    desk.run(DeleteVpnConnectionRoute(id_of(params, "VpnConnectionId", NOUN), destination))
+    return {}
+
+
+def describe(desk: Desk, params: Params) -> Shape:
+    """DescribeVpnConnections. No pages: the model has none."""
+    only(params, "VpnConnectionIds", "Filters")
+    ids = ids_of(params, "VpnConnectionIds", NOUN)
+    scope = desk.scope
+    found = [scope.get(VpnConnection, i, NOUN) for i in ids] if ids else list(scope.all(VpnConnection))
+    shown = select(found, params.get("Filters"), _filters(scope), lambda connection: connection.tags)
+    desk.reads()
+    return {"VpnConnections": [shape(connection, scope, desk.observation) for connection in shown]}
+
+
+def _filters(scope: Scope) -> Mapping[str, Field[VpnConnection]]:
+    def asn(connection: VpnConnection) -> tuple[str, ...]:
+        customer = scope.find(CustomerGateway, connection.customer_gateway_id)
+        return (str(customer.asn),) if customer is not None else ()
+
+    def configuration(connection: VpnConnection) -> tuple[str, ...]:
+        text = _configuration(connection, scope)
+        return (text,) if text is not None else ()
+
+    return {
+        "bgp-asn": asn,
+        "customer-gateway-configuration": configuration,
+        "customer-gateway-id": lambda connection: (connection.customer_gateway_id,),
+        "option.static-routes-only": lambda connection: yes(connection.static_only),
+        "route.destination-cidr-block": lambda connection: (str(r.destination) for r in connection.routes),
+        "state": lambda connection: (connection.state,),
+        "transit-gateway-id": lambda connection: (),
+        "type": lambda connection: (TYPE,),
+        "vpn-connection-id": lambda connection: (connection.id,),
+        "vpn-gateway-id": lambda connection: (connection.vpn_gateway_id,),
+    }
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def shape(connection: VpnConnection, scope: Scope, observation: Observation) -> Shape:
+    """The connection as EC2 shows it; keys and configuration only while it is pending or available."""
+    shown: Shape = {
+        "VpnConnectionId": connection.id,
+        "State": str(connection.state),
+        "Type": TYPE,
+        "Category": CATEGORY,
+        "CustomerGatewayId": connection.customer_gateway_id,
+        "VpnGatewayId": connection.vpn_gateway_id,
+        "GatewayAssociationState": "associated",
+        "Options": {
+            "EnableAcceleration": False,
+            "StaticRoutesOnly": connection.static_only,
+            "LocalIpv4NetworkCidr": ANYWHERE,
+            "RemoteIpv4NetworkCidr": ANYWHERE,
+            "OutsideIpAddressType": OUTSIDE_TYPE,
+            "TunnelInsideIpVersion": INSIDE_VERSION,
+            "TunnelOptions": [_options(tunnel, connection.state in _LIVE) for tunnel in connection.tunnels],
+        },
+        "Routes": [
+            {"DestinationCidrBlock": str(route.destination), "Source": "Static", "State": str(route.state)}
+            for route in connection.routes
+        ],
+        "Tags": tag_list(connection.tags),
+        "VgwTelemetry": [_telemetry(connection, tunnel, observation) for tunnel in connection.tunnels],
+    }
+    configuration = _configuration(connection, scope)
+    if configuration is not None:
+        shown["CustomerGatewayConfiguration"] = configuration
+    return shown
+
+
+def _configuration(connection: VpnConnection, scope: Scope) -> str | None:
+    gateway = scope.find(VpnGateway, connection.vpn_gateway_id)
+    customer = scope.find(CustomerGateway, connection.customer_gateway_id)
+    if connection.state not in _LIVE or gateway is None or customer is None:
+        return None
+    return to_xml(device_file(connection, gateway, customer))
+
+
+def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
+    """What was allotted, and of the options only what the caller set."""
+    options = tunnel.options
+    asked = {
+        "DpdTimeoutSeconds": options.dpd_timeout_seconds,
+        "DpdTimeoutAction": options.dpd_timeout_action and str(options.dpd_timeout_action),
+        "StartupAction": options.startup_action and str(options.startup_action),
+    }
+    return {
+        "OutsideIpAddress": str(tunnel.outside),
+        "TunnelInsideCidr": str(tunnel.inside),
+        **({"PreSharedKey": tunnel.psk.reveal()} if live else {}),
+        **{name: value for name, value in asked.items() if value is not None},
+    }
+
+
+def _telemetry(connection: VpnConnection, tunnel: Tunnel, observation: Observation) -> dict[str, Any]:
+    """A tunnel that nobody has looked at yet is down, and has been since the connection was made."""
+    state = observation.tunnels.get((connection.id, tunnel.number)) or TunnelState(changed=connection.created)
+    return {
+        "OutsideIpAddress": str(tunnel.outside),
+        "Status": str(state.status),
+        "StatusMessage": state.why,
+        "LastStatusChange": state.changed,
+        "AcceptedRouteCount": state.accepted_routes,
+    }
+
+
+# --- what is not there yet --------------------------------------------------------------------------------------------
+
+
+def _not_yet(what: str, instead: str) -> Action:
+    def refuse(desk: Desk, params: Params) -> Shape:
+        raise Unsupported(f"landbridge does not support {what} yet. {instead}")
+
+    return refuse
+
+
+_MAKE_ANEW: Final = "Delete the VPN connection and make one as you want it."
+
+ACTIONS: Final[Mapping[str, Action]] = {
+    "CreateVpnConnection": create,
+    "DeleteVpnConnection": delete,
+    "CreateVpnConnectionRoute": create_route,
+    "DeleteVpnConnectionRoute": delete_route,
+    "DescribeVpnConnections": describe,
+    "ModifyVpnConnection": _not_yet("moving a VPN connection to other gateways", _MAKE_ANEW),
+    "ModifyVpnConnectionOptions": _not_yet("changing a VPN connection's options", _MAKE_ANEW),
+    "ModifyVpnTunnelOptions": _not_yet("changing a tunnel's options", _MAKE_ANEW),
+    "ModifyVpnTunnelCertificate": _not_yet("tunnels with certificates", "Use pre-shared keys."),
+    "ReplaceVpnTunnel": _not_yet("replacing a tunnel's endpoint on demand", "A dead endpoint is replaced by itself."),
+    "GetVpnTunnelReplacementStatus": _not_yet("a tunnel's maintenance status", "There is no pending maintenance."),
+    "GetActiveVpnTunnelStatus": _not_yet("the negotiated parameters of a tunnel", "Use `landbridge status`."),
+    "GetVpnConnectionDeviceTypes": _not_yet(
+        "vendors' configuration files", "Use the CustomerGatewayConfiguration of DescribeVpnConnections."
+    ),
+    "GetVpnConnectionDeviceSampleConfiguration": _not_yet(
+        "vendors' configuration files", "Use the CustomerGatewayConfiguration of DescribeVpnConnections."
+    ),
+    "CreateVpnConcentrator": _not_yet("VPN concentrators", "Use a virtual private gateway."),
+    "DescribeVpnConcentrators": _not_yet("VPN concentrators", "Use a virtual private gateway."),
+    "DeleteVpnConcentrator": _not_yet("VPN concentrators", "Use a virtual private gateway."),
+}

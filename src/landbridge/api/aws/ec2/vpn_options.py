@@ -1,0 +1,111 @@
+"""The options of a VPN connection at the EC2 door: those in force are read, every other one is refused by name.
+
+Some options may be given with the value that is in force anyway, because clients send it without being asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Network
+from typing import Any, Final, TypeVar
+
+from landbridge.api.aws.ec2.door import Params
+from landbridge.api.aws.ec2.params import network
+from landbridge.control.tunnels import TunnelWish, Wishes
+from landbridge.model.errors import Invalid, Unsupported
+from landbridge.model.resources import DpdAction, StartupAction
+from landbridge.model.secret import Secret
+
+E = TypeVar("E", DpdAction, StartupAction)
+
+ANYWHERE: Final = "0.0.0.0/0"
+OUTSIDE_TYPE: Final = "PublicIpv4"
+INSIDE_VERSION: Final = "ipv4"
+TUNNELS: Final = 2
+
+_CONNECTION_ANYWAY: Final[Mapping[str, object]] = {
+    "EnableAcceleration": False,
+    "TunnelInsideIpVersion": INSIDE_VERSION,
+    "LocalIpv4NetworkCidr": ANYWHERE,
+    "RemoteIpv4NetworkCidr": ANYWHERE,
+    "OutsideIpAddressType": OUTSIDE_TYPE,
+}
+_CONNECTION_READ: Final = frozenset({"StaticRoutesOnly", "TunnelOptions"})
+_TUNNEL_READ: Final = frozenset(
+    {"TunnelInsideCidr", "PreSharedKey", "DPDTimeoutSeconds", "DPDTimeoutAction", "StartupAction"}
+)
+
+
+def wishes_of(options: Params) -> Wishes:
+    """Both tunnels' wishes; one that is not given wishes for nothing.
+
+    Raises:
+        Invalid: a value that the option cannot have, or more than two tunnels.
+        Unsupported: an option that is not in force.
+    """
+    for name, value in options.items():
+        if name in _CONNECTION_READ or value in ([], {}):
+            continue
+        if name not in _CONNECTION_ANYWAY:
+            raise Unsupported(f"landbridge does not support the connection option {name} yet. Leave it out.")
+        if value != _CONNECTION_ANYWAY[name]:
+            raise Unsupported(
+                f"landbridge does not support this value of the connection option {name} yet. "
+                f"Leave it out, or use {_shown(_CONNECTION_ANYWAY[name])}."
+            )
+    given = options.get("TunnelOptions") or []
+    if len(given) > TUNNELS:
+        raise Invalid("TunnelOptions", f"A VPN connection has two tunnels; there are options for {len(given)}.")
+    first, second = (_wish(given[n]) if n < len(given) else TunnelWish() for n in range(TUNNELS))
+    return first, second
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _wish(options: Params) -> TunnelWish:
+    for name, value in options.items():
+        if name not in _TUNNEL_READ and not _anyway(name, value):
+            raise Unsupported(f"landbridge does not support the tunnel option {name} yet. Leave it out.")
+    inside, key = options.get("TunnelInsideCidr"), options.get("PreSharedKey")
+    return TunnelWish(
+        inside=None if inside is None else _inside(inside),
+        psk=None if key is None else Secret(key),
+        dpd_timeout_seconds=options.get("DPDTimeoutSeconds"),
+        dpd_action=_choice(DpdAction, options, "DPDTimeoutAction"),
+        startup=_choice(StartupAction, options, "StartupAction"),
+    )
+
+
+def _anyway(name: str, value: Any) -> bool:
+    """Whether the option asks for nothing that is not so anyway."""
+    match name:
+        case "EnableTunnelLifecycleControl":
+            return value is False
+        case "LogOptions":
+            logs: Params = value.get("CloudWatchLogOptions") or {}
+            return all(setting is False for setting in logs.values())
+    return value in ([], {})
+
+
+def _inside(text: str) -> IPv4Network:
+    """Unlike other prefixes, this one is not put right where host bits are set: what was meant is unclear."""
+    cidr = network(text, "TunnelInsideCidr")
+    if not text.startswith(f"{cidr.network_address}/"):
+        raise Invalid(
+            "TunnelInsideCidr",
+            f"Value ({text}) for parameter TunnelInsideCidr is invalid. The network is {cidr}: give that.",
+        )
+    return cidr
+
+
+def _choice(kind: type[E], options: Params, name: str) -> E | None:
+    text = options.get(name)
+    if text is None:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        valid = ", ".join(kind)
+        raise Invalid(name, f"Value ({text[:40]}) for parameter {name} is invalid. Use one of: {valid}.") from None
