@@ -4,10 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from landbridge.api.aws.ec2 import customer_gateways, propagation, vpn_connections, vpn_gateways
+from landbridge.api.aws.ec2 import (
+    account,
+    customer_gateways,
+    groups,
+    instances,
+    interfaces,
+    internet_gateways,
+    propagation,
+    route_tables,
+    subnets,
+    tags,
+    vpcs,
+    vpn_connections,
+    vpn_gateways,
+)
 from landbridge.api.aws.ec2.door import Action
 
 ACTIONS: Mapping[str, Action] = {
+    **account.ACTIONS,
+    **vpcs.ACTIONS,
+    **subnets.ACTIONS,
+    **route_tables.ACTIONS,
+    **internet_gateways.ACTIONS,
+    **instances.ACTIONS,
+    **interfaces.ACTIONS,
+    **groups.ACTIONS,
+    **tags.ACTIONS,
     **vpn_gateways.ACTIONS,
     **customer_gateways.ACTIONS,
     **vpn_connections.ACTIONS,

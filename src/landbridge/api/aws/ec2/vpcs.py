@@ -1,0 +1,129 @@
+"""VPCs at the EC2 door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
+from landbridge.api.aws.ec2.filters import Field, select, yes
+from landbridge.api.aws.ec2.paging import in_order_of_creation, page
+from landbridge.api.aws.ec2.params import flag, id_of, ids_of, network_of, only, tag_list, tags_of
+from landbridge.control import vpcs
+from landbridge.model.errors import Combination, Invalid, Missing
+from landbridge.model.resources import Vpc
+
+DHCP_OPTIONS: Final = "default"
+"""EC2's word for a VPC without a set of DHCP options."""
+
+_OFF: Final = {"Value": False}
+
+
+def association_id(vpc: Vpc) -> str:
+    """The id of the VPC's one CIDR."""
+    return "vpc-cidr-assoc-" + vpc.id.removeprefix("vpc-")
+
+
+def shape(vpc: Vpc) -> Shape:
+    """A Vpc."""
+    return {
+        "VpcId": vpc.id,
+        "State": vpc.state.value,
+        "CidrBlock": str(vpc.cidr),
+        "CidrBlockAssociationSet": [
+            {
+                "AssociationId": association_id(vpc),
+                "CidrBlock": str(vpc.cidr),
+                "CidrBlockState": {"State": "associated"},
+            }
+        ],
+        "DhcpOptionsId": DHCP_OPTIONS,
+        "InstanceTenancy": vpc.tenancy,
+        "IsDefault": False,
+        "OwnerId": vpc.account,
+        "Tags": tag_list(vpc.tags),
+    }
+
+
+FILTERS: Final[Mapping[str, Field[Vpc]]] = {
+    "cidr": lambda v: (str(v.cidr),),
+    "cidr-block": lambda v: (str(v.cidr),),
+    "cidrBlock": lambda v: (str(v.cidr),),
+    "cidr-block-association.cidr-block": lambda v: (str(v.cidr),),
+    "cidr-block-association.association-id": lambda v: (association_id(v),),
+    "cidr-block-association.state": lambda v: ("associated",),
+    "dhcp-options-id": lambda v: (DHCP_OPTIONS,),
+    "is-default": lambda v: yes(False),
+    "isDefault": lambda v: yes(False),
+    "owner-id": lambda v: (v.account,),
+    "state": lambda v: (v.state.value,),
+    "vpc-id": lambda v: (v.id,),
+}
+
+
+def create_vpc(desk: Desk, params: Params) -> Shape:
+    """CreateVpc."""
+    only(
+        params,
+        "CidrBlock",
+        "TagSpecifications",
+        inert={"InstanceTenancy": "default", "AmazonProvidedIpv6CidrBlock": False},
+    )
+    vpc = desk.run(vpcs.CreateVpc(network_of(params, "CidrBlock"), tags_of(params, "vpc")))
+    return {"Vpc": shape(vpc)}
+
+
+def delete_vpc(desk: Desk, params: Params) -> Shape:
+    """DeleteVpc."""
+    only(params, "VpcId")
+    desk.run(vpcs.DeleteVpc(id_of(params, "VpcId", "vpc")))
+    return {}
+
+
+def describe_vpcs(desk: Desk, params: Params) -> Shape:
+    """DescribeVpcs."""
+    only(params, "VpcIds", "Filters", "MaxResults", "NextToken")
+    scope, ids = desk.scope, ids_of(params, "VpcIds", "vpc")
+    named = [scope.get(Vpc, each, "vpc") for each in ids] if ids else scope.all(Vpc)
+    shown, token = page(select(named, params.get("Filters"), FILTERS, lambda v: v.tags), params, in_order_of_creation)
+    desk.reads()
+    return {"Vpcs": [shape(vpc) for vpc in shown], "NextToken": token}
+
+
+def modify_vpc_attribute(desk: Desk, params: Params) -> Shape:
+    """ModifyVpcAttribute: one attribute at a time, as with EC2."""
+    only(params, "VpcId", "EnableDnsSupport", "EnableDnsHostnames", inert={"EnableNetworkAddressUsageMetrics": _OFF})
+    given = [name for name in params if name != "VpcId"]
+    if not given:
+        raise Missing("EnableDnsSupport")
+    if len(given) > 1:
+        raise Combination(f"Change one attribute in a request; {' and '.join(given)} are two.")
+    vpc_id = id_of(params, "VpcId", "vpc")
+    desk.run(vpcs.ModifyVpcAttribute(vpc_id, flag(params, "EnableDnsSupport"), flag(params, "EnableDnsHostnames")))
+    return {}
+
+
+def describe_vpc_attribute(desk: Desk, params: Params) -> Shape:
+    """DescribeVpcAttribute."""
+    only(params, "VpcId", "Attribute")
+    vpc = desk.scope.get(Vpc, id_of(params, "VpcId", "vpc"), "vpc")
+    match params["Attribute"]:
+        case "enableDnsSupport":
+            answer = {"EnableDnsSupport": {"Value": vpc.dns_support}}
+        case "enableDnsHostnames":
+            answer = {"EnableDnsHostnames": {"Value": vpc.dns_hostnames}}
+        case "enableNetworkAddressUsageMetrics":
+            answer = {"EnableNetworkAddressUsageMetrics": dict(_OFF)}
+        case other:
+            raise Invalid("Attribute", f"Value ({other[:100]}) for parameter attribute is invalid.")
+    desk.reads()
+    return {"VpcId": vpc.id, **answer}
+
+
+ACTIONS: Final[Mapping[str, Action]] = {
+    "CreateVpc": create_vpc,
+    "DeleteVpc": delete_vpc,
+    "DescribeVpcs": describe_vpcs,
+    "ModifyVpcAttribute": modify_vpc_attribute,
+    "DescribeVpcAttribute": describe_vpc_attribute,
+}
