@@ -155,3 +155,8 @@ class Conflict(LandbridgeError):
 
 class Unavailable(LandbridgeError):
     """landbridge itself cannot do it now: its state cannot be written. Nothing has changed."""
+
+
+class OperatorError(Exception):
+    """Something on this machine that its operator has to mend: a folder, a program, a driver's doing. Not a request's
+    fault. The message is a sentence that says what to do."""

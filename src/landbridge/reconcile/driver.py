@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
 from landbridge.desired.objects import HostObject
+from landbridge.model.errors import OperatorError
 
 Wake = Callable[[str], None]
 """Called by a driver, from any thread, with the name of a namespace that changed outside of the plan."""
 
 
-class DriverError(Exception):
+class DriverError(OperatorError):
     """An operation that did not work. The message is a sentence; the loop tries again with a growing pause."""
 
 

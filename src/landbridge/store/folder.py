@@ -11,11 +11,13 @@ from typing import Final
 
 from cryptography.fernet import Fernet
 
+from landbridge.model.errors import OperatorError
+
 RUN: Final = Path("/run/landbridge")
 """Sockets and daemon files of all instances, each below its instance id: a Unix socket's path is at most 107 bytes."""
 
 
-class FolderError(Exception):
+class FolderError(OperatorError):
     """The state folder cannot be used. The message says what to do."""
 
 

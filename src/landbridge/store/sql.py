@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, delete, event, insert, inspect, select, text, update
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
-from landbridge.model.errors import Unavailable
+from landbridge.model.errors import OperatorError, Unavailable
 from landbridge.model.resources import Resource
 from landbridge.model.snapshot import Change, Put, Snapshot
 from landbridge.store.codec import KINDS, NAMES, Codec, CodecError
 from landbridge.store.schema import HEAD, progress, resource
 
 
-class StoreError(Exception):
+class StoreError(OperatorError):
     """The state cannot be opened or read. The message says what to do."""
 
 

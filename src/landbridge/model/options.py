@@ -1,0 +1,67 @@
+"""What somebody may choose when starting something: the command line fills these in, the wiring carries them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Final
+
+from landbridge.model.secret import Secret
+
+DEFAULT_STATE: Final = Path("/var/lib/landbridge")
+DEFAULT_BFD_INTERVAL: Final = 300
+"""Milliseconds; three losses mean down (traps 19)."""
+SHORTEST_BFD_INTERVAL: Final = 50
+LONGEST_BFD_INTERVAL: Final = 10_000
+
+
+class DataPlaneChoice(StrEnum):
+    """Who shall do ESP. AUTO probes what the kernel can do; NONE is the API alone, without root."""
+
+    AUTO = "auto"
+    KERNEL = "kernel"
+    LIBIPSEC = "libipsec"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """How to run the service.
+
+    `host` and `port`: where the EC2 API listens; port 0 takes a free one. `bfd_interval`: milliseconds, 0 turns BFD
+    off.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8780
+    state: Path = DEFAULT_STATE
+    data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
+    lab: bool = False
+    bfd_interval: int = DEFAULT_BFD_INTERVAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerGatewayOptions:
+    """How to be the customer gateway of one VPN connection.
+
+    `device_file`: the XML that the cloud side gives out, pre-shared keys included; `source` names it in messages.
+    `routes`: prefixes behind the cloud side, for static connections. `advertise`: the site's prefixes, told by BGP.
+    `bfd_interval`: milliseconds, 0 turns BFD off. `state`: the folder below which each connection gets its own.
+    """
+
+    device_file: Secret
+    source: str
+    routes: tuple[IPv4Network, ...] = ()
+    advertise: tuple[IPv4Network, ...] = ()
+    bfd_interval: int = DEFAULT_BFD_INTERVAL
+    state: Path = DEFAULT_STATE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoOptions:
+    """How to run the demo. `keep`: leave everything running at the end, and say how to remove it."""
+
+    keep: bool = False
+    data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
