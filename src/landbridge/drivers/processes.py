@@ -1,0 +1,227 @@
+"""Daemons that outlive the service: started in a network namespace, found again by what they are, watched, stopped.
+
+A daemon gets its own session, /dev/null to read from, a log file to write to and nothing else of ours: when the service
+is killed, the daemon notices nothing. Nor is anything about it kept: a service with no memory recognises its daemons by
+their executable, their run directory (in the environment or on the command line) and their network namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from select import POLLIN, poll
+from typing import Final
+
+from landbridge.desired.objects import HERE
+from landbridge.drivers import cgroups
+from landbridge.reconcile.driver import DriverError
+
+NAMESPACES: Final = Path("/run/netns")
+SEARCH: Final = os.pathsep.join(("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"))
+
+# No core files (they would hold keys); into the memory group before anything is allocated; then become the daemon.
+_WRAPPER: Final = 'ulimit -c 0; [ -z "$1" ] || echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What is to run. `command[0]` is a program name or path; `environment` is all it gets besides PATH."""
+
+    command: tuple[str, ...]
+    namespace: str
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ("net_admin", "net_bind_service", "net_raw")
+    """The bounding set, in setpriv's names."""
+    memory_limit: int | None = None
+    """Bytes, enforced where cgroups allow."""
+    group: str = ""
+    """A unique name for the memory group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A running process: its pid, and when it started (clock ticks since boot): pids come again."""
+
+    pid: int
+    started: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A process that runs the wanted program, with what recognises it."""
+
+    daemon: Daemon
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    network: int
+    """The inode of its network namespace."""
+
+
+def program(name: str) -> str:
+    """The path of an executable.
+
+    Raises:
+        DriverError: it is not installed.
+    """
+    path = shutil.which(name, path=SEARCH)
+    if path is None:
+        raise DriverError(f"The program {name} is missing; install the package that has it and try again.")
+    return path
+
+
+def namespace_inode(namespace: str) -> int | None:
+    """What identifies a network namespace while it exists; None when there is none of this name."""
+    try:
+        return os.stat("/proc/self/ns/net" if namespace == HERE else NAMESPACES / namespace).st_ino
+    except FileNotFoundError:
+        return None
+
+
+def _stat(pid: int) -> tuple[str, int] | None:
+    """State letter and start time; None when there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text[text.rindex(")") + 2 :].split()
+    return fields[0], int(fields[19])
+
+
+def alive(daemon: Daemon) -> bool:
+    """Whether it still runs. A zombie does not: whoever should have reaped it may never do so (traps 28)."""
+    now = _stat(daemon.pid)
+    return now is not None and now[0] not in "ZX" and now[1] == daemon.started
+
+
+@cache
+def _restricts() -> bool:
+    """Whether setpriv may shrink the bounding set here (it needs CAP_SETPCAP, which some containers withhold)."""
+    command = ["setpriv", "--bounding-set", "-all,+net_admin", "--no-new-privs", "true"]
+    return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
+
+
+# Children have to be reaped by whoever started them, whichever object that was.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+_children_lock = threading.Lock()
+
+
+def reap(pid: int) -> None:
+    """Collect the exit status of a child of ours that has ended. Other processes are left alone."""
+    with _children_lock:
+        child = _children.get(pid)
+        if child is not None and child.poll() is not None:
+            del _children[pid]
+
+
+def start(launch: Launch) -> Daemon:
+    """Start a daemon; it runs its program shortly after. Whether it gets ready is for the caller to see.
+
+    Raises:
+        DriverError: a program or the namespace is missing, or the system refuses another process.
+    """
+    executable = program(launch.command[0])
+    if namespace_inode(launch.namespace) is None:
+        raise DriverError(f"The namespace {launch.namespace} does not exist, so {launch.command[0]} cannot run in it.")
+    group = None
+    if launch.memory_limit is not None and launch.group:
+        group = cgroups.limited_group(launch.group, launch.memory_limit)
+    command = ["/bin/sh", "-c", _WRAPPER, "sh", str(group or "")]
+    if launch.namespace != HERE:
+        command += [program("nsenter"), f"--net={NAMESPACES / launch.namespace}", "--"]
+    if _restricts():
+        bounding = ",".join(["-all", *(f"+{name}" for name in launch.capabilities)])
+        command += [program("setpriv"), "--bounding-set", bounding, "--no-new-privs", "--"]
+    command += [executable, *launch.command[1:]]
+    try:
+        launch.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = os.open(launch.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={"PATH": SEARCH, **launch.environment},
+                cwd="/",
+                umask=0o077,
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+    except OSError as error:
+        raise DriverError(f"{launch.command[0]} could not be started: {error.strerror or error}.") from error
+    with _children_lock:
+        _children[child.pid] = child
+    now = _stat(child.pid)
+    assert now is not None, "a child that nobody has waited for is at least a zombie"
+    return Daemon(child.pid, now[1])
+
+
+def _strings(path: str) -> tuple[str, ...]:
+    with open(path, "rb") as file:
+        return tuple(part.decode(errors="surrogateescape") for part in file.read().split(b"\0") if part)
+
+
+def _examine(pid: int, executable: str, run_dir: str) -> Found | None:
+    """The process, if it is one of ours; None if not, or if it ended while being looked at."""
+    try:
+        running = os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
+        if running != executable:
+            return None
+        arguments, variables = _strings(f"/proc/{pid}/cmdline"), _strings(f"/proc/{pid}/environ")
+        if not any(f"{run_dir}/" in text for text in (*arguments, *variables)):
+            return None
+        network = os.stat(f"/proc/{pid}/ns/net").st_ino
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    now = _stat(pid)
+    if now is None or now[0] in "ZX":
+        return None
+    environment = dict(variable.split("=", 1) for variable in variables if "=" in variable)
+    return Found(daemon=Daemon(pid, now[1]), arguments=arguments, environment=environment, network=network)
+
+
+def find(executable: str, run_dir: Path) -> Iterator[Found]:
+    """Running processes of this program that belong to this run directory, by the evidence in /proc alone."""
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal() and (found := _examine(int(entry), executable, str(run_dir))) is not None:
+            yield found
+
+
+def _ended(handle: int, seconds: float) -> bool:
+    waiter = poll()
+    waiter.register(handle, POLLIN)
+    return bool(waiter.poll(seconds * 1000))
+
+
+def stop(daemon: Daemon, *, patience: float = 2.0) -> None:
+    """End a daemon: ask (SIGTERM), and when it has not gone within `patience` seconds, insist (SIGKILL).
+
+    Raises:
+        DriverError: it is still there.
+    """
+    group = cgroups.group_of(daemon.pid)
+    with suppress(ProcessLookupError):
+        handle = os.pidfd_open(daemon.pid)
+        try:
+            if alive(daemon):
+                for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 10.0)):
+                    signal.pidfd_send_signal(handle, number)
+                    if _ended(handle, seconds):
+                        break
+                else:
+                    raise DriverError(f"Process {daemon.pid} is still there 10 s after SIGKILL; the kernel holds it.")
+        finally:
+            os.close(handle)
+    reap(daemon.pid)
+    if group is not None:
+        cgroups.remove_group(group)

@@ -1,0 +1,178 @@
+"""What charon says about its SAs, as values; and what its log lines mean.
+
+The drivers fill these in from vici; everything that shows a tunnel's state reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Address
+from typing import Final
+
+
+class IkeState(StrEnum):
+    """State of an IKE SA, in strongSwan's words (ike_sa_state_t)."""
+
+    CREATED = "CREATED"
+    CONNECTING = "CONNECTING"
+    ESTABLISHED = "ESTABLISHED"
+    PASSIVE = "PASSIVE"
+    REKEYING = "REKEYING"
+    REKEYED = "REKEYED"
+    DELETING = "DELETING"
+    DESTROYING = "DESTROYING"
+
+
+class ChildState(StrEnum):
+    """State of a CHILD SA, in strongSwan's words (child_sa_state_t)."""
+
+    CREATED = "CREATED"
+    ROUTED = "ROUTED"
+    INSTALLING = "INSTALLING"
+    INSTALLED = "INSTALLED"
+    UPDATING = "UPDATING"
+    REKEYING = "REKEYING"
+    REKEYED = "REKEYED"
+    RETRYING = "RETRYING"
+    DELETING = "DELETING"
+    DELETED = "DELETED"
+    DESTROYING = "DESTROYING"
+
+
+_ALIVE: Final = frozenset({IkeState.ESTABLISHED, IkeState.REKEYING})
+_CARRYING: Final = frozenset({ChildState.INSTALLED, ChildState.UPDATING, ChildState.REKEYING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSaStatus:
+    """One CHILD SA: a pair of ESP SAs. Times in seconds; bytes and packets since it was installed."""
+
+    name: str
+    unique_id: int
+    state: ChildState
+    spi_in: str
+    spi_out: str
+    suite: str
+    """Negotiated algorithms, as in `AES_GCM_16-128`; empty until there are any."""
+    udp: bool
+    """ESP in UDP (RFC 3948)."""
+    bytes_in: int
+    packets_in: int
+    bytes_out: int
+    packets_out: int
+    installed: int
+    """Seconds since the keys were installed."""
+    rekey_in: int | None
+    """Seconds until it will be rekeyed; None when it will not."""
+    expires_in: int | None
+
+    @property
+    def carries(self) -> bool:
+        """Whether traffic passes through this one."""
+        return self.state in _CARRYING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IkeSaStatus:
+    """One IKE SA with its CHILD SAs. `connection` is the name of the IkeConnection that it belongs to."""
+
+    connection: str
+    unique_id: int
+    state: IkeState
+    initiator: bool
+    local: IPv4Address
+    local_port: int
+    local_id: str
+    remote: IPv4Address
+    remote_port: int
+    remote_id: str
+    nat_local: bool
+    """A NAT was found in front of us. libipsec says so always: it asks for ESP in UDP that way."""
+    nat_remote: bool
+    suite: str
+    """Negotiated algorithms, as in `AES_GCM_16-128/PRF_HMAC_SHA2_256/ECP_256`; empty until there are any."""
+    spi_initiator: str
+    spi_responder: str
+    established: int | None
+    """Seconds since it was established; None before."""
+    rekey_in: int | None
+    children: tuple[ChildSaStatus, ...] = ()
+
+    @property
+    def up(self) -> bool:
+        """Established, with a CHILD SA that carries traffic."""
+        return self.state in _ALIVE and any(child.carries for child in self.children)
+
+
+class Cause(StrEnum):
+    """Why a tunnel is down, as far as charon's own words tell."""
+
+    AUTHENTICATION_FAILED = "authentication-failed"
+    """The pre-shared keys differ (or the peer's identity is not the expected one)."""
+    NO_PROPOSAL_CHOSEN = "no-proposal-chosen"
+    """The two sides have no common algorithms; or the other side knows nothing of this peer."""
+    UNKNOWN_PEER = "unknown-peer"
+    """Somebody asked whose address or identity no connection expects."""
+    TRAFFIC_SELECTORS = "traffic-selectors"
+    """The two sides do not agree about what may pass the tunnel."""
+    PEER_SILENT = "peer-silent"
+    """The peer does not answer."""
+    PEER_CLOSED = "peer-closed"
+    """The peer closed the tunnel."""
+    PROCESS_GONE = "process-gone"
+    """The IKE daemon of this endpoint is not running."""
+
+
+class IkeEventKind(StrEnum):
+    """What happened."""
+
+    SYNCED = "synced"
+    """The watcher is (again) in touch with this charon: whatever was known before may be wrong."""
+    IKE_UP = "ike-up"
+    IKE_DOWN = "ike-down"
+    IKE_REKEYED = "ike-rekeyed"
+    CHILD_UP = "child-up"
+    CHILD_DOWN = "child-down"
+    CHILD_REKEYED = "child-rekeyed"
+    TROUBLE = "trouble"
+    """An attempt failed; `cause` tells why."""
+    GONE = "gone"
+    """The daemon ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IkeEvent:
+    """Something changed in an endpoint: a reason to look. What is true now is in the SAs' status, not here."""
+
+    namespace: str
+    kind: IkeEventKind
+    connection: str = ""
+    """Empty where charon does not tell."""
+    cause: Cause | None = None
+
+
+# Fragments of strongSwan's log messages (sources of 5.9 and 6.0; ike and cfg groups, level 1), most telling first.
+_FRAGMENTS: Final = (
+    ("received AUTHENTICATION_FAILED", Cause.AUTHENTICATION_FAILED),
+    ("but MAC mismatched", Cause.AUTHENTICATION_FAILED),
+    ("no shared key found", Cause.AUTHENTICATION_FAILED),
+    ("no IKE config found", Cause.UNKNOWN_PEER),
+    ("no matching peer config found", Cause.UNKNOWN_PEER),
+    ("received TS_UNACCEPTABLE", Cause.TRAFFIC_SELECTORS),
+    ("unacceptable, failed to establish CHILD_SA", Cause.TRAFFIC_SELECTORS),
+    ("traffic selectors", Cause.TRAFFIC_SELECTORS),
+    ("received NO_PROPOSAL_CHOSEN", Cause.NO_PROPOSAL_CHOSEN),
+    ("no acceptable proposal found", Cause.NO_PROPOSAL_CHOSEN),
+    ("received proposals unacceptable", Cause.NO_PROPOSAL_CHOSEN),
+    ("giving up after", Cause.PEER_SILENT),
+    ("peer not responding", Cause.PEER_SILENT),
+    ("received DELETE for IKE_SA", Cause.PEER_CLOSED),
+)
+
+
+def cause_of(message: str) -> Cause | None:
+    """What a line of charon's log says about a tunnel that is down; None when it says nothing of that."""
+    if message.startswith("traffic selectors") and "unacceptable" not in message:
+        return None
+    return next((cause for fragment, cause in _FRAGMENTS if fragment in message), None)
