@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from landbridge.desired.objects import DataPlane
+from landbridge.model.errors import OperatorError
 
 PACKAGES: Final = {
     "charon-systemd": "charon-systemd",
@@ -31,7 +32,7 @@ _TUNSETIFF: Final = 0x400454CA
 _IFF_TUN_NO_PI: Final = 0x1001
 
 
-class CannotRun(Exception):
+class CannotRun(OperatorError):
     """This machine lacks something. The message says what, and how to get it."""
 
 

@@ -1,0 +1,247 @@
+"""From what daemons and kernel say to what is known of tunnels and routes. Pure: the same words, the same meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+from landbridge.model.resources import (
+    CustomerGateway,
+    RouteTable,
+    Tunnel,
+    TunnelId,
+    VpnConnection,
+    VpnGateway,
+)
+from landbridge.model.snapshot import Snapshot
+from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
+from landbridge.observe.ike import Cause, IkeSaStatus
+from landbridge.observe.state import LearnedRoute, Observation, Status, TunnelState
+
+BFD_SILENCE: Final = timedelta(seconds=60)
+"""How long a peer that answered BFD may be silent while IKE is up before its routes follow IKE again: longer than DPD
+takes to notice that packets are lost, so that BFD keeps the last word on a path that only looks alive."""
+
+_CAUSES: Final[Mapping[Cause, str]] = {
+    Cause.AUTHENTICATION_FAILED: "Authentication failed: the pre-shared keys (or the IKE identities) of the two sides "
+    "differ. Compare the customer gateway's key with the device file.",
+    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the customer gateway offers other algorithms than the device "
+    "file names.",
+    Cause.UNKNOWN_PEER: "Somebody asked who is not this customer gateway: check its public address and IKE identity.",
+    Cause.TRAFFIC_SELECTORS: "The two sides do not agree on traffic selectors: the customer gateway has to propose "
+    "0.0.0.0/0 for both.",
+    Cause.PEER_SILENT: "The customer gateway does not answer: its UDP ports 500 and 4500 have to be reachable.",
+    Cause.PEER_CLOSED: "The customer gateway closed the tunnel.",
+    Cause.PROCESS_GONE: "The tunnel's IKE daemon ended; it is being started again.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """What an endpoint's charon says. `pid` None: it is not running. `cause`: of its last failure, if any."""
+
+    pid: int | None = None
+    sas: tuple[IkeSaStatus, ...] = ()
+    cause: Cause | None = None
+
+    @property
+    def up(self) -> IkeSaStatus | None:
+        """The IKE SA that carries traffic."""
+        return next((sa for sa in self.sas if sa.up), None) if self.pid is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerWords:
+    """What a BIRD says."""
+
+    pid: int | None = None
+    protocols: tuple[SpeakerProtocol, ...] = ()
+    bfd: tuple[BfdPeer, ...] = ()
+
+    def peering(self, neighbour: IPv4Address) -> BgpPeering | None:
+        """The BGP session with that inside address."""
+        return next((p.bgp for p in self.protocols if p.bgp is not None and p.bgp.neighbour == neighbour), None)
+
+    def answers(self, neighbour: IPv4Address) -> BfdPeer | None:
+        """The BFD session with that inside address."""
+        return next((peer for peer in self.bfd if peer.address == neighbour), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """Everything heard, by namespace. `routes`: (table, prefix) -> link, of routes that a speaker wrote."""
+
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    speakers: Mapping[str, SpeakerWords] = field(default_factory=dict)
+    routes: Mapping[str, Mapping[tuple[int, IPv4Network], str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tunnel is: the endpoint's namespace, the router's, and the tunnel device there."""
+
+    endpoint: str
+    router: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One tunnel with what was heard of it."""
+
+    identity: TunnelId
+    far_inside: IPv4Address
+    dynamic: bool
+    far_outside: IPv4Address | None
+    endpoint: Endpoint
+    speaker: SpeakerWords
+    heard: bool
+    """False: nothing was heard of the endpoint yet."""
+
+    @property
+    def status(self) -> Status:
+        """Dynamic tunnels are UP while BGP is established, static ones while the CHILD SA is."""
+        if self.dynamic:
+            peering = self.speaker.peering(self.far_inside)
+            return Status.UP if peering is not None and peering.state == "Established" else Status.DOWN
+        return Status.UP if self.endpoint.up else Status.DOWN
+
+    @property
+    def bfd_up(self) -> bool:
+        """Whether the peer answers BFD now."""
+        peer = self.speaker.answers(self.far_inside)
+        return peer is not None and peer.state == "Up"
+
+
+def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: datetime) -> TunnelState:
+    """What is shown of a tunnel. `since`: when it was made, for one that was never anything but down."""
+    status = view.status
+    changed = before.changed if before is not None and before.status is status else now
+    if before is None and status is Status.DOWN:
+        changed = since
+    sa = view.endpoint.up
+    peering = view.speaker.peering(view.far_inside) if view.dynamic else None
+    children = sa.children if sa is not None else ()
+    accepted = peering.imported if peering is not None else 0
+    return TunnelState(
+        status=status,
+        changed=changed,
+        why=_why(view, status, peering, accepted),
+        ike="established" if sa else ("connecting" if view.endpoint.sas else "down"),
+        bgp=peering.state if peering is not None else "",
+        bfd=view.bfd_up,
+        accepted_routes=accepted,
+        bytes_in=sum(child.bytes_in for child in children),
+        bytes_out=sum(child.bytes_out for child in children),
+        peer=f"{sa.remote}:{sa.remote_port}" if sa else "",
+        suite=sa.suite if sa else "",
+    )
+
+
+def _why(view: View, status: Status, peering: BgpPeering | None, accepted: int) -> str:
+    if status is Status.UP:
+        return f"{accepted} BGP ROUTES" if view.dynamic else ""
+    if not view.heard:
+        return "The tunnel endpoint is being built."
+    if view.endpoint.pid is None:
+        return _CAUSES[Cause.PROCESS_GONE]
+    if view.endpoint.up is not None:
+        detail = f" ({peering.last_error})" if peering is not None and peering.last_error else ""
+        state = peering.state if peering is not None else "not configured yet"
+        return f"IKE is up, BGP is not: {state}{detail}. The customer gateway has to speak BGP from {view.far_inside}."
+    if view.endpoint.cause is not None:
+        return _CAUSES[view.endpoint.cause]
+    return f"Waiting for the customer gateway {view.far_outside or ''} to connect.".replace("  ", " ")
+
+
+def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard: Heard, place: Place) -> View:
+    """One tunnel of the cloud side with what was heard of it."""
+    customer = snapshot.get(CustomerGateway, connection.customer_gateway_id)
+    return View(
+        identity=(connection.id, tunnel.number),
+        far_inside=tunnel.customer_inside,
+        dynamic=not connection.static_only,
+        far_outside=customer.address if customer else None,
+        endpoint=heard.endpoints.get(place.endpoint, Endpoint()),
+        speaker=heard.speakers.get(place.router, SpeakerWords()),
+        heard=place.endpoint in heard.endpoints,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Vital:
+    """What health is made of, per tunnel."""
+
+    up: frozenset[TunnelId]
+    dead: frozenset[TunnelId]
+    bfd_seen: frozenset[TunnelId]
+
+
+def vitals(views: Collection[View], seen_before: Collection[TunnelId], now: datetime) -> Vital:
+    """Which tunnels carry traffic, which do not, and whose peers answer BFD (or did until a moment ago)."""
+    seen = frozenset(v.identity for v in views if v.bfd_up or (v.identity in seen_before and not _given_up(v, now)))
+    return Vital(
+        up=frozenset(v.identity for v in views if v.endpoint.up),
+        dead=frozenset(v.identity for v in views if v.status is Status.DOWN),
+        bfd_seen=seen,
+    )
+
+
+def _given_up(view: View, now: datetime) -> bool:
+    peer = view.speaker.answers(view.far_inside)
+    return view.endpoint.up is not None and (peer is None or now - peer.since > BFD_SILENCE)
+
+
+def learned(
+    snapshot: Snapshot, heard: Heard, gateways: Mapping[str, str], links: Mapping[tuple[str, str], TunnelId], table: int
+) -> dict[str, tuple[LearnedRoute, ...]]:
+    """By virtual private gateway: what its speaker wrote into its kernel, less the way to the VPC.
+
+    `gateways`: id -> namespace; `links`: (namespace, tunnel device) -> tunnel.
+    """
+    return {
+        gateway.id: tuple(
+            LearnedRoute(destination=prefix, tunnel=links[here, link])
+            for (number, prefix), link in sorted(heard.routes.get(here, {}).items())
+            if number == table and (here, link) in links
+        )
+        for gateway in snapshot.all(VpnGateway)
+        if (here := gateways.get(gateway.id)) is not None
+    }
+
+
+def propagated(snapshot: Snapshot, heard: Heard, routers: Mapping[str, str]) -> dict[str, frozenset[IPv4Network]]:
+    """By route table: the prefixes that a speaker wrote into it. `routers`: VPC id -> namespace."""
+    return {
+        table.id: frozenset(
+            prefix for (number, prefix) in heard.routes.get(routers[table.vpc_id], {}) if number == table.number
+        )
+        for table in snapshot.all(RouteTable)
+        if table.vpc_id in routers
+    }
+
+
+def observation(
+    snapshot: Snapshot,
+    views: Collection[View],
+    heard: Heard,
+    before: Observation,
+    *,
+    gateways: Mapping[str, str],
+    routers: Mapping[str, str],
+    links: Mapping[tuple[str, str], TunnelId],
+    main_table: int,
+    faults: Mapping[str, tuple[str, ...]],
+    now: datetime,
+) -> Observation:
+    """Everything that is shown, from everything that was heard."""
+    made = {c.id: c.created for c in snapshot.all(VpnConnection)}
+    return Observation(
+        tunnels={v.identity: tunnel_state(v, before.tunnels.get(v.identity), made[v.identity[0]], now) for v in views},
+        learned=learned(snapshot, heard, gateways, links, main_table),
+        propagated=propagated(snapshot, heard, routers),
+        faults=faults,
+    )

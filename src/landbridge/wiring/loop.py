@@ -1,0 +1,77 @@
+"""The service's loop: committed snapshots and observations in, the host as it should be, and API states out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from landbridge.control.lifecycle import Expire, MarkBuilt, MarkGone, waiting
+from landbridge.control.service import Control
+from landbridge.desired.host import Planner, Settings, Wanted
+from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY
+from landbridge.desired.objects import Health, HostState, Key, link_key
+from landbridge.model.resources import InternetGateway, VpnConnection, VpnGateway
+from landbridge.model.snapshot import Snapshot
+from landbridge.reconcile.loop import Reconciler
+from landbridge.wiring.host import Host
+from landbridge.wiring.world import now
+
+log = structlog.get_logger(__name__)
+
+
+class ServiceLoop:
+    """Runs the reconciler for a `Control`, and writes down what it has built and taken away."""
+
+    def __init__(self, control: Control, host: Host, settings: Settings, health: Callable[[], Health]) -> None:
+        self._control = control
+        self._own = host.names
+        self._planner = Planner(settings)
+        self._health = health
+        self._inputs: tuple[Snapshot, Health] | None = None
+        self.wanted = Wanted(-1, {}, {})
+        """The desired state of the last pass."""
+        self.looked = threading.Event()
+        """Set once the first pass has been told."""
+        self.reconciler = Reconciler(self._desired, host.drivers, host.roots, on_converged=self._on_converged)
+        control.on_change(lambda _: self.reconciler.wake())
+
+    def _desired(self) -> tuple[int, HostState]:
+        snapshot, health = self._control.snapshot, self._health()
+        if self._inputs is None or self._inputs[0] is not snapshot or self._inputs[1] != health:
+            self.wanted = self._planner.wanted(snapshot, health)
+            self._inputs = (snapshot, health)
+        return self.wanted.revision, self.wanted.state
+
+    def _on_converged(self, revision: int, built: frozenset[Key]) -> None:
+        snapshot = self._inputs[0] if self._inputs else self._control.snapshot
+        waits = waiting(snapshot)
+        done = frozenset(mark for mark, owner in waits.built.items() if self._is_built(owner, built))
+        gone = frozenset(mark for mark, owner in waits.gone.items() if self._is_gone(snapshot, mark, owner))
+        if done:
+            self._control.execute(MarkBuilt(done), account="", region="")
+        if gone:
+            self._control.execute(MarkGone(gone), account="", region="")
+        self.looked.set()
+
+    def _is_built(self, owner: str, built: frozenset[Key]) -> bool:
+        return built.issuperset(self.wanted.owners.get(owner, ()))
+
+    def _is_gone(self, snapshot: Snapshot, mark: str, owner: str) -> bool:
+        """Whether nothing is left: no object in the resource's namespaces; for attachments, no link to the VPC."""
+        left = self.reconciler.unsettled() - self.wanted.state.keys()
+        if "@" not in mark:
+            spaces = {self._own.of(owner), owner, f"{owner}-host"}
+            if owner.startswith("vpn-"):
+                spaces = {self._own.endpoint(owner, 1), self._own.endpoint(owner, 2)}
+            return not any(key[1] in spaces for key in left)
+        joined = snapshot.get(VpnGateway, owner) or snapshot.get(InternetGateway, owner)
+        if joined is not None and joined.vpc_id is not None:
+            link = TO_VPN_GATEWAY if isinstance(joined, VpnGateway) else TO_INTERNET_GATEWAY
+            return link_key(self._own.of(joined.vpc_id), link) not in left
+        return snapshot.get(VpnConnection, owner) is not None
+
+    def expire(self) -> None:
+        """Forget what was deleted an hour ago."""
+        self._control.execute(Expire(now()), account="", region="")

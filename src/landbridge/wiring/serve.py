@@ -1,0 +1,239 @@
+"""`landbridge serve`: both doors, the loop and the observer of one state folder, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+import uvicorn
+
+import landbridge
+from landbridge.api.admin.app import Runtime, admin_app
+from landbridge.api.admin.server import admin_server_config, listen
+from landbridge.api.aws.ec2.actions import ACTIONS
+from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
+from landbridge.api.aws.errors import dry_run
+from landbridge.api.aws.http import Call, Reply, ec2_app
+from landbridge.api.aws.server import ec2_server_config
+from landbridge.control.access_keys import CreateAccessKey
+from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
+from landbridge.control.service import Control
+from landbridge.desired.host import Settings
+from landbridge.desired.names import Names
+from landbridge.desired.objects import Bfd, DataPlane
+from landbridge.drivers.probe import choose
+from landbridge.model.errors import OperatorError
+from landbridge.model.options import DataPlaneChoice, ServeOptions
+from landbridge.model.resources import AccessKey
+from landbridge.model.secret import Secret
+from landbridge.observe.state import Observation
+from landbridge.reconcile.diff import Plan
+from landbridge.store.codec import Codec
+from landbridge.store.folder import Folder
+from landbridge.store.sql import SqlStore
+from landbridge.views.status import Facts
+from landbridge.wiring.host import host
+from landbridge.wiring.loop import ServiceLoop
+from landbridge.wiring.observer import Observer
+from landbridge.wiring.world import SystemEntropy, log_to, now
+
+log = structlog.get_logger(__name__)
+
+ACCOUNT: Final = "000000000000"
+REGION: Final = "us-east-1"
+"""The region of what has none of its own (access keys, lab sites)."""
+BFD_MULTIPLIER: Final = 3
+EXPIRE_EVERY: Final = 60.0
+GET_CALLER_IDENTITY: Final = "GetCallerIdentity"
+
+
+class CannotServe(OperatorError):
+    """The service cannot start. The message says what to do."""
+
+
+def serve(options: ServeOptions) -> None:
+    """Serve until SIGTERM or SIGINT. What was built stays.
+
+    Raises:
+        CannotServe, CannotRun, FolderError, StoreError: it cannot start; nothing was built.
+    """
+    log_to()
+    builds = options.data_plane is not DataPlaneChoice.NONE
+    choice = choose(options.data_plane.value) if builds else None
+    folder = Folder(options.state)
+    folder.lock()
+    listener = _listen(options.host, options.port)
+    control = _control(folder, options, builds)
+    _first_credentials(folder, control)
+    service = _Service(folder, options, control, choice.data_plane if choice else None, choice.why if choice else "")
+    asyncio.run(service.run(listener))
+
+
+def _control(folder: Folder, options: ServeOptions, builds: bool) -> Control:
+    return Control(
+        SqlStore.open(folder.database, Codec(folder.key)),
+        now=now,
+        entropy=SystemEntropy(),
+        pools=LAB_POOLS if options.lab else PLAIN_POOLS,
+        builds=builds,
+    )
+
+
+@contextlib.contextmanager
+def offline(state: Path) -> Iterator[Control]:
+    """Commands while no service runs on the folder: the same handlers and transactions, under the folder's lock."""
+    folder = Folder(state)
+    folder.lock()
+    yield _control(folder, ServeOptions(state=state), builds=False)
+
+
+def _listen(host_name: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host_name else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host_name, port))
+    except OSError as error:
+        listener.close()
+        raise CannotServe(
+            f"Cannot listen on {host_name}:{port} ({error.strerror}). "
+            "Stop what listens there, or choose another address with --listen HOST:PORT."
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+def _first_credentials(folder: Folder, control: Control) -> None:
+    if any(control.snapshot.all(AccessKey)) or folder.credentials.exists():
+        return
+    key = control.execute(CreateAccessKey(), account=ACCOUNT, region=REGION)
+    folder.write_private(
+        folder.credentials,
+        f"[default]\naws_access_key_id = {key.id}\naws_secret_access_key = {key.secret.reveal()}\n",
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the service, which has two of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Service:
+    def __init__(
+        self, folder: Folder, options: ServeOptions, control: Control, data_plane: DataPlane | None, why: str
+    ) -> None:
+        self._folder = folder
+        self._options = options
+        self._control = control
+        self._why = why
+        self._data_plane = data_plane
+        self._names = Names(folder.instance)
+        self._url = ""
+        self._loop: ServiceLoop | None = None
+        self._observer: Observer | None = None
+        if data_plane is None:
+            return
+        bfd = Bfd(interval=options.bfd_interval, multiplier=BFD_MULTIPLIER) if options.bfd_interval else None
+        pools = LAB_POOLS if options.lab else PLAIN_POOLS
+        machine = host(folder)
+        self._observer = Observer(machine, control)
+        self._loop = ServiceLoop(control, machine, Settings(self._names, pools, data_plane, bfd), self._observer.health)
+        self._observer.on_change(self._loop.reconciler.wake)
+
+    async def run(self, listener: socket.socket) -> None:
+        name, port = listener.getsockname()[:2]
+        self._url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
+        public = _Server(ec2_server_config(self._ec2()))
+        admin = _Server(admin_server_config(self._admin()))
+        servers = (public, admin)
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(public.serve(sockets=[listener]))
+            tasks.create_task(admin.serve(sockets=[listen(self._folder.socket)]))
+            background = tasks.create_task(self._background())
+            await stopping.wait()
+            for server in servers:
+                server.should_exit = True
+            background.cancel()
+        self._folder.socket.unlink(missing_ok=True)
+        if self._loop is not None and self._observer is not None:
+            await asyncio.to_thread(self._loop.reconciler.stop, 30)
+            self._observer.stop()
+
+    async def _background(self) -> None:
+        if self._loop is not None and self._observer is not None:
+            log.info("data plane", chosen=str(self._data_plane), why=self._why)
+            self._observer.start()
+            self._loop.reconciler.start()
+            await asyncio.to_thread(self._loop.looked.wait)
+        print(f"ready {self._url}", flush=True)
+        while True:
+            await asyncio.sleep(EXPIRE_EVERY)
+            if self._loop is not None:
+                await asyncio.to_thread(self._loop.expire)
+
+    @property
+    def _observation(self) -> Observation:
+        return self._observer.observation() if self._observer is not None else Observation()
+
+    def _ec2(self) -> Any:
+        return ec2_app(
+            self._handle,
+            self._secret_of,
+            now,
+            lambda: str(uuid4()),
+            actions={*ACTIONS, GET_CALLER_IDENTITY},
+        )
+
+    def _secret_of(self, access_key_id: str) -> Secret | None:
+        key = self._control.snapshot.get(AccessKey, access_key_id)
+        return key.secret if key is not None else None
+
+    async def _handle(self, call: Call) -> Reply:
+        key = self._control.snapshot.get(AccessKey, call.access_key_id)
+        account = key.account if key is not None else ACCOUNT
+        if call.action == GET_CALLER_IDENTITY:
+            return {"Account": account, "UserId": account, "Arn": f"arn:aws:iam::{account}:root"}
+        desk = Desk(self._control, self._observation, account, call.region, call.dry_run)
+        try:
+            return ACTIONS[call.action](desk, call.params)
+        except DryRunSucceeded:
+            raise dry_run() from None
+
+    def _admin(self) -> Any:
+        runtime = Runtime(facts=self._facts, observation=lambda: self._observation, plan=self._plan, wait=self._wait)
+        return admin_app(self._control, runtime, account=ACCOUNT, region=REGION)
+
+    def _facts(self) -> Facts:
+        revision = self._control.snapshot.revision
+        return Facts(
+            names=self._names,
+            folder=str(self._folder.path),
+            version=landbridge.__version__,
+            url=self._url,
+            data_plane=str(self._data_plane) if self._data_plane else "none",
+            why=self._why or "the API alone was asked for",
+            lab=self._options.lab,
+            bfd_interval=self._options.bfd_interval,
+            converged=self._loop is None or self._loop.reconciler.converged(revision),
+            charons=self._observer.charons() if self._observer else {},
+            speakers=self._observer.speakers() if self._observer else {},
+        )
+
+    def _wait(self, revision: int, timeout: float) -> bool:
+        return self._loop is None or self._loop.reconciler.wait_for(revision, timeout)
+
+    def _plan(self) -> Plan:
+        return self._loop.reconciler.plan() if self._loop is not None else Plan()

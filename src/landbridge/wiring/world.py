@@ -1,0 +1,49 @@
+"""The outer world as the pure core needs it handed in: the clock and randomness; and where logs go."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+import structlog
+
+
+class SystemEntropy:
+    """Randomness fit for keys, from the operating system."""
+
+    def token_hex(self, digits: int) -> str:
+        """That many hexadecimal digits."""
+        return secrets.token_hex((digits + 1) // 2)[:digits]
+
+    def below(self, bound: int) -> int:
+        """A number from 0 to bound - 1."""
+        return secrets.randbelow(bound)
+
+    def text(self, alphabet: str, length: int) -> str:
+        """A string of that length over the alphabet."""
+        return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def log_to(stream: TextIO = sys.stderr) -> None:
+    """One line per event: readable on a terminal, JSON elsewhere."""
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=True) if stream.isatty() else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=stream),
+        cache_logger_on_first_use=True,
+    )
