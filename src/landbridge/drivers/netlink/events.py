@@ -12,6 +12,7 @@ import os
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -96,10 +97,11 @@ class _Watch:
 
 
 class KernelEvents:
-    """Watches namespaces. Callbacks come from its thread, in the kernel's order; they have to be quick and not to raise.
+    """Watches namespaces. Callbacks come from its thread, in the kernel's order; they have to be quick, not to raise.
 
-    `on_resync` names a namespace that has to be read again since events of it were lost. It is not called for one that
-    is newly watched: watch first, then read.
+    `on_resync` names a namespace whose routes have to be read again: events were lost, it appeared, or one of its
+    links went down or away (the kernel drops that link's IPv4 routes without a word). It is not called for a namespace
+    that is there when it is given to `watch`: watch first, then read.
     """
 
     def __init__(
@@ -162,16 +164,17 @@ class KernelEvents:
         return new
 
     def _run(self) -> None:
+        look_again = time.monotonic() + _LOOK_AFTER_NAMES
         while not self._closing:
-            ready = self._selector.select(_LOOK_AFTER_NAMES)
-            for key, _ in ready:
+            for key, _ in self._selector.select(max(0.0, look_again - time.monotonic())):
                 if isinstance(key.data, _Watch):
                     self._receive(key.data)
-            if not ready:
+            if time.monotonic() >= look_again:
                 with self._lock:
                     appeared = self._adjust()
                 for namespace in appeared:
                     self._on_resync(namespace)
+                look_again = time.monotonic() + _LOOK_AFTER_NAMES
 
     def _receive(self, watch: _Watch) -> None:
         found: list[KernelEvent] = []
@@ -191,12 +194,12 @@ class KernelEvents:
                         watch.learn_links()
         for event in found:
             self._on_event(event)
-        if lost:
+        if lost or any(isinstance(event, LinkEvent) and not event.up for event in found):
             self._on_resync(watch.namespace)
 
 
 def routes(namespace: str, protocol: int) -> list[RouteEvent]:
-    """The routes of a protocol number that are there now, as if each had just been added; none without the namespace."""
+    """The routes of a protocol number that are there now, as if just added; none if there is no such namespace."""
     try:
         with Rtnl(namespace) as rtnl:
             links = {link.index: link.name for link in rtnl.links()}

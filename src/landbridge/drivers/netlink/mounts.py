@@ -21,6 +21,9 @@ _CLONE_FS: Final = 0x200
 _CLONE_NEWNS: Final = 0x20000
 T = TypeVar("T")
 
+_LOCK: Final = threading.Lock()
+_kept: int | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Propagation:
@@ -52,52 +55,57 @@ def parse(mountinfo: str, path: str) -> Propagation:
     return best
 
 
-def holder() -> int | None:
-    """The process in whose mount namespace names have to be made; None if that is our own.
+def original() -> int | None:
+    """A descriptor of the mount namespace in which names have to be made; None if that is our own.
+
+    It is looked for among PID 1 and our ancestors, and kept once found: a daemon may lose its ancestors later.
 
     Raises:
-        DriverError: our mounts are a copy, and no process was found that has the original.
+        DriverError: our mounts are a copy, and none of those processes could be asked for the original.
     """
+    global _kept
     own = parse(Path("/proc/thread-self/mountinfo").read_text(), RUN_DIRECTORY)
     if own.shared or not own.master:
         return None
-    for process in _candidates():
-        try:
-            theirs = parse(Path(f"/proc/{process}/mountinfo").read_text(), RUN_DIRECTORY)
-        except (OSError, ValueError):
-            continue  # it ended, or is a zombie without mounts
-        if theirs.path == own.path and theirs.shared == own.master:
-            return process
+    with _LOCK:
+        for process in () if _kept is not None else _candidates():
+            try:
+                theirs = parse(Path(f"/proc/{process}/mountinfo").read_text(), RUN_DIRECTORY)
+                if theirs.path == own.path and theirs.shared == own.master:
+                    _kept = os.open(f"/proc/{process}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+                    break
+            except (OSError, ValueError):
+                continue  # it ended, or we may not look at it (PID 1 may have capabilities that we have not)
+        if _kept is not None:
+            return _kept
     raise DriverError(
-        f"{RUN_DIRECTORY} is a private copy here, as under `ip netns exec`, and no process was found that has the "
-        "original: run `ip netns add` outside, or start this program with `nsenter --net=/run/netns/NAME` instead"
+        f"{RUN_DIRECTORY} is a private copy here, as under `ip netns exec`, and neither PID 1 nor the processes that "
+        "started this one give access to the original: start this program with `nsenter --net=/run/netns/NAME` instead"
     )
 
 
 def _candidates() -> Iterator[int]:
-    """PID 1, our ancestors, then everybody."""
+    """PID 1, then our ancestors."""
     yield 1
     process = os.getppid()
     while process > 1:
         yield process
-        try:
-            # The name, in parentheses, may contain spaces and parentheses.
-            process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            break
-    yield from sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
+        # The name, in parentheses, may contain spaces and parentheses.
+        process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def outside(work: Callable[[], T]) -> T:
     """Run `work` on a thread of its own, in the mount namespace where names are made; what it raises is raised here."""
-    process = holder()
+    home = original()
     result: list[T] = []
     failure: list[Exception] = []
 
     def run() -> None:
         try:
-            if process is not None:
-                _enter(process)
+            if home is not None:
+                # A thread may change its mount namespace only once it shares no root and working directory with others.
+                system_call("unshare", _CLONE_FS)
+                system_call("setns", home, _CLONE_NEWNS)
             result.append(work())
         except Exception as error:  # noqa: BLE001 - handed over to the caller's thread
             failure.append(error)
@@ -108,13 +116,3 @@ def outside(work: Callable[[], T]) -> T:
     if failure:
         raise failure[0]
     return result[0]
-
-
-def _enter(process: int) -> None:
-    handle = os.open(f"/proc/{process}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        # A thread may change its mount namespace only once it shares no root and working directory with others.
-        system_call("unshare", _CLONE_FS)
-        system_call("setns", handle, _CLONE_NEWNS)
-    finally:
-        os.close(handle)

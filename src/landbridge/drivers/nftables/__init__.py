@@ -1,0 +1,1 @@
+"""nftables: one table of ours per namespace, rendered from values and replaced as a whole."""

@@ -1,0 +1,119 @@
+"""The driver of rulesets. A table says whose it is, what was asked for, and how the kernel listed it then.
+
+So what reads as right is right: a flushed, altered or half-made table lists differently from what it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from landbridge.desired.objects import HERE, HostObject, Ruleset, Seen
+from landbridge.drivers.netlink import marks
+from landbridge.drivers.netlink.inside import NamespaceMissing, exists
+from landbridge.drivers.nftables import render
+from landbridge.drivers.nftables.library import NftError, run
+from landbridge.reconcile.driver import DriverError
+
+DEFAULT_NAME: Final = "landbridge"
+ALTERED: Final = "altered"
+"""The fingerprint of a table that is not as it was when it was made."""
+
+_TABLE_LINE: Final = re.compile(r"^table ip (\S+)$", re.MULTILINE)
+_SEAL: Final = re.compile(r'\tchain seal \{\n\t\tcomment "(\S+) (\S+)"\n\t\}\n')
+_LISTED: Final = re.compile(r'\n?\tchain listed \{\n\t\tcomment "(\S+)"\n\t\}\n')
+
+
+class NftablesDriver:
+    """The `Driver` of rulesets of one owner. Keeps no state."""
+
+    kinds: frozenset[type[HostObject]] = frozenset({Ruleset})
+
+    def __init__(self, owner: str) -> None:
+        """`owner` is written into every table's seal."""
+        self.owner = marks.checked_owner(owner)
+
+    def read(self, namespaces: Collection[str]) -> Iterator[Seen]:
+        """The tables of this owner in these namespaces, by fingerprint.
+
+        Raises:
+            DriverError: nftables could not be asked.
+        """
+        for namespace in namespaces:
+            try:
+                for name in _TABLE_LINE.findall(run(namespace, "list tables ip")[0]):
+                    if render.TABLE_NAME.fullmatch(name):
+                        listing = run(namespace, f"list table ip {name}")[0]
+                        found = self._fingerprint(namespace, name, listing)
+                        if found is not None:
+                            yield _seen(namespace, name, found)
+            except NamespaceMissing:
+                continue
+
+    def fingerprint(self, wanted: HostObject) -> str:
+        """A digest of the ruleset's text."""
+        assert isinstance(wanted, Ruleset)
+        return render.fingerprint(wanted)
+
+    def put(self, wanted: HostObject, actual: HostObject | None) -> None:
+        """Replace the table in one transaction, then note in it what the kernel made of it.
+
+        Raises:
+            DriverError: nftables refused, or a table of that name is somebody else's.
+        """
+        assert isinstance(wanted, Ruleset)
+        where = wanted.namespace
+        replaces = actual is not None or self._is_there(where, wanted.name)
+        try:
+            text = render.replacement(wanted, self.owner) if replaces else render.creation(wanted, self.owner)
+            _, listing = run(where, text, f"list table ip {wanted.name}")
+            run(where, render.listed(wanted.name, render.digest(listing)))
+        except NftError as error:
+            raise DriverError(f"The rules of table {wanted.name} were refused in {_place(where)}: {error}") from error
+
+    def drop(self, actual: HostObject) -> None:
+        """Take the table away.
+
+        Raises:
+            DriverError: it is somebody else's, or nftables refused.
+        """
+        namespace, name = actual.namespace, actual.key[2]
+        if not exists(namespace):
+            return
+        if self._is_there(namespace, name):
+            run(namespace, render.removal(name))
+
+    def _fingerprint(self, namespace: str, name: str, listing: str) -> str | None:
+        """What the table is, if it is ours."""
+        seal, remark = _SEAL.search(listing), _LISTED.search(listing)
+        if seal is None:
+            # Without its seal it is known by its name, but only where we alone give names.
+            return ALTERED if namespace != HERE and name == DEFAULT_NAME else None
+        if seal[1] != self.owner:
+            return None
+        if remark is None or render.digest(listing[: remark.start()] + listing[remark.end() :]) != remark[1]:
+            return ALTERED
+        return seal[2]
+
+    def _is_there(self, namespace: str, name: str) -> bool:
+        """Whether there is such a table of ours.
+
+        Raises:
+            DriverError: there is one, but it is somebody else's.
+        """
+        if name not in _TABLE_LINE.findall(run(namespace, "list tables ip")[0]):
+            return False
+        if self._fingerprint(namespace, name, run(namespace, f"list table ip {render.table_name(name)}")[0]) is None:
+            where = _place(namespace)
+            raise DriverError(f"A table 'ip {name}' that is somebody else's is in {where}: rename or delete it")
+        return True
+
+
+def _seen(namespace: str, name: str, fingerprint: str) -> Seen:
+    table = Ruleset(namespace=namespace, name=name)
+    return Seen(namespace=namespace, kind=Ruleset, what=table.key, requires=table.needs, fingerprint=fingerprint)
+
+
+def _place(namespace: str) -> str:
+    return f"the network namespace '{namespace}'" if namespace != HERE else "this network namespace"
