@@ -20,11 +20,10 @@ from pathlib import Path
 from select import POLLIN, poll
 from typing import Final
 
-from landbridge.desired.objects import HERE
 from landbridge.drivers import cgroups
+from landbridge.drivers.netlink.inside import inside, path_of
 from landbridge.reconcile.driver import DriverError
 
-NAMESPACES: Final = Path("/run/netns")
 SEARCH: Final = os.pathsep.join(("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"))
 
 # No core files (they would hold keys); into the memory group before anything is allocated; then become the daemon.
@@ -45,6 +44,8 @@ class Launch:
     """Bytes, enforced where cgroups allow."""
     group: str = ""
     """A unique name for the memory group."""
+    directory: Path = Path("/")
+    """Where it starts: a daemon that gives up root cannot reach names below directories that are closed to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def program(name: str) -> str:
 def namespace_inode(namespace: str) -> int | None:
     """What identifies a network namespace while it exists; None when there is none of this name."""
     try:
-        return os.stat("/proc/self/ns/net" if namespace == HERE else NAMESPACES / namespace).st_ino
+        return os.stat(path_of(namespace)).st_ino
     except FileNotFoundError:
         return None
 
@@ -129,14 +130,10 @@ def start(launch: Launch) -> Daemon:
         DriverError: a program or the namespace is missing, or the system refuses another process.
     """
     executable = program(launch.command[0])
-    if namespace_inode(launch.namespace) is None:
-        raise DriverError(f"The namespace {launch.namespace} does not exist, so {launch.command[0]} cannot run in it.")
     group = None
     if launch.memory_limit is not None and launch.group:
         group = cgroups.limited_group(launch.group, launch.memory_limit)
     command = ["/bin/sh", "-c", _WRAPPER, "sh", str(group or "")]
-    if launch.namespace != HERE:
-        command += [program("nsenter"), f"--net={NAMESPACES / launch.namespace}", "--"]
     if _restricts():
         bounding = ",".join(["-all", *(f"+{name}" for name in launch.capabilities)])
         command += [program("setpriv"), "--bounding-set", bounding, "--no-new-privs", "--"]
@@ -145,16 +142,17 @@ def start(launch: Launch) -> Daemon:
         launch.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         log = os.open(launch.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={"PATH": SEARCH, **launch.environment},
-                cwd="/",
-                umask=0o077,
-                start_new_session=True,
-            )
+            with inside(launch.namespace):
+                child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={"PATH": SEARCH, **launch.environment},
+                    cwd=launch.directory,
+                    umask=0o077,
+                    start_new_session=True,
+                )
         finally:
             os.close(log)
     except OSError as error:
@@ -171,7 +169,7 @@ def _strings(path: str) -> tuple[str, ...]:
         return tuple(part.decode(errors="surrogateescape") for part in file.read().split(b"\0") if part)
 
 
-def _examine(pid: int, executable: str, run_dir: str) -> Found | None:
+def examine(pid: int, executable: str, run_dir: str) -> Found | None:
     """The process, if it is one of ours; None if not, or if it ended while being looked at."""
     try:
         running = os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
@@ -193,7 +191,7 @@ def _examine(pid: int, executable: str, run_dir: str) -> Found | None:
 def find(executable: str, run_dir: Path) -> Iterator[Found]:
     """Running processes of this program that belong to this run directory, by the evidence in /proc alone."""
     for entry in os.listdir("/proc"):
-        if entry.isdecimal() and (found := _examine(int(entry), executable, str(run_dir))) is not None:
+        if entry.isdecimal() and (found := examine(int(entry), executable, str(run_dir))) is not None:
             yield found
 
 
