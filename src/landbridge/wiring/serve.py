@@ -15,7 +15,7 @@ import structlog
 import uvicorn
 
 import landbridge
-from landbridge.api.admin.app import Runtime, admin_app
+from landbridge.api.admin.app import AdminParts, admin_app
 from landbridge.api.admin.server import admin_server_config, listen
 from landbridge.api.aws.ec2.actions import ACTIONS
 from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
@@ -34,7 +34,6 @@ from landbridge.model.options import DataPlaneChoice, ServeOptions
 from landbridge.model.resources import AccessKey
 from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation
-from landbridge.reconcile.diff import Plan
 from landbridge.store.codec import Codec
 from landbridge.store.folder import Folder
 from landbridge.store.sql import SqlStore
@@ -213,8 +212,17 @@ class _Service:
             raise dry_run() from None
 
     def _admin(self) -> Any:
-        runtime = Runtime(facts=self._facts, observation=lambda: self._observation, plan=self._plan, wait=self._wait)
-        return admin_app(self._control, runtime, account=ACCOUNT, region=REGION)
+        return admin_app(
+            AdminParts(
+                control=self._control,
+                account=ACCOUNT,
+                region=REGION,
+                facts=self._facts,
+                observation=lambda: self._observation,
+                plan=self._plan,
+                wait=self._wait,
+            )
+        )
 
     def _facts(self) -> Facts:
         revision = self._control.snapshot.revision
@@ -235,5 +243,7 @@ class _Service:
     def _wait(self, revision: int, timeout: float) -> bool:
         return self._loop is None or self._loop.reconciler.wait_for(revision, timeout)
 
-    def _plan(self) -> Plan:
-        return self._loop.reconciler.plan() if self._loop is not None else Plan()
+    def _plan(self) -> list[str]:
+        if self._loop is None:
+            return []
+        return [str(step) for wave in self._loop.reconciler.plan().waves for step in wave]
