@@ -161,6 +161,8 @@ class Engine:
 
     def _resync(self, now: float) -> None:
         first = self._sweep.next_at == float("-inf")
+        for namespace in self._sweep.take(now):
+            self._mark(namespace)
         if self._sweep.ended and now >= self._sweep.next_at:
             namespaces = self._all_namespaces()
             self._sweep.start(now, namespaces)
@@ -168,8 +170,6 @@ class Engine:
                 self._mark(namespace)
         elif ("roots",) in self.retries.standing and not self.retries.holds(("roots",)):
             self._all_namespaces()
-        for namespace in self._sweep.take(now):
-            self._mark(namespace)
 
     def _all_namespaces(self) -> set[str]:
         """Every namespace that holds or should hold something of ours; those never read are marked."""
@@ -251,7 +251,7 @@ class Engine:
         return plan
 
     def _carry_out(self, plan: Plan, pool: Executor | None, stopping: Callable[[], bool]) -> bool:
-        outcome = execute(plan, self._by_kind, self._cache, pool=pool, postponed=self._is_postponed, stopping=stopping)
+        outcome = execute(plan, self._by_kind, pool=pool, postponed=self._is_postponed, stopping=stopping)
         new_failure = False
         for step in outcome.done:
             self.retries.carried_out(step.key, wanted_by(step))

@@ -13,7 +13,6 @@ from typing import Final
 import structlog
 
 from landbridge.desired.objects import HostObject, Key
-from landbridge.reconcile.cache import Cache
 from landbridge.reconcile.diff import Plan
 from landbridge.reconcile.driver import Driver, DriverError
 from landbridge.reconcile.steps import Change, Create, Delete, Step, kind_of
@@ -32,8 +31,7 @@ class Outcome:
 class Holds:
     """What may not be touched in this round because something before it failed."""
 
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
+    def __init__(self) -> None:
         self._missing: set[Key] = set()
         self._kept: set[Key] = set()
 
@@ -48,15 +46,11 @@ class Holds:
         self._missing.add(step.key)
         if isinstance(step, Delete):
             self._kept.update(step.actual.needs)
-            # A charon that would not stop also keeps the namespace its TUN was moved to (it would spin).
-            for key in self._cache.dependants.get(step.key, ()):
-                self._kept.update(self._cache.objects[key].needs)
 
 
 def execute(
     plan: Plan,
     drivers: Mapping[type[HostObject], Driver],
-    cache: Cache,
     *,
     pool: Executor | None,
     postponed: Callable[[Step], bool],
@@ -64,7 +58,7 @@ def execute(
 ) -> Outcome:
     """Carry out the waves. `postponed` steps are skipped, with what hangs on them. No pool: one after the other."""
     outcome = Outcome()
-    holds = Holds(cache)
+    holds = Holds()
     for wave in plan.waves:
         if stopping():
             break

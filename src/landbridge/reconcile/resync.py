@@ -41,7 +41,8 @@ class Sweep:
         taken: list[str] = []
         while self._slices and self.next_at <= now:
             taken.extend(self._slices.popleft())
-            self.next_at += self._pause
+            if self._slices:
+                self.next_at += self._pause
         return taken
 
     def _begin(self, now: float, namespaces: list[str], over: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from landbridge.desired.objects import HostObject, Key
 
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 30.0
+_GRID: Final = 0.1
+"""Retries fall on multiples of this, so that many of them share a pass."""
+
 UNPROVEN_TRIES: Final = 3
 """How often a step may succeed without showing in what is read back before that counts as a failure: now and then a
 sibling takes an object along in the same round, but a value that never reads back as it was asked for is an error."""
@@ -51,7 +55,8 @@ class Retries:
         tries = last.tries + 1 if last is not None else 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 16)) * self._jitter.uniform(0.75, 1.25)
         since = last.since if last is not None else self._now()
-        failure = Failure(key, message, since, tries, self._clock() + pause, wanted)
+        again_at = math.ceil((self._clock() + pause) / _GRID) * _GRID
+        failure = Failure(key, message, since, tries, again_at, wanted)
         self.standing = {**self.standing, key: failure}
         return last is None
 

@@ -13,6 +13,7 @@ from landbridge.desired.objects import HERE, HostObject, Key, Seen
 from landbridge.model.secret import Secret
 
 _LONGEST_VALUE: Final = 60
+_HERE: Final = "(host)"
 _NAMED_BY_KEY: Final = frozenset({"namespace", "name", "link", "address", "table", "destination", "metric", "priority"})
 
 
@@ -93,7 +94,7 @@ def kind_of(item: HostObject) -> type[HostObject]:
 def title(item: HostObject) -> str:
     """Kind and place, such as `veth-end ep-1/eth0`."""
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind_of(item).__name__).lower()
-    place = "/".join(part for part in (item.key[1] if item.key[1] != HERE else "(host)", *item.key[2:]) if part)
+    place = "/".join(part for part in (item.key[1] if item.key[1] != HERE else _HERE, *item.key[2:]) if part)
     return f"{kind} {place}"
 
 
@@ -126,6 +127,9 @@ def _text(value: object) -> str:
     match value:
         case None:
             return "none"
+        case "":
+            # The only string that may be empty is the name of the process's own namespace.
+            return _HERE
         case Secret():
             return "***"
         case Enum():
