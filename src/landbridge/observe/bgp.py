@@ -1,0 +1,103 @@
+"""What a BGP speaker tells of itself: sessions, BFD, routes with their attributes. Values only.
+
+The words for states are BIRD's, which are RFC 4271's and RFC 5880's: `Established`, `Active`, `Up`, `Down`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import IPv4Address, IPv4Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerStatus:
+    """The daemon. `hostname` carries the fingerprint of the configuration in force."""
+
+    version: str
+    router_id: IPv4Address
+    hostname: str
+    started: datetime
+    configured: datetime
+    recovering: bool
+    """A graceful restart is not finished yet: the kernel's routes are those of before."""
+    reconfiguring: bool
+    """A new configuration was taken, and some protocol has not followed yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpPeering:
+    """The BGP side of a protocol. Timers in seconds, absent while there is no session."""
+
+    state: str
+    neighbour: IPv4Address
+    link: str
+    peer_asn: int
+    local_asn: int
+    hold_time: int | None = None
+    hold_remaining: float | None = None
+    imported: int = 0
+    filtered: int = 0
+    exported: int = 0
+    preferred: int = 0
+    last_error: str = ""
+    stale: bool = False
+    """The neighbour is gone and its routes are kept for a while as the last resort."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerProtocol:
+    """One protocol instance. `session` is the `BgpSession.name` that it was made from, empty for all else."""
+
+    name: str
+    kind: str
+    table: str
+    state: str
+    since: datetime
+    info: str
+    session: str = ""
+    bgp: BgpPeering | None = None
+
+    @property
+    def established(self) -> bool:
+        """Whether it is a BGP session that is up."""
+        return self.bgp is not None and self.bgp.state == "Established"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BfdPeer:
+    """A BFD session. Seconds; a timeout of 0 is none yet."""
+
+    address: IPv4Address
+    link: str
+    state: str
+    since: datetime
+    interval: float
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerRoute:
+    """A route in the speaker's table. `preferred`: the one that is used for its prefix."""
+
+    destination: IPv4Network
+    kind: str
+    """`unicast`, `blackhole`, `unreachable`, `prohibited`."""
+    protocol: str
+    session: str
+    since: datetime
+    preferred: bool
+    preference: int
+    stale: bool
+    source: str
+    """`BGP` or `static`."""
+    via: IPv4Address | None = None
+    link: str = ""
+    connection: int = 0
+    origin: str = ""
+    as_path: tuple[str, ...] = ()
+    """AS numbers in order; a set is one word in braces."""
+    med: int | None = None
+    local_preference: int | None = None
+    communities: tuple[tuple[int, int], ...] = ()
+    large_communities: tuple[tuple[int, int, int], ...] = ()
