@@ -1,0 +1,103 @@
+"""`landbridge customer-gateway`: this machine as the customer gateway of a VPN connection, from its device file."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from landbridge.cli.common import AsJson, State, bfd_interval, console, network, print_json
+from landbridge.model.errors import Invalid
+from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, CustomerGatewayOptions
+from landbridge.model.secret import Secret
+
+_LONGEST_FILE: Final = 1_000_000
+"""Characters; AWS's files have about 10,000."""
+
+VpnId = Annotated[str, typer.Argument(metavar="VPN-ID", help="The connection's id, vpn-...")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    group = typer.Typer(
+        help="Be the customer gateway of a VPN connection, AWS's or landbridge's.",
+        no_args_is_help=True,
+        epilog="Example: landbridge customer-gateway up vpn-config.xml",
+    )
+    group.command(epilog="Example: landbridge customer-gateway up vpn-config.xml --advertise 192.168.60.0/24")(up)
+    group.command(epilog="Example: landbridge customer-gateway down vpn-0123456789abcdef0")(down)
+    group.command(epilog="Example: landbridge customer-gateway status vpn-0123456789abcdef0")(status)
+    app.add_typer(group, name="customer-gateway")
+
+
+def up(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="The connection's customerGatewayConfiguration (XML), - for stdin.")
+    ],
+    route: Annotated[
+        list[IPv4Network] | None,
+        typer.Option(parser=network, metavar="PREFIX", help="A prefix behind the tunnels (static connections)."),
+    ] = None,
+    advertise: Annotated[
+        list[IPv4Network] | None,
+        typer.Option(parser=network, metavar="PREFIX", help="A prefix of this site to announce (BGP connections)."),
+    ] = None,
+    bfd: Annotated[
+        int,
+        typer.Option(
+            "--bfd-interval",
+            metavar="MS",
+            help="BFD's interval in milliseconds; 0 turns it off.",
+            callback=bfd_interval,
+        ),
+    ] = DEFAULT_BFD_INTERVAL,
+    state: State = DEFAULT_STATE,
+) -> int | None:
+    """Bring up both tunnels, with BGP or static routes and failover, and keep them up until told to stop."""
+    options = CustomerGatewayOptions(
+        device_file=_device_file(file),
+        source="standard input" if file == "-" else file,
+        routes=tuple(route or ()),
+        advertise=tuple(advertise or ()),
+        bfd_interval=bfd,
+        state=state,
+    )
+    from landbridge.wiring.customer_gateway import up as run
+
+    return run(options)
+
+
+def down(vpn_id: VpnId, state: State = DEFAULT_STATE) -> None:
+    """Take the tunnels of a connection down and remove everything that `up` made."""
+    from landbridge.wiring.customer_gateway import down as run
+
+    out = console(stderr=True)
+    run(vpn_id, state, lambda line: out.print(line))
+
+
+def status(vpn_id: VpnId, state: State = DEFAULT_STATE, as_json: AsJson = False) -> None:
+    """Show both tunnels of a connection."""
+    from landbridge.wiring.customer_gateway import status as read
+
+    document = read(vpn_id, state)
+    if as_json:
+        print_json(document)
+        return
+    from landbridge.cli.overview import tunnels
+
+    console().print(tunnels(document, datetime.now(UTC)))
+
+
+def _device_file(source: str) -> Secret:
+    if source == "-":
+        text = sys.stdin.read(_LONGEST_FILE + 1)
+    else:
+        with Path(source).open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_LONGEST_FILE + 1)
+    if len(text) > _LONGEST_FILE:
+        raise Invalid("FILE", f"{source} is too large to be a customer gateway's device file.")
+    return Secret(text)

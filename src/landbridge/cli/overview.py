@@ -1,0 +1,178 @@
+"""The status document as text: a tree of networks, gateways, connections and tunnels, for narrow terminals, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+from rich.tree import Tree
+
+from landbridge.cli.common import printable
+
+Document = dict[str, Any]
+
+_GOOD: Final = frozenset({"UP", "available", "running", "attached"})
+_BAD: Final = frozenset({"DOWN"})
+_LONGEST_LIST: Final = 20
+"""Prefixes shown of a gateway; the JSON document has all."""
+
+
+def overview(document: Document, now: datetime) -> RenderableType:
+    """Everything but what only fault injection needs; that is in the JSON document."""
+    parts: list[RenderableType] = [*_head(document)]
+    parts += [_vpc(vpc) for vpc in document["vpcs"]]
+    parts += [_vpn_gateway(gateway) for gateway in document["vpn_gateways"]]
+    parts += [_customer_gateway(gateway) for gateway in document["customer_gateways"]]
+    parts += [_connection(connection, now) for connection in document["vpn_connections"]]
+    loose = [g for g in document["internet_gateways"] if g["vpc"] is None]
+    parts += [_line("Internet gateway ", _called(g), "  ", _state(g["attachment"])) for g in loose]
+    if document["lab_sites"] or document["lab_hosts"]:
+        parts.append(_lab(document["lab_sites"], document["lab_hosts"]))
+    if document["faults"]:
+        parts.append(_faults(document["faults"]))
+    return Group(*parts)
+
+
+def tunnels(document: Document, now: datetime) -> RenderableType:
+    """One connection's tunnels, as the customer gateway sees them: a document with `id` and `tunnels`."""
+    tree = Tree(_line("VPN connection ", Text(printable(str(document["id"])), "bold")))
+    for tunnel in document["tunnels"]:
+        _tunnel(tree, tunnel, str(document.get("routing", "")), now)
+    return tree
+
+
+def _head(document: Document) -> Iterable[Text]:
+    yield _line(
+        "landbridge ",
+        Text(document["instance"], "bold"),
+        f"  {document['url']}  {document['state_folder']}",
+        "" if document["converged"] else "  (at work)",
+    )
+    lab = ", with the lab" if document["lab"] else ""
+    yield _line(f"data plane {document['data_plane']}{lab}: {document['data_plane_reason']}")
+    if not document["vpcs"] and not document["vpn_gateways"]:
+        yield _line("There is no VPC and no gateway yet.")
+
+
+def _vpc(vpc: Document) -> Tree:
+    tree = Tree(_line("VPC ", _called(vpc), f"  {vpc['cidr']}  ", _state(vpc["state"])))
+    for subnet in vpc["subnets"]:
+        tree.add(_line("subnet ", _called(subnet), f"  {subnet['cidr']}  {subnet['route_table'] or 'no route table'}"))
+    for table in vpc["route_tables"]:
+        main = "  main" if table["main"] else ""
+        branch = tree.add(_line("route table ", _called(table), f"{main}  kernel table {table['kernel_table']}"))
+        for route in table["routes"]:
+            how = "" if route["active"] else "  blackhole"
+            learned = "  propagated" if route["origin"] == "EnableVgwRoutePropagation" else ""
+            branch.add(_line(f"{route['destination']}  {route['target']}{learned}", Text(how, "red")))
+    return tree
+
+
+def _vpn_gateway(gateway: Document) -> Tree:
+    to = f"  {gateway['attachment']} {gateway['vpc']}" if gateway["vpc"] else "  detached"
+    tree = Tree(_line("VPN gateway ", _called(gateway), f"  ASN {gateway['asn']}  ", _state(gateway["state"]), to))
+    routes = gateway["learned_routes"]
+    for route in routes[:_LONGEST_LIST]:
+        via = f"{route['vpn_connection']} tunnel {route['tunnel']}" if route["vpn_connection"] else "no tunnel"
+        tree.add(_line(f"{route['destination']}  by {via}"))
+    if len(routes) > _LONGEST_LIST:
+        tree.add(_line(f"and {len(routes) - _LONGEST_LIST} more routes"))
+    return tree
+
+
+def _customer_gateway(gateway: Document) -> Text:
+    return _line("Customer gateway ", _called(gateway), f"  {gateway['address']}  ASN {gateway['asn']}")
+
+
+def _connection(connection: Document, now: datetime) -> Tree:
+    tree = Tree(
+        _line(
+            "VPN connection ",
+            _called(connection),
+            f"  {connection['routing'].upper() if connection['routing'] == 'bgp' else 'static'}  ",
+            _state(connection["state"]),
+            f"  {connection['vpn_gateway']} to {connection['customer_gateway']}",
+        )
+    )
+    for tunnel in connection["tunnels"]:
+        _tunnel(tree, tunnel, connection["routing"], now)
+    if connection["static_routes"]:
+        tree.add(_line("static routes ", ", ".join(route["destination"] for route in connection["static_routes"])))
+    return tree
+
+
+def _tunnel(tree: Tree, tunnel: Document, routing: str, now: datetime) -> None:
+    branch = tree.add(
+        _line(
+            f"tunnel {tunnel['number']}  ",
+            _state(tunnel["status"]),
+            f" for {duration(tunnel['since'], now)}  {tunnel['outside_address']}  {tunnel['inside_cidr']}",
+        )
+    )
+    facts = [f"IKE {tunnel['ike']}"]
+    if routing == "bgp":
+        facts.append(f"BGP {tunnel['bgp'] or 'down'}")
+    facts.append("BFD up" if tunnel["bfd"] else "no BFD")
+    facts.append(f"{tunnel['accepted_routes']} route{'' if tunnel['accepted_routes'] == 1 else 's'}")
+    facts.append(f"in {amount(tunnel['bytes_in'])}, out {amount(tunnel['bytes_out'])}")
+    branch.add(_line("  ".join(facts)))
+    if tunnel["why"]:
+        branch.add(_line(Text(printable(tunnel["why"]), "red" if tunnel["status"] in _BAD else "")))
+
+
+def _lab(sites: list[Document], hosts: list[Document]) -> Tree:
+    tree = Tree(_line("Lab"))
+    for site in sites:
+        tree.add(
+            _line(
+                "site ",
+                Text(site["name"], "bold"),
+                f"  {site['public_address']}  {site['lan']}  ",
+                _state(site["state"]),
+            )
+        )
+    for host in hosts:
+        tree.add(_line("host ", Text(host["name"], "bold"), f"  {host['address']}  ", _state(host["state"])))
+    return tree
+
+
+def _faults(faults: list[Document]) -> Tree:
+    tree = Tree(_line(Text("What does not work", "bold red")))
+    for fault in faults:
+        tree.add(_line(Text(fault["resource"], "bold"), f"  {printable(fault['message'])}"))
+    return tree
+
+
+def _called(resource: Document) -> Text:
+    name = f' "{printable(resource["name"])}"' if resource["name"] else ""
+    return Text.assemble((str(resource["id"]), "bold"), name)
+
+
+def _state(state: str) -> Text:
+    return Text(state, "green" if state in _GOOD else "red" if state in _BAD else "yellow")
+
+
+def _line(*parts: str | Text) -> Text:
+    return Text.assemble(*parts)
+
+
+def duration(since: str, now: datetime) -> str:
+    """How long ago that was, in the largest unit that has at least one, such as `5 min`."""
+    seconds = max(0, int((now - datetime.fromisoformat(since)).total_seconds()))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def amount(number: int) -> str:
+    """Bytes, in powers of a thousand."""
+    value, unit = float(number), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            break
+        value /= 1000
+    return f"{number} B" if unit == "B" else f"{value:.1f} {unit}"
