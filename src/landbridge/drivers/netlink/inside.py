@@ -89,6 +89,8 @@ def exists(namespace: str) -> bool:
 def inside(namespace: str) -> Iterator[None]:
     """Run the block inside the namespace. Not to be held over an `await`: it is the thread that moves.
 
+    Threads and processes started in the block are born in the namespace and stay there: start no thread pool in it.
+
     Raises:
         NamespaceMissing: there is none of that name.
     """

@@ -1,0 +1,167 @@
+"""The text for nft: whatever the values, nothing but its own words, addresses, numbers and checked names."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landbridge.desired.objects import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.drivers.nftables import render
+
+WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """table ip chain type filter nat hook priority policy accept drop iifname oifname saddr daddr protocol udp tcp
+        dport ct state established related status dnat snat to masquerade flags syn rst option maxseg size set
+        prerouting input forward output postrouting""",
+    )
+)
+names = st.one_of(st.none(), st.text(max_size=20), st.from_regex(r"[a-z0-9._-]{1,15}", fullmatch=True))
+networks = st.lists(
+    st.builds(lambda a, n: IPv4Network((a, n), strict=False), st.integers(0, 2**32 - 1), st.integers(0, 32)), max_size=4
+).map(tuple)
+addresses = st.one_of(st.none(), st.integers(0, 2**32 - 1).map(IPv4Address))
+rules = st.builds(
+    FilterRule,
+    verdict=st.one_of(st.none(), st.sampled_from(Verdict)),
+    iif=names,
+    oif=names,
+    not_iif=names,
+    source=networks,
+    destination=networks,
+    protocol=st.one_of(st.none(), st.sampled_from(["udp", "tcp", "icmp", "esp"]), st.text(max_size=5)),
+    ports=st.lists(st.integers(-1, 70000), max_size=3).map(tuple),
+    established=st.booleans(),
+    dnatted=st.booleans(),
+    snat=addresses,
+    dnat=addresses,
+    mss=st.one_of(st.none(), st.integers(-1, 70000)),
+)
+chains = st.builds(
+    Chain,
+    hook=st.sampled_from(Hook),
+    kind=st.one_of(st.sampled_from(["filter", "nat"]), st.text(max_size=6)),
+    priority=st.integers(-1000, 1000),
+    accept=st.booleans(),
+    rules=st.lists(rules, max_size=2).map(tuple),
+)
+rulesets = st.builds(
+    Ruleset,
+    namespace=st.just("x"),
+    name=st.one_of(
+        st.just("landbridge"), st.text(max_size=12), st.from_regex(r"landbridge_[a-z0-9]{1,8}", fullmatch=True)
+    ),
+    chains=st.lists(chains, max_size=2).map(tuple),
+)
+good_rules = st.builds(
+    FilterRule,
+    verdict=st.sampled_from([Verdict.ACCEPT, Verdict.DROP]),
+    iif=st.one_of(st.none(), st.from_regex(r"[a-z][a-z0-9._-]{0,14}", fullmatch=True)),
+    source=networks,
+    destination=networks,
+    protocol=st.just("udp"),
+    ports=st.lists(st.integers(1, 65535), max_size=3).map(tuple),
+)
+
+
+def check_text(text: str) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9_.:/ \t\n{}\"(),;=!&|-]*", text)
+    for quoted in re.findall(r'"([^"]*)"', text):
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", quoted)
+    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r'"[^"]*"', "", text)):
+        bare = re.sub(r"_\d+$", "", word)
+        assert bare in WORDS or render.TABLE_NAME.fullmatch(word), word
+
+
+@given(rulesets)
+def test_no_value_gets_anything_else_into_the_text(ruleset: Ruleset) -> None:
+    try:
+        text = render.table(ruleset)
+    except ValueError:
+        return
+    check_text(text)
+
+
+@given(st.lists(good_rules, max_size=4))
+def test_good_rules_render_one_line_each(found: list[FilterRule]) -> None:
+    text = render.table(Ruleset(namespace="x", chains=(Chain(hook=Hook.INPUT, rules=tuple(found)),)))
+    check_text(text)
+    assert text.count("\n") == 5 + len(found)
+
+
+def test_a_rule_reads_as_nft_writes_it() -> None:
+    rule = FilterRule(
+        iif="a",
+        not_iif="b",
+        oif="c",
+        source=(IPv4Network("10.0.0.0/8"), IPv4Network("10.1.0.0/16")),
+        destination=(IPv4Network("192.0.2.0/25"), IPv4Network("198.51.100.1/32")),
+        protocol="udp",
+        ports=(4500, 500),
+        established=True,
+        dnatted=True,
+        verdict=Verdict.DROP,
+    )
+    text = render.table(Ruleset(namespace="x", chains=(Chain(hook=Hook.FORWARD, accept=False, rules=(rule,)),)))
+    assert text == (
+        "table ip landbridge {\n"
+        "\tchain forward_0 {\n"
+        "\t\ttype filter hook forward priority 0; policy drop;\n"
+        '\t\tiifname "a" iifname != "b" oifname "c" ip saddr 10.0.0.0/8 ip daddr { 192.0.2.0/25, 198.51.100.1/32 } '
+        "ip protocol 17 udp dport { 500, 4500 } ct state established,related ct status dnat drop\n"
+        "\t}\n"
+        "}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("chain", "rule", "message"),
+    [
+        ({}, {"iif": 'x"; drop', "verdict": Verdict.DROP}, "not a generated link name"),
+        ({}, {"iif": "x*", "verdict": Verdict.DROP}, "not a generated link name"),
+        ({}, {"iif": "", "verdict": Verdict.DROP}, "not a generated link name"),
+        ({}, {"iif": "a\n", "verdict": Verdict.DROP}, "not a generated link name"),
+        ({}, {"protocol": "sctp", "verdict": Verdict.DROP}, "none of udp"),
+        ({}, {"ports": (1,), "protocol": "icmp", "verdict": Verdict.DROP}, "only udp and tcp"),
+        ({}, {"ports": (0,), "protocol": "udp", "verdict": Verdict.DROP}, "from 1 to 65535"),
+        ({}, {}, "exactly one"),
+        ({}, {"verdict": Verdict.DROP, "snat": IPv4Address("1.1.1.1")}, "exactly one"),
+        ({}, {"snat": IPv4Address("1.1.1.1")}, "nat chain"),
+        ({"hook": Hook.PREROUTING, "kind": "nat"}, {"snat": IPv4Address("1.1.1.1")}, "does not work at"),
+        ({"hook": Hook.POSTROUTING, "kind": "nat"}, {"dnat": IPv4Address("1.1.1.1")}, "does not work at"),
+        ({"hook": Hook.PREROUTING, "kind": "nat"}, {"verdict": Verdict.MASQUERADE}, "does not work at"),
+        ({"hook": Hook.FORWARD, "kind": "nat"}, {"verdict": Verdict.ACCEPT}, "cannot hang"),
+        ({"kind": "route"}, {"verdict": Verdict.ACCEPT}, "cannot hang"),
+        ({"priority": 501}, {"verdict": Verdict.ACCEPT}, "not within"),
+        ({}, {"verdict": Verdict.CLAMP_MSS}, "belong together"),
+        ({}, {"verdict": Verdict.DROP, "mss": 1000}, "belong together"),
+        ({}, {"verdict": Verdict.CLAMP_MSS, "mss": 10}, "not within"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(chain: dict[str, Any], rule: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        render.table(
+            Ruleset(namespace="x", chains=(Chain(**{"hook": Hook.INPUT} | chain, rules=(FilterRule(**rule),)),))
+        )
+
+
+@pytest.mark.parametrize(
+    "name", ["", "filter", "landbridge_", "landbridge x", "landbridge_x\n", "landbridge_" + "x" * 41]
+)
+def test_a_table_has_one_of_our_names(name: str) -> None:
+    with pytest.raises(ValueError, match="not a name of one of our tables"):
+        render.removal(name)
+
+
+def test_the_fingerprint_follows_the_meaning() -> None:
+    def rules(*ports: int) -> Ruleset:
+        rule = FilterRule(protocol="udp", ports=ports, verdict=Verdict.ACCEPT)
+        return Ruleset(namespace="x", chains=(Chain(hook=Hook.INPUT, rules=(rule,)),))
+
+    assert render.fingerprint(rules(1, 2)) == render.fingerprint(rules(2, 1, 2))
+    assert render.fingerprint(rules(1, 2)) != render.fingerprint(rules(1, 3))
