@@ -1,0 +1,535 @@
+"""VPN gateways, customer gateways, connections and propagation as a client of EC2 meets them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from ec2_client import Ec2, table_of, vpc_of
+from support import START, Cloud
+
+from landbridge.api.aws.ec2.actions import ACTIONS
+from landbridge.api.aws.ec2.door import DryRunSucceeded
+from landbridge.api.aws.errors import Ec2Error
+from landbridge.api.aws.model import EC2, service
+from landbridge.customer.device_file import read
+from landbridge.observe.state import Observation, Status, TunnelState
+
+UNKNOWN = "0123456789abcdef0"
+KEY = "A_key.of_the_user"
+
+
+@pytest.fixture
+def ec2() -> Ec2:
+    return Ec2(Cloud())
+
+
+def hub(ec2: Ec2, **more: Any) -> str:
+    return str(ec2("CreateVpnGateway", Type="ipsec.1", **more)["VpnGateway"]["VpnGatewayId"])
+
+
+def site(ec2: Ec2, number: int = 1, **more: Any) -> str:
+    arguments = {"IpAddress": f"203.0.113.{number + 1}", "BgpAsn": 65000 + number, **more}
+    return str(ec2("CreateCustomerGateway", Type="ipsec.1", **arguments)["CustomerGateway"]["CustomerGatewayId"])
+
+
+def connect(ec2: Ec2, gateway: str, customer: str, **more: Any) -> dict[str, Any]:
+    made: dict[str, Any] = ec2(
+        "CreateVpnConnection", Type="ipsec.1", VpnGatewayId=gateway, CustomerGatewayId=customer, **more
+    )["VpnConnection"]
+    return made
+
+
+def shown(ec2: Ec2, identity: str) -> dict[str, Any]:
+    (found,) = ec2("DescribeVpnConnections", VpnConnectionIds=[identity])["VpnConnections"]
+    assert isinstance(found, dict)
+    return found
+
+
+# --- virtual private gateways -----------------------------------------------------------------------------------------
+
+
+def test_a_gateways_life(ec2: Ec2) -> None:
+    tags = [{"ResourceType": "vpn-gateway", "Tags": [{"Key": "Name", "Value": "hub"}]}]
+    made = ec2("CreateVpnGateway", Type="ipsec.1", AvailabilityZone="", TagSpecifications=tags)["VpnGateway"]
+    assert made == {
+        "VpnGatewayId": made["VpnGatewayId"],
+        "State": "available",
+        "Type": "ipsec.1",
+        "AmazonSideAsn": 64512,
+        "VpcAttachments": [],
+        "Tags": [{"Key": "Name", "Value": "hub"}],
+    }
+    vpc, gateway = vpc_of(ec2), made["VpnGatewayId"]
+    attachment = {"VpcId": vpc, "State": "attached"}
+    assert ec2("AttachVpnGateway", VpnGatewayId=gateway, VpcId=vpc)["VpcAttachment"] == attachment
+    by_vpc = [{"Name": "attachment.vpc-id", "Values": [vpc]}, {"Name": "attachment.state", "Values": ["attached"]}]
+    (found,) = ec2("DescribeVpnGateways", Filters=by_vpc)["VpnGateways"]
+    assert found["VpcAttachments"] == [attachment]
+    assert ec2.code("DeleteVpnGateway", VpnGatewayId=gateway) == "IncorrectState"
+    assert ec2.code("DeleteVpc", VpcId=vpc) == "DependencyViolation"
+    assert ec2("DetachVpnGateway", VpnGatewayId=gateway, VpcId=vpc) == {}
+    assert ec2.code("DetachVpnGateway", VpnGatewayId=gateway, VpcId=vpc) == "InvalidVpnGatewayAttachment.NotFound"
+    assert ec2("DescribeVpnGateways", Filters=by_vpc)["VpnGateways"] == []
+    assert ec2("DeleteVpnGateway", VpnGatewayId=gateway) == {}
+    assert ec2("DescribeVpnGateways", VpnGatewayIds=[gateway])["VpnGateways"][0]["State"] == "deleted"
+    assert ec2.code("DeleteVpnGateway", VpnGatewayId=gateway) == "InvalidVpnGatewayID.NotFound"
+
+
+def test_what_gateways_refuse(ec2: Ec2) -> None:
+    one, two, first, second = vpc_of(ec2), vpc_of(ec2), hub(ec2), hub(ec2)
+    ec2("AttachVpnGateway", VpnGatewayId=first, VpcId=one)
+    for code, action, arguments in (
+        ("InvalidVpcState", "AttachVpnGateway", {"VpnGatewayId": second, "VpcId": one}),
+        ("VpnGatewayAttachmentLimitExceeded", "AttachVpnGateway", {"VpnGatewayId": first, "VpcId": two}),
+        ("InvalidVpcID.NotFound", "AttachVpnGateway", {"VpnGatewayId": second, "VpcId": f"vpc-{UNKNOWN}"}),
+        ("InvalidVpnGatewayID.NotFound", "AttachVpnGateway", {"VpnGatewayId": f"vgw-{UNKNOWN}", "VpcId": two}),
+        ("InvalidVpnGatewayID.NotFound", "DescribeVpnGateways", {"VpnGatewayIds": ["vgw-nonsense"]}),
+        ("InvalidParameterValue", "CreateVpnGateway", {"Type": "ipsec.1", "AmazonSideAsn": 7224}),
+        ("InvalidParameterValue", "CreateVpnGateway", {"Type": "ipsec.2"}),
+        ("InvalidParameterValue", "DescribeVpnGateways", {"Filters": [{"Name": "colour", "Values": ["red"]}]}),
+        ("UnsupportedOperation", "CreateVpnGateway", {"Type": "ipsec.1", "AvailabilityZone": "eu-central-1a"}),
+    ):
+        assert ec2.code(action, **arguments) == code, (action, arguments)
+    for _ in range(3):
+        hub(ec2)
+    assert ec2.code("CreateVpnGateway", Type="ipsec.1") == "VpnGatewayLimitExceeded"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "count"),
+    [
+        ("amazon-side-asn", "64513", 1),
+        ("availability-zone", "*", 0),
+        ("state", "available", 2),
+        ("type", "ipsec.?", 2),
+        ("vpn-gateway-id", "vgw-*", 2),
+        ("tag:Name", "h*", 1),
+        ("tag-key", "Name", 1),
+    ],
+)
+def test_filters_of_gateways(ec2: Ec2, name: str, value: str, count: int) -> None:
+    hub(ec2)
+    tags = [{"ResourceType": "vpn-gateway", "Tags": [{"Key": "Name", "Value": "hub"}]}]
+    hub(ec2, AmazonSideAsn=64513, TagSpecifications=tags)
+    found = ec2("DescribeVpnGateways", Filters=[{"Name": name, "Values": [value]}])["VpnGateways"]
+    assert len(found) == count
+
+
+# --- customer gateways ------------------------------------------------------------------------------------------------
+
+
+def test_a_customer_gateways_life(ec2: Ec2) -> None:
+    arguments = {"Type": "ipsec.1", "IpAddress": "203.0.113.77", "BgpAsn": 65001, "DeviceName": "edge"}
+    made = ec2("CreateCustomerGateway", **arguments)["CustomerGateway"]
+    assert made == {
+        "CustomerGatewayId": made["CustomerGatewayId"],
+        "State": "available",
+        "Type": "ipsec.1",
+        "IpAddress": "203.0.113.77",
+        "BgpAsn": "65001",
+        "DeviceName": "edge",
+        "Tags": [],
+    }
+    assert ec2("CreateCustomerGateway", **arguments)["CustomerGateway"] == made
+    for name, value in (("bgp-asn", "65001"), ("ip-address", "203.0.113.*"), ("customer-gateway-id", "cgw-*")):
+        (found,) = ec2("DescribeCustomerGateways", Filters=[{"Name": name, "Values": [value]}])["CustomerGateways"]
+        assert found == made
+    ec2("DeleteCustomerGateway", CustomerGatewayId=made["CustomerGatewayId"])
+    by_id = ec2("DescribeCustomerGateways", CustomerGatewayIds=[made["CustomerGatewayId"]])
+    assert by_id["CustomerGateways"][0]["State"] == "deleted"
+
+
+def test_asns_of_customer_gateways(ec2: Ec2) -> None:
+    common = {"Type": "ipsec.1", "IpAddress": "203.0.113.77"}
+    assert ec2("CreateCustomerGateway", **common)["CustomerGateway"]["BgpAsn"] == "65000"
+    large = ec2("CreateCustomerGateway", BgpAsnExtended=4_294_967_295, **common)["CustomerGateway"]
+    assert large["BgpAsnExtended"] == "4294967295"
+    assert "BgpAsn" not in large
+    old = ec2("CreateCustomerGateway", Type="ipsec.1", PublicIp="203.0.113.78")["CustomerGateway"]
+    assert old["IpAddress"] == "203.0.113.78"
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        ("MissingParameter", {}),
+        ("InvalidParameterValue", {"IpAddress": "203.0.113.777"}),
+        ("InvalidParameterValue", {"IpAddress": "203.0.113.7; drop"}),
+        ("InvalidParameterValue", {"IpAddress": "2001:db8::1"}),
+        ("InvalidParameterValue", {"IpAddress": "127.0.0.1"}),
+        ("InvalidParameterValue", {"IpAddress": "203.0.113.7", "BgpAsn": 0}),
+        ("InvalidParameterValue", {"IpAddress": "203.0.113.7", "BgpAsnExtended": 2_147_483_647}),
+        ("InvalidParameterValue", {"IpAddress": "203.0.113.7", "BgpAsnExtended": 4_294_967_296}),
+        ("InvalidParameterValue", {"IpAddress": "203.0.113.7", "DeviceName": "x" * 256}),
+        ("InvalidParameterCombination", {"IpAddress": "203.0.113.7", "BgpAsn": 1, "BgpAsnExtended": 2_147_483_648}),
+        ("InvalidParameterCombination", {"IpAddress": "203.0.113.7", "PublicIp": "203.0.113.8"}),
+        ("UnsupportedOperation", {"CertificateArn": "arn:aws:acm:x"}),
+    ],
+)
+def test_what_customer_gateways_refuse(ec2: Ec2, code: str, arguments: dict[str, Any]) -> None:
+    assert ec2.code("CreateCustomerGateway", Type="ipsec.1", **arguments) == code
+
+
+def test_ids_of_customer_gateways(ec2: Ec2) -> None:
+    assert ec2.code("DeleteCustomerGateway", CustomerGatewayId=f"cgw-{UNKNOWN}") == "InvalidCustomerGatewayID.NotFound"
+    assert ec2.code("DeleteCustomerGateway", CustomerGatewayId="cgw-X") == "InvalidCustomerGatewayId.Malformed"
+    customer = site(ec2)
+    connect(ec2, hub(ec2), customer)
+    assert ec2.code("DeleteCustomerGateway", CustomerGatewayId=customer) == "IncorrectState"
+
+
+# --- connections ------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_in_full(ec2: Ec2) -> None:
+    gateway, customer = hub(ec2), site(ec2)
+    made = connect(ec2, gateway, customer)
+    one, two = made["Options"].pop("TunnelOptions")
+    assert made.pop("CustomerGatewayConfiguration").startswith("<?xml")
+    telemetry = made.pop("VgwTelemetry")
+    assert made == {
+        "VpnConnectionId": made["VpnConnectionId"],
+        "State": "available",
+        "Type": "ipsec.1",
+        "Category": "VPN",
+        "CustomerGatewayId": customer,
+        "VpnGatewayId": gateway,
+        "GatewayAssociationState": "associated",
+        "Options": {
+            "EnableAcceleration": False,
+            "StaticRoutesOnly": False,
+            "LocalIpv4NetworkCidr": "0.0.0.0/0",
+            "RemoteIpv4NetworkCidr": "0.0.0.0/0",
+            "OutsideIpAddressType": "PublicIpv4",
+            "TunnelInsideIpVersion": "ipv4",
+        },
+        "Routes": [],
+        "Tags": [],
+    }
+    for number, tunnel in enumerate((one, two)):
+        # Nothing but what was allotted: what nobody set stays empty.
+        assert set(tunnel) == {"OutsideIpAddress", "TunnelInsideCidr", "PreSharedKey"}
+        assert telemetry[number] == {
+            "OutsideIpAddress": tunnel["OutsideIpAddress"],
+            "Status": "DOWN",
+            "StatusMessage": "",
+            "LastStatusChange": START,
+            "AcceptedRouteCount": 0,
+        }
+
+
+def test_the_configuration_agrees_with_the_options(ec2: Ec2) -> None:
+    gateway = hub(ec2, AmazonSideAsn=4_200_000_000)
+    for static in (False, True):
+        made = connect(ec2, gateway, site(ec2, 5 + static), Options={"StaticRoutesOnly": static})
+        found = shown(ec2, made["VpnConnectionId"])
+        assert found == made
+        file = read(found["CustomerGatewayConfiguration"])
+        assert (file.vpn_connection_id, file.vpn_gateway_id) == (found["VpnConnectionId"], gateway)
+        assert file.static is static
+        for tunnel, options in zip(file.tunnels, found["Options"]["TunnelOptions"], strict=True):
+            assert str(tunnel.gateway_outside) == options["OutsideIpAddress"]
+            assert str(tunnel.customer_inside.network) == options["TunnelInsideCidr"]
+            assert tunnel.psk.reveal() == options["PreSharedKey"]
+            assert (tunnel.bgp is None) is static
+            assert tunnel.bgp is None or tunnel.bgp.gateway_asn == 4_200_000_000
+
+
+def test_options_that_are_in_force_are_shown_as_set(ec2: Ec2) -> None:
+    asked = {
+        "TunnelInsideCidr": "169.254.8.0/30",
+        "PreSharedKey": KEY,
+        "DPDTimeoutSeconds": 45,
+        "DPDTimeoutAction": "restart",
+        "StartupAction": "start",
+    }
+    made = connect(ec2, hub(ec2), site(ec2), Options={"TunnelOptions": [asked, {"DPDTimeoutAction": "none"}]})
+    one, two = made["Options"]["TunnelOptions"]
+    one.pop("OutsideIpAddress")
+    assert one == {
+        "TunnelInsideCidr": "169.254.8.0/30",
+        "PreSharedKey": KEY,
+        "DpdTimeoutSeconds": 45,
+        "DpdTimeoutAction": "restart",
+        "StartupAction": "start",
+    }
+    assert two["DpdTimeoutAction"] == "none"
+
+
+def test_what_clients_send_anyway_is_taken(ec2: Ec2) -> None:
+    anyway = {
+        "EnableAcceleration": False,
+        "StaticRoutesOnly": False,
+        "TunnelInsideIpVersion": "ipv4",
+        "LocalIpv4NetworkCidr": "0.0.0.0/0",
+        "RemoteIpv4NetworkCidr": "0.0.0.0/0",
+        "OutsideIpAddressType": "PublicIpv4",
+        "TunnelOptions": [
+            {"EnableTunnelLifecycleControl": False, "LogOptions": {"CloudWatchLogOptions": {"LogEnabled": False}}},
+            {"IKEVersions": []},
+        ],
+    }
+    gateway, customer = hub(ec2), site(ec2)
+    made = connect(ec2, gateway, customer, Options=anyway, PreSharedKeyStorage="Standard")
+    assert connect(ec2, gateway, customer) == made
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("EnableAcceleration", True),
+        ("TunnelInsideIpVersion", "ipv6"),
+        ("LocalIpv4NetworkCidr", "10.0.0.0/8"),
+        ("RemoteIpv4NetworkCidr", "10.0.0.0/8"),
+        ("LocalIpv6NetworkCidr", "::/0"),
+        ("RemoteIpv6NetworkCidr", "::/0"),
+        ("OutsideIpAddressType", "PrivateIpv4"),
+        ("TransportTransitGatewayAttachmentId", "tgw-attach-1"),
+        ("TunnelBandwidth", "large"),
+    ],
+)
+def test_connection_options_that_are_not_in_force(ec2: Ec2, option: str, value: Any) -> None:
+    arguments = {"Type": "ipsec.1", "VpnGatewayId": hub(ec2), "CustomerGatewayId": site(ec2)}
+    refusal(ec2, "UnsupportedOperation", option, "CreateVpnConnection", Options={option: value}, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("TunnelInsideIpv6Cidr", "fd00::/126"),
+        ("Phase1LifetimeSeconds", 28800),
+        ("Phase2LifetimeSeconds", 3600),
+        ("RekeyMarginTimeSeconds", 270),
+        ("RekeyFuzzPercentage", 100),
+        ("ReplayWindowSize", 1024),
+        ("Phase1EncryptionAlgorithms", [{"Value": "AES128-GCM-16"}]),
+        ("Phase2EncryptionAlgorithms", [{"Value": "AES256"}]),
+        ("Phase1IntegrityAlgorithms", [{"Value": "SHA2-256"}]),
+        ("Phase2IntegrityAlgorithms", [{"Value": "SHA2-256"}]),
+        ("Phase1DHGroupNumbers", [{"Value": 19}]),
+        ("Phase2DHGroupNumbers", [{"Value": 19}]),
+        ("IKEVersions", [{"Value": "ikev2"}]),
+        ("LogOptions", {"CloudWatchLogOptions": {"LogEnabled": True}}),
+        ("LogOptions", {"CloudWatchLogOptions": {"LogOutputFormat": "json"}}),
+        ("EnableTunnelLifecycleControl", True),
+        ("Phase1AdditionalKeyExchanges", [{"AdditionalKeyExchangeRound": 1}]),
+        ("Phase2AdditionalKeyExchanges", [{"AdditionalKeyExchangeRound": 1}]),
+    ],
+)
+def test_tunnel_options_that_are_not_in_force(ec2: Ec2, option: str, value: Any) -> None:
+    arguments = {"Type": "ipsec.1", "VpnGatewayId": hub(ec2), "CustomerGatewayId": site(ec2)}
+    options = {"TunnelOptions": [{}, {"PreSharedKey": KEY, option: value}]}
+    refusal(ec2, "UnsupportedOperation", option, "CreateVpnConnection", Options=options, **arguments)
+
+
+def refusal(ec2: Ec2, code: str, named: str, action: str, **arguments: Any) -> None:
+    """Refused with that code, naming the option and no key, and nothing has changed."""
+    before = ec2.cloud.snapshot
+    with pytest.raises(Ec2Error) as caught:
+        ec2(action, **arguments)
+    assert ec2.cloud.snapshot is before
+    assert caught.value.code == code
+    assert named in caught.value.message
+    assert KEY not in str(caught.value)
+    assert "issue" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("code", "named", "tunnel"),
+    [
+        ("InvalidParameterValue", "TunnelInsideCidr", {"TunnelInsideCidr": "169.254.10.1/30"}),
+        ("InvalidParameterValue", "TunnelInsideCidr", {"TunnelInsideCidr": "169.254.10.0/29"}),
+        ("InvalidParameterValue", "TunnelInsideCidr", {"TunnelInsideCidr": "fd00::/126"}),
+        ("InvalidParameterValue", "TunnelInsideCidr", {"TunnelInsideCidr": "169.254.169.252/30"}),
+        ("InvalidParameterValue", "PreSharedKey", {"PreSharedKey": "0startsWithZero"}),
+        ("InvalidParameterValue", "PreSharedKey", {"PreSharedKey": f"{KEY}\nsecret"}),
+        ("InvalidParameterValue", "DPDTimeoutSeconds", {"DPDTimeoutSeconds": 29}),
+        ("InvalidParameterValue", "DPDTimeoutAction", {"DPDTimeoutAction": "explode"}),
+        ("InvalidParameterValue", "StartupAction", {"StartupAction": "stop"}),
+    ],
+)
+def test_options_that_cannot_be(ec2: Ec2, code: str, named: str, tunnel: dict[str, Any]) -> None:
+    arguments = {"Type": "ipsec.1", "VpnGatewayId": hub(ec2), "CustomerGatewayId": site(ec2)}
+    refusal(ec2, code, named, "CreateVpnConnection", Options={"TunnelOptions": [tunnel]}, **arguments)
+
+
+def test_what_connections_refuse(ec2: Ec2) -> None:
+    gateway, customer = hub(ec2), site(ec2)
+    both = {"Type": "ipsec.1", "VpnGatewayId": gateway, "CustomerGatewayId": customer}
+    wanted = {"TunnelOptions": [{"TunnelInsideCidr": "169.254.10.0/30"}]}
+    assert ec2.code("CreateVpnConnection", **{**both, "Type": "ipsec.2"}) == "InvalidParameterValue"
+    three = {"TunnelOptions": [{"PreSharedKey": KEY}] * 3}
+    assert ec2.code("CreateVpnConnection", **both, Options=three) == "InvalidParameterValue"
+    for more in ({"TransitGatewayId": "tgw-1"}, {"VpnConcentratorId": "x"}, {"PreSharedKeyStorage": "SecretsManager"}):
+        assert ec2.code("CreateVpnConnection", **both, **more) == "UnsupportedOperation"
+    no_gateway = {"Type": "ipsec.1", "CustomerGatewayId": customer}
+    assert ec2.code("CreateVpnConnection", **no_gateway) == "MissingParameter"
+    for code, ids in (
+        ("InvalidVpnGatewayID.NotFound", {"VpnGatewayId": f"vgw-{UNKNOWN}"}),
+        ("InvalidCustomerGatewayID.NotFound", {"CustomerGatewayId": f"cgw-{UNKNOWN}"}),
+        ("InvalidCustomerGatewayId.Malformed", {"CustomerGatewayId": "cgw-?"}),
+    ):
+        assert ec2.code("CreateVpnConnection", **{**both, **ids}) == code
+    connect(ec2, gateway, customer, Options=wanted)
+    assert ec2.code("CreateVpnConnection", **both) == "InvalidOption.Conflict"
+    other = {**both, "CustomerGatewayId": site(ec2, 2)}
+    assert ec2.code("CreateVpnConnection", **other, Options=wanted) == "InvalidCidr.InUse"
+    same_asn = site(ec2, 3, BgpAsn=64512)
+    assert ec2.code("CreateVpnConnection", **{**both, "CustomerGatewayId": same_asn}) == "InvalidParameterCombination"
+    ec2("DeleteCustomerGateway", CustomerGatewayId=same_asn)
+    assert ec2.code("CreateVpnConnection", **{**both, "CustomerGatewayId": same_asn}) == "InvalidCustomerGatewayState"
+    unused = hub(ec2)
+    ec2("DeleteVpnGateway", VpnGatewayId=unused)
+    assert ec2.code("CreateVpnConnection", **{**other, "VpnGatewayId": unused}) == "InvalidVpnGatewayState"
+    for number in range(10, 19):
+        connect(ec2, gateway, site(ec2, number))
+    assert ec2.code("CreateVpnConnection", **other) == "VpnConnectionLimitExceeded"
+    assert ec2.code("DeleteVpnConnection", VpnConnectionId=f"vpn-{UNKNOWN}") == "InvalidVpnConnectionID.NotFound"
+    assert ec2.code("DescribeVpnConnections", VpnConnectionIds=["vpn-?"]) == "InvalidVpnConnectionID.NotFound"
+
+
+def test_telemetry_is_what_was_observed(ec2: Ec2) -> None:
+    made = connect(ec2, hub(ec2), site(ec2))
+    since = datetime(2026, 11, 23, 6, 7, 8, tzinfo=UTC)
+    up = TunnelState(status=Status.UP, changed=since, why="3 routes by BGP", accepted_routes=3)
+    ec2.observation = Observation(tunnels={(made["VpnConnectionId"], 2): up})
+    one, two = shown(ec2, made["VpnConnectionId"])["VgwTelemetry"]
+    assert one["Status"] == "DOWN"
+    assert two == {
+        "OutsideIpAddress": made["Options"]["TunnelOptions"][1]["OutsideIpAddress"],
+        "Status": "UP",
+        "StatusMessage": "3 routes by BGP",
+        "LastStatusChange": since,
+        "AcceptedRouteCount": 3,
+    }
+
+
+def test_a_deleted_connection_stays_to_be_seen_and_tells_no_secrets() -> None:
+    for builds, state in ((True, "deleting"), (False, "deleted")):
+        ec2 = Ec2(Cloud(builds=builds))
+        made = connect(ec2, hub(ec2), site(ec2))
+        ec2("DeleteVpnConnection", VpnConnectionId=made["VpnConnectionId"])
+        found = shown(ec2, made["VpnConnectionId"])
+        assert found["State"] == state
+        assert "CustomerGatewayConfiguration" not in found
+        assert all("PreSharedKey" not in tunnel for tunnel in found["Options"]["TunnelOptions"])
+
+
+def test_a_pending_connection_has_its_configuration() -> None:
+    ec2 = Ec2(Cloud(builds=True))
+    made = connect(ec2, hub(ec2), site(ec2))
+    assert made["State"] == "pending"
+    assert len(ElementTree.fromstring(made["CustomerGatewayConfiguration"]).findall("ipsec_tunnel")) == 2
+
+
+def test_static_routes(ec2: Ec2) -> None:
+    gateway = hub(ec2)
+    static = connect(ec2, gateway, site(ec2, 1), Options={"StaticRoutesOnly": True})["VpnConnectionId"]
+    dynamic = connect(ec2, gateway, site(ec2, 2))["VpnConnectionId"]
+    route = {"VpnConnectionId": static, "DestinationCidrBlock": "192.168.60.0/24"}
+    assert ec2("CreateVpnConnectionRoute", **route) == {}
+    by_route = [
+        {"Name": "route.destination-cidr-block", "Values": ["192.168.60.0/24"]},
+        {"Name": "vpn-connection-id", "Values": [static]},
+    ]
+    (found,) = ec2("DescribeVpnConnections", Filters=by_route)["VpnConnections"]
+    shown_route = {"DestinationCidrBlock": "192.168.60.0/24", "Source": "Static", "State": "available"}
+    assert found["Routes"] == [shown_route]
+    assert ec2("DeleteVpnConnectionRoute", **route) == {}
+    assert shown(ec2, static)["Routes"] == [{**shown_route, "State": "deleted"}]
+    for code, arguments in (
+        ("InvalidRoute.Malformed", route),
+        ("InvalidVpnConnection.InvalidType", {**route, "VpnConnectionId": dynamic}),
+        ("InvalidVpnConnectionID.NotFound", {**route, "VpnConnectionId": f"vpn-{UNKNOWN}"}),
+        ("InvalidParameterValue", {**route, "DestinationCidrBlock": "192.168.60.0/33"}),
+    ):
+        assert ec2.code("DeleteVpnConnectionRoute", **arguments) == code
+    ec2("DeleteVpnConnection", VpnConnectionId=static)
+    assert ec2.code("CreateVpnConnectionRoute", **route) == "InvalidVpnConnection.InvalidState"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "count"),
+    [
+        ("bgp-asn", "65002", 1),
+        ("customer-gateway-configuration", "*<asn>65002</asn>*", 1),
+        ("customer-gateway-id", "cgw-*", 2),
+        ("option.static-routes-only", "true", 1),
+        ("route.destination-cidr-block", "*", 0),
+        ("state", "available", 2),
+        ("tag:Name", "two", 1),
+        ("tag-key", "Name", 1),
+        ("transit-gateway-id", "*", 0),
+        ("type", "ipsec.1", 2),
+        ("vpn-connection-id", "vpn-*", 2),
+        ("vpn-gateway-id", "vgw-*", 2),
+    ],
+)
+def test_filters_of_connections(ec2: Ec2, name: str, value: str, count: int) -> None:
+    gateway = hub(ec2)
+    connect(ec2, gateway, site(ec2, 1), Options={"StaticRoutesOnly": True})
+    tags = [{"ResourceType": "vpn-connection", "Tags": [{"Key": "Name", "Value": "two"}]}]
+    connect(ec2, gateway, site(ec2, 2), TagSpecifications=tags)
+    found = ec2("DescribeVpnConnections", Filters=[{"Name": name, "Values": [value]}])["VpnConnections"]
+    assert len(found) == count
+
+
+def test_dry_runs(ec2: Ec2) -> None:
+    gateway, customer = hub(ec2), site(ec2)
+    before = ec2.cloud.snapshot
+    both = {"Type": "ipsec.1", "VpnGatewayId": gateway, "CustomerGatewayId": customer, "DryRun": True}
+    for action, arguments in (
+        ("CreateVpnConnection", both),
+        ("DescribeVpnConnections", {"DryRun": True}),
+        ("DeleteVpnGateway", {"VpnGatewayId": gateway, "DryRun": True}),
+        ("DeleteCustomerGateway", {"CustomerGatewayId": customer, "DryRun": True}),
+    ):
+        with pytest.raises(DryRunSucceeded):
+            ec2(action, **arguments)
+    assert ec2.cloud.snapshot is before
+    with pytest.raises(Ec2Error, match=r"InvalidVpnGatewayID\.NotFound"):
+        ec2("CreateVpnConnection", **{**both, "VpnGatewayId": f"vgw-{UNKNOWN}"})
+
+
+# --- propagation and the rest -----------------------------------------------------------------------------------------
+
+
+def test_propagation(ec2: Ec2) -> None:
+    vpc, gateway = vpc_of(ec2), hub(ec2)
+    both = {"RouteTableId": table_of(ec2, vpc), "GatewayId": gateway}
+    assert ec2.code("EnableVgwRoutePropagation", **both) == "Gateway.NotAttached"
+    ec2("AttachVpnGateway", VpnGatewayId=gateway, VpcId=vpc)
+    assert ec2("EnableVgwRoutePropagation", **both) == {}
+    (table,) = ec2("DescribeRouteTables", RouteTableIds=[both["RouteTableId"]])["RouteTables"]
+    assert table["PropagatingVgws"] == [{"GatewayId": gateway}]
+    assert ec2("DisableVgwRoutePropagation", **both) == {}
+    (table,) = ec2("DescribeRouteTables", RouteTableIds=[both["RouteTableId"]])["RouteTables"]
+    assert table["PropagatingVgws"] == []
+    for code, arguments in (
+        ("InvalidRouteTableID.NotFound", {**both, "RouteTableId": f"rtb-{UNKNOWN}"}),
+        ("InvalidRouteTableId.Malformed", {**both, "RouteTableId": "rtb"}),
+        ("InvalidGatewayID.NotFound", {**both, "GatewayId": f"vgw-{UNKNOWN}"}),
+        ("InvalidGatewayID.NotFound", {**both, "GatewayId": "igw-0"}),
+    ):
+        assert ec2.code("EnableVgwRoutePropagation", **arguments) == code
+
+
+@pytest.mark.parametrize(
+    "action",
+    [name for name in ACTIONS if name.startswith(("ModifyVpn", "ReplaceVpn", "GetVpn", "GetActiveVpn"))]
+    + ["CreateVpnConcentrator", "DescribeVpnConcentrators", "DeleteVpnConcentrator"],
+)
+def test_actions_that_are_not_there_yet_say_what_to_do(ec2: Ec2, action: str) -> None:
+    arguments = {
+        "VpnConnectionId": f"vpn-{UNKNOWN}",
+        "VpnTunnelOutsideIpAddress": "203.0.113.128",
+        "TunnelOptions": {"PreSharedKey": KEY},
+        "VpnConnectionDeviceTypeId": "9005b6c1",
+        "Type": "ipsec.1",
+        "VpnConcentratorId": "x",
+    }
+    required = [member.name for member in service(EC2).operation(action).input.required]
+    refusal(ec2, "UnsupportedOperation", "does not support", action, **{name: arguments[name] for name in required})
