@@ -24,7 +24,8 @@ from landbridge.desired.objects import (
     Seen,
     VethEnd,
 )
-from landbridge.drivers.netlink import links, marks, namespaces, routes
+from landbridge.drivers.netlink import links, marks, routes
+from landbridge.drivers.netlink import namespaces as spaces
 from landbridge.drivers.netlink.inside import NamespaceMissing
 from landbridge.drivers.netlink.rtnl import Rtnl
 from landbridge.reconcile.driver import DriverError
@@ -72,7 +73,7 @@ class NetlinkDriver:
                 case Namespace():
                     if wanted.owner != self.owner:
                         raise ValueError(f"a namespace of {wanted.owner} asked of the driver of {self.owner}")
-                    namespaces.put(wanted)
+                    spaces.put(wanted)
                 case Bridge():
                     links.put_bridge(wanted, self.owner)
                 case VethEnd():
@@ -97,7 +98,7 @@ class NetlinkDriver:
         try:
             kind = actual.kind if isinstance(actual, Seen) else type(actual)
             if kind is Namespace:
-                namespaces.drop(actual.namespace, self.owner)
+                spaces.drop(actual.namespace, self.owner)
             elif kind is Bridge:
                 links.drop(actual.namespace, actual.key[2], "bridge", self.owner)
             elif kind is VethEnd:
@@ -119,19 +120,15 @@ class NetlinkDriver:
         with Rtnl(namespace) as rtnl:
             found = rtnl.links()
             if namespace != HERE:
-                if marks.owner_of(next(link.alias for link in found if link.name == "lo")) != self.owner:
+                loopback = next(link for link in found if link.name == "lo")
+                if marks.owner_of(loopback.alias) != self.owner:
                     return
-                yield self._namespace(namespace, rtnl)
+                yield spaces.read(namespace, self.owner, loopback)
             yield from links.read(namespace, self.owner, found)
             ours = {link.index: link.name for link in found if marks.owner_of(link.alias) in (self.owner, None)}
             yield from routes.read_addresses(namespace, self.protocol, rtnl, ours)
             yield from routes.read_routes(namespace, self.protocol, rtnl, ours)
             yield from routes.read_rules(namespace, self.protocol, rtnl)
-
-    def _namespace(self, namespace: str, rtnl: Rtnl) -> HostObject:
-        fault = namespaces.deviation(namespace, rtnl)
-        item = Namespace(namespace=namespace, owner=self.owner, forwarding=namespaces.forwarding(namespace))
-        return Seen(namespace=namespace, kind=Namespace, what=item.key, fingerprint=fault) if fault else item
 
 
 def _title(item: HostObject) -> str:
