@@ -49,7 +49,7 @@ class Pass:
     settled: bool
     """Everything is as this revision wants it, and this revision is the current one."""
     pending: frozenset[Key]
-    """Where what is there differs from what is wanted."""
+    """Where what is there differs from what is wanted; and (`read`, namespace) for what could not be looked at."""
     built: frozenset[Key] | None
     """What is there as it is wanted; None if nothing of that has changed since it was last told."""
 
@@ -88,6 +88,8 @@ class Engine:
         self._read_at: dict[str, float] = {}
         """Namespaces that were read, and when last."""
         self._fingerprints: dict[Key, tuple[HostObject, str]] = {}
+        self._rooted = False
+        """Whether it is known what is ours; before, nobody may be told that something is gone."""
         self._news = True
         """Whether anything changed since the result was last told (`told`)."""
 
@@ -115,15 +117,13 @@ class Engine:
         progress = self._carry_out(self._make_plan(), pool, stopping)
         self._read_dirty()
         self.retries.settle(self._pending)
-        unread = (
-            any(key[0] == "read" for key in self.retries.standing) or not self._dirty.keys() <= self._read_at.keys()
-        )
+        pending = frozenset(self._pending) | {key for key in self.retries.standing if key[0] == "read"}
         return Pass(
             self._pause(now, progress),
             self._revision,
-            current and not self._pending and not unread,
-            frozenset(self._pending),
-            frozenset(self._state.keys() - self._pending) if self._news else None,
+            current and self._rooted and not pending and self._dirty.keys() <= self._read_at.keys(),
+            pending,
+            frozenset(self._state.keys() - self._pending) if self._news and self._rooted else None,
         )
 
     def told(self) -> None:
@@ -176,6 +176,7 @@ class Engine:
         known = {key[1] for key in self._state or ()} | set(self._cache.namespaces)
         try:
             known |= set(self._roots())
+            self._rooted = True
             self.retries.forget(("roots",))
         except Exception as error:  # noqa: BLE001 - what is known is enough to go on with
             if self.retries.fail(("roots",), f"Our namespaces could not be listed ({type(error).__name__})."):
@@ -198,6 +199,9 @@ class Engine:
             for namespace in due:
                 found.update(self._read_alone(namespace))
         for namespace, items in found.items():
+            if namespace not in self._read_at or ("read", namespace) in self.retries.standing:
+                # That there is nothing may be news, too.
+                self._news = True
             self.retries.forget(("read", namespace))
             self._examine(self._cache.replace(namespace, items))
             self._read_at[namespace] = now

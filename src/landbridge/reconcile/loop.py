@@ -125,7 +125,7 @@ class Reconciler:
 
     def unsettled(self) -> frozenset[Key]:
         """The keys at which what is there differs from what is wanted, by the last look: missing, different, or not yet
-        gone. A key that is neither here nor in the desired state is gone."""
+        gone; and (`read`, NAMESPACE) where nobody could look. A key that is neither here nor wanted is gone."""
         with self._signal:
             return self._unsettled
 

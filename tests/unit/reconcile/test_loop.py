@@ -157,6 +157,7 @@ def test_a_namespace_that_cannot_be_read_is_left_alone_and_told() -> None:
     assert ("speaker", "gw2") in run.host.objects
     assert [failure.key for failure in run.reconciler.errors()] == [("read", "gw1")]
     assert not run.reconciler.converged(1)
+    assert ("read", "gw1") in run.reconciler.unsettled(), "what cannot be seen is not gone"
     run.host.failures.unreadable = set()
     run.settle(10)
     assert run.reconciler.errors() == ()
@@ -221,7 +222,18 @@ def test_roots_that_cannot_be_listed_are_asked_for_again() -> None:
             raise OSError
         return answers[0]
 
-    reconciler = Reconciler(run.wanted, [FakeDriver(run.host)], roots, workers=1, clock=run.time, now=run.time.date)
+    told: list[int] = []
+    reconciler = Reconciler(
+        run.wanted,
+        [FakeDriver(run.host)],
+        roots,
+        on_converged=lambda revision, _: told.append(revision),
+        workers=1,
+        clock=run.time,
+        now=run.time.date,
+    )
+    run.time.seconds += reconciler.turn()
+    assert told == [], "nobody hears that something is gone before it is known what is there"
     for _ in range(4):
         run.time.seconds += reconciler.turn()
     assert run.host.render() == ""
