@@ -9,6 +9,7 @@ from typing import Any
 
 from landbridge.control.base import LAB_POOLS, Command, Pools
 from landbridge.control.service import Control
+from landbridge.model.ids import Entropy
 from landbridge.model.snapshot import Change, Snapshot
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -47,11 +48,11 @@ class MemoryStore:
 class Cloud:
     """A Control in memory, for one caller, with a clock that tests move."""
 
-    def __init__(self, *, builds: bool = False, pools: Pools = LAB_POOLS, seed: int = 0) -> None:
+    def __init__(self, *, builds: bool = False, pools: Pools = LAB_POOLS, entropy: Entropy | None = None) -> None:
         self.now = START
         self.store = MemoryStore()
         self.control = Control(
-            self.store, now=lambda: self.now, entropy=SeededEntropy(seed), pools=pools, builds=builds
+            self.store, now=lambda: self.now, entropy=entropy or SeededEntropy(), pools=pools, builds=builds
         )
 
     def run(self, command: Command, *, account: str = ACCOUNT, dry_run: bool = False) -> Any:
