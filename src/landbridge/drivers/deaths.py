@@ -74,8 +74,10 @@ class Deaths:
             callback()
 
     def close(self) -> None:
-        """Stop watching; the daemons are not touched."""
+        """Stop watching; the daemons are not touched. Closing twice is fine."""
         with self._lock:
+            if self._closing:
+                return
             self._closing = True
         os.write(self._bell, b"x")
         if self._thread is not None:

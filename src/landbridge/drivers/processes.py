@@ -195,6 +195,12 @@ def find(executable: str, run_dir: Path) -> Iterator[Found]:
             yield found
 
 
+def look(daemon: Daemon, executable: str, run_dir: Path) -> Found | None:
+    """What `find` would say of this one process; None when it has ended."""
+    found = examine(daemon.pid, executable, str(run_dir))
+    return found if found is not None and found.daemon == daemon else None
+
+
 def _ended(handle: int, seconds: float) -> bool:
     waiter = poll()
     waiter.register(handle, POLLIN)

@@ -1,0 +1,203 @@
+"""The driver of IkeConnection: what charon accepts and offers, loaded over vici, never written to a file.
+
+charon cannot be asked for its secrets. So the secret's id carries a keyed digest over all properties of the connection,
+and the secret is loaded last: when a secret with the wanted id is there, so is everything else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection, Iterable
+from dataclasses import fields
+from ipaddress import IPv4Address
+from typing import Final
+
+from landbridge.desired.objects import HostObject, IkeConnection, Key, Seen
+from landbridge.drivers.strongswan.endpoints import Endpoints
+from landbridge.drivers.strongswan.vici import CharonSilentError, Loaded, Vici
+from landbridge.drivers.strongswan.watch import IkeWatcher
+from landbridge.reconcile.driver import DriverError
+
+INCOMPLETE: Final = "incomplete"
+"""The fingerprint of a connection without its secret, with more than one, or of a secret without its connection."""
+
+_FORM: Final = "1"
+"""Changes when the same properties are told to charon in another way, so that connections are loaded anew."""
+
+_ANY: Final = "%any"
+
+
+def connection_message(wanted: IkeConnection) -> dict[str, object]:
+    """The connection in vici's terms (swanctl.conf(5))."""
+    dpd = wanted.dpd_delay if wanted.dpd_action != "none" else 0
+    persistent = wanted.initiate or wanted.dpd_action == "restart"
+    return {
+        "version": "2",
+        "local_addrs": [str(wanted.local)],
+        "remote_addrs": [str(wanted.remote) if wanted.remote is not None else _ANY],
+        "proposals": list(wanted.ike_proposals),
+        "mobike": "no",
+        "fragmentation": "yes",
+        "unique": "replace",
+        "keyingtries": "0" if persistent else "1",
+        "dpd_delay": f"{dpd}s",
+        "reauth_time": "0s",
+        **_lifetime(wanted.ike_lifetime, wanted.rekey_margin, hard="over_time"),
+        "local": {"auth": "psk", "id": str(wanted.local_id)},
+        "remote": {"auth": "psk", "id": str(wanted.remote_id)},
+        "children": {
+            wanted.name: {
+                "mode": "tunnel",
+                "local_ts": ["0.0.0.0/0"],
+                "remote_ts": ["0.0.0.0/0"],
+                "esp_proposals": list(wanted.esp_proposals),
+                "dpd_action": "restart" if persistent else "clear",
+                # Not `start`: the secret is loaded after the connection, and replacing a connection whose children
+                # start by themselves would close its live SAs.
+                "start_action": "none",
+                "close_action": "start" if wanted.initiate else "none",
+                **_lifetime(wanted.child_lifetime, wanted.rekey_margin, hard="life_time"),
+            }
+        },
+    }
+
+
+def _lifetime(lifetime: int, margin: int, *, hard: str) -> dict[str, str]:
+    """Rekeyed `margin` to twice `margin` seconds before the end (AWS: RekeyMarginTimeSeconds, fuzz 100 %)."""
+    soft = max(lifetime - margin, lifetime // 2)
+    return {
+        "rekey_time": f"{soft}s",
+        "rand_time": f"{min(margin, soft // 2)}s",
+        hard: f"{lifetime if hard == 'life_time' else lifetime - soft}s",
+    }
+
+
+def connection_digest(key: bytes, wanted: IkeConnection) -> str:
+    """A digest over all properties that nobody without the key can compute, or test guesses of the secret against."""
+    parts = [_FORM]
+    for item in fields(wanted):
+        value = getattr(wanted, item.name)
+        parts.append(f"{item.name}={value.reveal() if item.name == 'psk' else value!r}")
+    return hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def _secret_id(name: str, digest: str) -> str:
+    return f"{name}:{digest}"
+
+
+def _name_of(secret_id: str) -> str:
+    return secret_id.rpartition(":")[0]
+
+
+def _same_peers(loaded: Loaded, wanted: IkeConnection) -> bool:
+    """Whether SAs made with the loaded connection are between the wanted ends."""
+
+    def one(address: IPv4Address | None) -> tuple[str, ...]:
+        return (str(address) if address is not None else _ANY,)
+
+    return (
+        loaded.local == one(wanted.local)
+        and loaded.remote == one(wanted.remote)
+        and loaded.local_id == str(wanted.local_id)
+        and loaded.remote_id == str(wanted.remote_id)
+    )
+
+
+class IkeConnectionDriver:
+    """Loads and unloads connections. `key` makes the digests; it is the instance's own and secret."""
+
+    kinds: frozenset[type[HostObject]] = frozenset({IkeConnection})
+
+    def __init__(self, endpoints: Endpoints, key: bytes, watcher: IkeWatcher) -> None:
+        self._endpoints = endpoints
+        self._key = key
+        self._watcher = watcher
+
+    def read(self, namespaces: Collection[str]) -> Iterable[HostObject]:
+        """The connections that the charons of these namespaces have loaded.
+
+        A charon that has to be replaced anyway has none; one that does not answer has none that could be relied on.
+        """
+        running = self._endpoints.running()
+        seen: list[Seen] = []
+        for namespace in namespaces:
+            candidates = running.get(namespace, [])
+            if len(candidates) == 1 and candidates[0].sound:
+                try:
+                    seen += self._read(namespace, self._endpoints.vici(namespace))
+                except CharonSilentError:
+                    continue
+        return seen
+
+    def _read(self, namespace: str, vici: Vici) -> Iterable[Seen]:
+        secrets = vici.secrets()
+        names = {loaded.name for loaded in vici.connections()}
+        for name in sorted(names | {_name_of(secret) for secret in secrets}):
+            own = [secret for secret in secrets if _name_of(secret) == name]
+            whole = name in names and len(own) == 1
+            key: Key = ("ike", namespace, name)
+            yield Seen(
+                namespace=namespace,
+                kind=IkeConnection,
+                what=key,
+                requires=(("charon", namespace),),
+                fingerprint=own[0].rpartition(":")[2] if whole else INCOMPLETE,
+            )
+
+    def fingerprint(self, wanted: HostObject) -> str:
+        """The keyed digest over all properties, the secret among them."""
+        assert isinstance(wanted, IkeConnection)
+        return connection_digest(self._key, wanted)
+
+    def put(self, wanted: HostObject, actual: HostObject | None) -> None:
+        """Load the connection and then its secret; initiate if that is asked for and no SA is there.
+
+        Live SAs stay, unless they are with another peer than is wanted now. A charon that does not answer is ended,
+        so that the loop starts it anew.
+        """
+        assert isinstance(wanted, IkeConnection)
+        namespace = wanted.namespace
+        with self._endpoints.lock(namespace):
+            if self._endpoints.charon(namespace) is None:
+                raise DriverError(f"charon in {namespace} is not running; its connection is loaded once it is.")
+            try:
+                self._load(self._endpoints.vici(namespace), wanted)
+            except CharonSilentError:
+                self._endpoints.stop(namespace)
+                raise
+        if wanted.initiate:
+            self._watcher.attend(namespace)
+
+    def _load(self, vici: Vici, wanted: IkeConnection) -> None:
+        identity = _secret_id(wanted.name, connection_digest(self._key, wanted))
+        secrets = vici.secrets()
+        loaded = {item.name: item for item in vici.connections()}
+        own = [secret for secret in secrets if _name_of(secret) == wanted.name]
+        if own != [identity] or wanted.name not in loaded:
+            # One key at a time (traps 5), and none while the connection is half changed.
+            for secret in own:
+                vici.unload_secret(secret)
+            vici.load(wanted.name, connection_message(wanted))
+            vici.load_secret(identity, wanted.psk, (str(wanted.local_id), str(wanted.remote_id)))
+            before = loaded.get(wanted.name)
+            if before is not None and not _same_peers(before, wanted):
+                vici.terminate(wanted.name)
+        if wanted.initiate and not any(sa.connection == wanted.name for sa in vici.sas()):
+            vici.initiate(wanted.name)
+
+    def drop(self, actual: HostObject) -> None:
+        """Unload the secret and the connection, and end its SAs; the peer is told."""
+        kind, namespace, name = actual.key
+        if kind != "ike":
+            raise DriverError(f"{actual.key} is no IKE connection.")
+        with self._endpoints.lock(namespace):
+            if self._endpoints.charon(namespace) is None:
+                return
+            vici = self._endpoints.vici(namespace)
+            for secret in vici.secrets():
+                if _name_of(secret) == name:
+                    vici.unload_secret(secret)
+            if any(loaded.name == name for loaded in vici.connections()):
+                vici.unload(name)
+            vici.terminate(name)

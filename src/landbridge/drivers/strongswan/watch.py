@@ -1,0 +1,249 @@
+"""One thread that listens to all charons, says what changed, and keeps initiating what should be up.
+
+Nothing depends on having heard every event: whenever the thread gets (again) in touch with a charon it says `SYNCED`,
+and what is true is read with `sas`. Connections that initiate carry that in charon itself (their close action), so a
+service with no memory goes on where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from landbridge.drivers.strongswan.endpoints import Endpoints
+from landbridge.drivers.strongswan.vici import EventStream
+from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind, IkeSaStatus, cause_of
+from landbridge.reconcile.driver import DriverError
+
+RETRY: Final = 1.0
+"""Seconds between looks at an initiating connection that is down, at first."""
+
+RETRY_MOST: Final = 4.0
+"""Seconds between attempts at a peer that keeps refusing."""
+
+RECONNECT: Final = 0.2
+"""Seconds between attempts to reach a charon that does not answer."""
+
+log = logging.getLogger(__name__)
+
+_UPDOWN: Final = {
+    ("ike-updown", True): IkeEventKind.IKE_UP,
+    ("ike-updown", False): IkeEventKind.IKE_DOWN,
+    ("child-updown", True): IkeEventKind.CHILD_UP,
+    ("child-updown", False): IkeEventKind.CHILD_DOWN,
+}
+_REKEYED: Final = {"ike-rekey": IkeEventKind.IKE_REKEYED, "child-rekey": IkeEventKind.CHILD_REKEYED}
+
+
+@dataclass(slots=True)
+class _Followed:
+    """What the thread knows of one endpoint."""
+
+    stream: EventStream | None = None
+    due: float = 0.0
+    """When to try again: to connect while there is no stream, else to look after initiating connections."""
+    pause: float = RETRY
+    causes: dict[str, Cause] = field(default_factory=dict)
+
+
+class IkeWatcher:
+    """Follows endpoints' charons. `on_event` is called from the watcher's thread and should be quick."""
+
+    def __init__(self, endpoints: Endpoints, on_event: Callable[[IkeEvent], None]) -> None:
+        self._endpoints = endpoints
+        self._on_event = on_event
+        self._lock = threading.Lock()
+        self._followed: dict[str, _Followed] = {}
+        self._selector = selectors.DefaultSelector()
+        self._alarm, self._bell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._selector.register(self._alarm, selectors.EVENT_READ)
+        self._thread: threading.Thread | None = None
+        self._closing = False
+
+    def follow(self, namespace: str) -> None:
+        """Listen to the endpoint's charon from now on, whenever it runs."""
+        with self._lock:
+            if self._closing:
+                return
+            known = self._followed.setdefault(namespace, _Followed())
+            if known.stream is not None:
+                return
+            known.due = 0.0
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="ike-watcher", daemon=True)
+                self._thread.start()
+        self._ring()
+
+    def attend(self, namespace: str) -> None:
+        """Look after the endpoint's initiating connections now: one may have been loaded."""
+        with self._lock:
+            known = self._followed.get(namespace)
+            if known is None:
+                return
+            known.due, known.pause = time.monotonic() + RETRY, RETRY
+        self._ring()
+
+    def forget(self, namespace: str) -> None:
+        """Listen no longer."""
+        with self._lock:
+            self._followed.pop(namespace, None)
+        self._ring()
+
+    def sas(self, namespace: str) -> tuple[IkeSaStatus, ...]:
+        """What the endpoint's charon says of its SAs now; nothing when it does not run.
+
+        Raises:
+            DriverError: it runs and does not answer.
+        """
+        if not self._endpoints.socket(namespace).exists() or self._endpoints.charon(namespace) is None:
+            return ()
+        return self._endpoints.vici(namespace).sas()
+
+    def causes(self, namespace: str) -> Mapping[str, Cause]:
+        """Why connections of this endpoint are down, by name ("" where charon did not say of which it spoke).
+
+        Of the last attempt that was seen; emptied when a CHILD SA comes up.
+        """
+        with self._lock:
+            known = self._followed.get(namespace)
+            return dict(known.causes) if known is not None else {}
+
+    def died(self, namespace: str) -> None:
+        """The endpoint's charon has ended."""
+        with self._lock:
+            known = self._followed.get(namespace)
+            if known is not None:
+                known.causes = {"": Cause.PROCESS_GONE}
+        self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.GONE, cause=Cause.PROCESS_GONE))
+
+    def close(self) -> None:
+        """End the thread; charon goes on. Closing twice is fine."""
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
+        self._ring()
+        if self._thread is not None:
+            self._thread.join()
+        self._selector.close()
+        os.close(self._alarm)
+        os.close(self._bell)
+
+    def _ring(self) -> None:
+        try:
+            os.write(self._bell, b"x")
+        except BlockingIOError:
+            return  # so many rings wait to be heard that one more changes nothing
+
+    def _tell(self, event: IkeEvent) -> None:
+        try:
+            self._on_event(event)
+        except Exception:  # a listener's mistake may not make us deaf
+            log.exception("telling of %s in %s failed", event.kind, event.namespace)
+
+    def _run(self) -> None:
+        streams: dict[str, EventStream] = {}
+        while True:
+            with self._lock:
+                if self._closing:
+                    break
+                wanted = dict(self._followed)
+            for namespace in [name for name, stream in streams.items() if _stream_of(wanted, name) is not stream]:
+                self._hang_up(streams.pop(namespace))
+            for namespace, known in wanted.items():
+                if known.due <= time.monotonic():
+                    self._look_after(namespace, known, streams)
+            due = min((known.due for known in wanted.values()), default=float("inf"))
+            pause = None if due == float("inf") else max(0.0, due - time.monotonic())
+            for key, _ in self._selector.select(pause):
+                if key.data is None:
+                    os.read(self._alarm, 4096)
+                elif key.data in streams and key.fileobj is streams[key.data]:
+                    self._receive(key.data, wanted[key.data], streams)
+        for stream in streams.values():
+            self._hang_up(stream)
+
+    def _hang_up(self, stream: EventStream) -> None:
+        self._selector.unregister(stream)
+        stream.close()
+
+    def _look_after(self, namespace: str, known: _Followed, streams: dict[str, EventStream]) -> None:
+        try:
+            if known.stream is None:
+                known.stream = EventStream(self._endpoints.socket(namespace))
+                streams[namespace] = known.stream
+                self._selector.register(known.stream, selectors.EVENT_READ, namespace)
+                known.causes.pop("", None)
+                self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.SYNCED))
+                for name, message in known.stream.early():
+                    self._interpret(namespace, known, name, message)
+            if self._initiate(namespace):
+                known.due = time.monotonic() + known.pause
+                known.pause = min(known.pause * 1.5, RETRY_MOST)
+            else:
+                known.due, known.pause = float("inf"), RETRY
+        except (OSError, DriverError):
+            self._lost(namespace, known, streams)
+
+    def _lost(self, namespace: str, known: _Followed, streams: dict[str, EventStream]) -> None:
+        """No contact: not started yet, ended, or hung. Its death is told by others; here it is tried again."""
+        if namespace in streams:
+            self._hang_up(streams.pop(namespace))
+        known.stream = None
+        known.due = time.monotonic() + RECONNECT
+
+    def _initiate(self, namespace: str) -> bool:
+        """Initiate what should be up and is not, nor on its way. Whether anything of that kind is not up."""
+        vici = self._endpoints.vici(namespace)
+        names = [loaded.name for loaded in vici.connections() if loaded.initiates]
+        if not names:
+            return False
+        sas = vici.sas()
+        down = [name for name in names if not any(sa.connection == name and sa.up for sa in sas)]
+        for name in down:
+            # An SA in CONNECTING is charon's own attempt; one that is established without a CHILD SA is not.
+            if not any(sa.connection == name and sa.established is None for sa in sas):
+                vici.initiate(name)
+        return bool(down)
+
+    def _receive(self, namespace: str, known: _Followed, streams: dict[str, EventStream]) -> None:
+        assert known.stream is not None
+        try:
+            name, message = known.stream.receive()
+        except OSError:
+            self._lost(namespace, known, streams)
+            return
+        self._interpret(namespace, known, name, message)
+
+    def _interpret(self, namespace: str, known: _Followed, name: str, message: Mapping[str, Any]) -> None:
+        if name == "log":
+            cause = cause_of(_text(message.get("msg")))
+            connection = _text(message.get("ikesa-name"))
+            if cause is not None and known.causes.get(connection) != cause:
+                known.causes[connection] = cause
+                kind = IkeEventKind.TROUBLE
+                self._tell(IkeEvent(namespace=namespace, kind=kind, connection=connection, cause=cause))
+            return
+        connection = next((key for key, value in message.items() if isinstance(value, dict)), "")
+        kind = _REKEYED.get(name) or _UPDOWN[name, _text(message.get("up")) == "yes"]
+        if kind is IkeEventKind.CHILD_UP:
+            known.causes.clear()
+        elif kind in (IkeEventKind.IKE_DOWN, IkeEventKind.CHILD_DOWN):
+            # Not at once: charon's own restart, or its peer's, may be under way.
+            known.due, known.pause = min(known.due, time.monotonic() + RETRY), RETRY
+        self._tell(IkeEvent(namespace=namespace, kind=kind, connection=connection, cause=known.causes.get(connection)))
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+
+
+def _stream_of(followed: Mapping[str, _Followed], namespace: str) -> EventStream | None:
+    known = followed.get(namespace)
+    return known.stream if known is not None else None
