@@ -67,7 +67,7 @@ class AdminClient:
         app = credentials_app(control, account=account, region=region)
         client = cls.__new__(cls)
         client._state, client._folder = Path(), None
-        client._http = httpx.Client(transport=_InProcess(httpx.ASGITransport(app)), base_url="http://landbridge")
+        client._http = httpx.Client(transport=InProcess(httpx.ASGITransport(app)), base_url="http://landbridge")
         return client
 
     def __enter__(self) -> AdminClient:
@@ -227,7 +227,7 @@ class AdminClient:
 _NOT_UNDERSTOOD: Final = "The service's answer is not understood: service and client are of different versions."
 
 
-class _InProcess(httpx.BaseTransport):
+class InProcess(httpx.BaseTransport):
     """An ASGI app of this very process as a transport for calls that block."""
 
     def __init__(self, app: httpx.ASGITransport) -> None:

@@ -23,7 +23,9 @@ def execute(
             help="An id or the tag Name of an instance or gateway, vpn-...-1 for an endpoint, a lab site or host.",
         ),
     ],
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="Behind `--`: the command and its arguments.")],
+    command: Annotated[
+        list[str], typer.Argument(metavar="COMMAND", help="Behind `--`: the command and its arguments.")
+    ],
     state: State = DEFAULT_STATE,
 ) -> None:
     """Run a command in the network of something. The exit code is the command's."""

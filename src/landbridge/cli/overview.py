@@ -23,7 +23,10 @@ _LONGEST_LIST: Final = 20
 def overview(document: Document, now: datetime) -> RenderableType:
     """Everything but what only fault injection needs; that is in the JSON document."""
     parts: list[RenderableType] = [*_head(document)]
-    parts += [_vpc(vpc) for vpc in document["vpcs"]]
+    for vpc in document["vpcs"]:
+        igws = [g for g in document["internet_gateways"] if g["vpc"] == vpc["id"]]
+        instances = [i for i in document["instances"] if i["vpc"] == vpc["id"]]
+        parts.append(_vpc(vpc, igws, instances))
     parts += [_vpn_gateway(gateway) for gateway in document["vpn_gateways"]]
     parts += [_customer_gateway(gateway) for gateway in document["customer_gateways"]]
     parts += [_connection(connection, now) for connection in document["vpn_connections"]]
@@ -57,7 +60,7 @@ def _head(document: Document) -> Iterable[Text]:
         yield _line("There is no VPC and no gateway yet.")
 
 
-def _vpc(vpc: Document) -> Tree:
+def _vpc(vpc: Document, igws: list[Document], instances: list[Document]) -> Tree:
     tree = Tree(_line("VPC ", _called(vpc), f"  {vpc['cidr']}  ", _state(vpc["state"])))
     for subnet in vpc["subnets"]:
         tree.add(_line("subnet ", _called(subnet), f"  {subnet['cidr']}  {subnet['route_table'] or 'no route table'}"))
@@ -68,6 +71,12 @@ def _vpc(vpc: Document) -> Tree:
             how = "" if route["active"] else "  blackhole"
             learned = "  propagated" if route["origin"] == "EnableVgwRoutePropagation" else ""
             branch.add(_line(f"{route['destination']}  {route['target']}{learned}", Text(how, "red")))
+    for gateway in igws:
+        tree.add(_line("internet gateway ", _called(gateway), "  ", _state(gateway["attachment"])))
+    for instance in instances:
+        public = f"  {instance['public_address']}" if instance["public_address"] else ""
+        where = f"  {instance['private_address']}{public}  "
+        tree.add(_line("instance ", _called(instance), where, _state(instance["state"])))
     return tree
 
 

@@ -1,0 +1,112 @@
+"""What `landbridge status` prints."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+
+import pytest
+from admin_world import World
+from rich.console import Console
+from support import START
+
+from landbridge.cli.overview import amount, duration, overview
+from landbridge.control.tags import CreateTags
+from landbridge.model.resources import Instance, Vpc
+from landbridge.views.status import status
+
+GOLDEN = """\
+landbridge a1b2c3  http://127.0.0.1:8780  /var/lib/landbridge
+data plane libipsec, with the lab: this kernel has no ESP
+VPC vpc-ID "prod"  10.0.0.0/16  available
+├── subnet subnet-ID  10.0.1.0/24  rtb-ID
+├── route table rtb-ID  main  kernel table 100
+│   ├── 10.0.0.0/16  local
+│   └── 192.168.60.0/24  vgw-ID  propagated
+├── internet gateway igw-ID  attached
+└── instance i-ID "web"  10.0.1.4  198.51.100.2  running
+VPN gateway vgw-ID  ASN 64512  available  attached vpc-ID
+└── 192.168.60.0/24  by vpn-ID tunnel 1
+Customer gateway cgw-ID  203.0.113.11  ASN 65001
+Customer gateway cgw-ID  203.0.113.12  ASN 65002
+VPN connection vpn-ID  BGP  available  vgw-ID to cgw-ID
+├── tunnel 1  UP for 5 min  203.0.113.128  INSIDE
+│   └── IKE established  BGP Established  BFD up  1 route  in 1.2 kB, out 5.6 MB
+└── tunnel 2  DOWN for 2 h  203.0.113.129  INSIDE
+    ├── IKE down  BGP down  no BFD  0 routes  in 0 B, out 0 B
+    └── The customer gateway has not called yet.
+VPN connection vpn-ID  static  available  vgw-ID to cgw-ID
+├── tunnel 1  UP for 5 min  203.0.113.130  INSIDE
+│   └── IKE established  BFD up  1 route  in 1.2 kB, out 5.6 MB
+├── tunnel 2  DOWN for 2 h  203.0.113.131  INSIDE
+│   ├── IKE down  no BFD  0 routes  in 0 B, out 0 B
+│   └── The customer gateway has not called yet.
+└── static routes 192.168.70.0/24
+What does not work
+└── vgw-ID  BIRD could not be started: it is not installed.
+"""
+
+
+def rendered(world: World, width: int, *, terminal: bool = False) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=terminal, highlight=False, markup=False)
+    console.print(overview(status(world.cloud.snapshot, world.observation, world.facts()), START))
+    return out.getvalue()
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.furnish()
+    return made
+
+
+def test_the_overview(world: World) -> None:
+    text = re.sub(r"\b([a-z]+)-[0-9a-f]{17}\b", r"\1-ID", rendered(world, 200))
+    text = re.sub(r"169\.254\.\d+\.\d+/30", "INSIDE", text)
+    assert text == GOLDEN
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_a_narrow_terminal_loses_nothing(world: World, width: int) -> None:
+    wide, narrow = rendered(world, 500), rendered(world, width)
+    assert max(map(len, narrow.splitlines())) <= width
+    rails = str.maketrans("", "", "│├└─ \n")
+    assert narrow.translate(rails) == wide.translate(rails)
+
+
+def test_an_empty_service() -> None:
+    assert "There is no VPC and no gateway yet." in rendered(World(), 80)
+
+
+def test_what_was_typed_cannot_drive_the_terminal(world: World) -> None:
+    (vpc,) = world.cloud.snapshot.all(Vpc)
+    (instance,) = world.cloud.snapshot.all(Instance)
+    world.cloud.run(CreateTags((vpc.id, instance.id), (("Name", "\x1b[31m[red]\x07\n\u202e"),)))
+    text = rendered(world, 200)
+    assert '"?[31m[red]????"' in text.replace("?\u202e", "??") or '"?[31m[red]???"' in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_colours_on_a_terminal_only(world: World) -> None:
+    assert "\x1b[32mUP" in rendered(world, 200, terminal=True)
+    assert "\x1b" not in rendered(world, 200)
+
+
+@pytest.mark.parametrize(
+    ("ago", "text"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7_199, "1 h"), (86_400 * 3, "3 d"), (-5, "0 s")],
+)
+def test_duration(ago: int, text: str) -> None:
+    since = (START - timedelta(seconds=ago)).isoformat()
+    assert duration(since, START) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (123_456_789, "123.5 MB"), (5 * 10**15, "5000.0 TB")],
+)
+def test_amount(number: int, text: str) -> None:
+    assert amount(number) == text
