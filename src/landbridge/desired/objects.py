@@ -96,7 +96,7 @@ class Bridge(HostObject):
 class VethEnd(HostObject):
     """One end of a veth pair, up. Both ends are objects; making the first makes the pair, deleting one deletes both.
 
-    Recognised by its link alias, which names the peer (`landbridge PEER_NAMESPACE PEER_NAME`).
+    Recognised by its link alias, which names the owner and the peer (`landbridge OWNER PEER_NAMESPACE PEER_NAME`).
     """
 
     name: str

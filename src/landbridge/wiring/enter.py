@@ -1,4 +1,4 @@
-"""`landbridge exec`: how the command line, which knows no drivers, becomes a command in a network namespace."""
+"""`landbridge exec`: become a command inside a network namespace."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import NoReturn
 from landbridge.drivers.execute import run_in
 
 
-def enter(namespace: str, command: Sequence[str]) -> NoReturn:
-    """Become the command, inside the namespace.
+def enter(namespace: str, argv: Sequence[str]) -> NoReturn:
+    """Replace this process by the command.
 
     Raises:
-        DriverError: there is no such namespace or command, or this process may not enter it.
+        DriverError: the namespace or the command is not there, or this needs root.
     """
-    run_in(namespace, command)
+    run_in(namespace, argv)

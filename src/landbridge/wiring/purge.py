@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from landbridge.model.errors import OperatorError
@@ -35,13 +35,13 @@ def purge(state: Path, progress: Callable[[str], None]) -> None:
     shutil.rmtree(folder.path)
 
 
-def take_down(machine: Host, progress: Callable[[str], None]) -> None:
-    """Make the machine as if the instance had never been, by wanting nothing.
+def take_down(machine: Host, progress: Callable[[str], None], extra: Sequence[str] = ()) -> None:
+    """Make the machine as if the instance had never been, by wanting nothing. `extra`: namespaces to look into, too.
 
     Raises:
         PurgeError: something could not be taken away.
     """
-    nothing = Reconciler(lambda: (0, {}), machine.drivers, machine.roots)
+    nothing = Reconciler(lambda: (0, {}), machine.drivers, lambda: [*machine.roots(), *extra])
     progress(f"Taking down what landbridge {machine.names.instance} built.")
     nothing.start()
     try:

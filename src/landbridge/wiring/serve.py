@@ -38,6 +38,7 @@ from landbridge.store.codec import Codec
 from landbridge.store.folder import Folder
 from landbridge.store.sql import SqlStore
 from landbridge.views.status import Facts
+from landbridge.wiring.ears import Ears
 from landbridge.wiring.host import host
 from landbridge.wiring.loop import ServiceLoop
 from landbridge.wiring.observer import Observer
@@ -140,14 +141,17 @@ class _Service:
         self._url = ""
         self._loop: ServiceLoop | None = None
         self._observer: Observer | None = None
+        self._ears: Ears | None = None
         if data_plane is None:
             return
         bfd = Bfd(interval=options.bfd_interval, multiplier=BFD_MULTIPLIER) if options.bfd_interval else None
         pools = LAB_POOLS if options.lab else PLAIN_POOLS
-        machine = host(folder)
-        self._observer = Observer(machine, control)
-        self._loop = ServiceLoop(control, machine, Settings(self._names, pools, data_plane, bfd), self._observer.health)
-        self._observer.on_change(self._loop.reconciler.wake)
+        self._ears = ears = Ears(wake=lambda name: loop.reconciler.wake(name), news=lambda: observer.news())
+        self._observer = observer = Observer(self._names, control, ears, on_health=lambda: loop.reconciler.wake())
+        machine = host(folder, wake=ears.wake, on_ike=ears.on_ike)
+        settings = Settings(self._names, pools, data_plane, bfd)
+        self._loop = loop = ServiceLoop(control, machine, settings, observer.health)
+        ears.start(machine)
 
     async def run(self, listener: socket.socket) -> None:
         name, port = listener.getsockname()[:2]
@@ -167,9 +171,9 @@ class _Service:
                 server.should_exit = True
             background.cancel()
         self._folder.socket.unlink(missing_ok=True)
-        if self._loop is not None and self._observer is not None:
+        if self._loop is not None and self._ears is not None:
             await asyncio.to_thread(self._loop.reconciler.stop, 30)
-            self._observer.stop()
+            self._ears.close()
 
     async def _background(self) -> None:
         if self._loop is not None and self._observer is not None:

@@ -27,13 +27,13 @@ _SCOPE_UNIVERSE: Final = 0
 _SCOPE_LINK: Final = 253
 _FR_ACT_TO_TBL: Final = 1
 _SHORT_TABLE: Final = 256
-_ADDRESS_DUMP: Final = struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)
+ADDRESS_DUMP: Final = struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)
 _RULE_DUMP: Final = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
 def read_addresses(namespace: str, protocol: int, rtnl: Rtnl, links: Mapping[int, str]) -> Iterator[Address]:
     """Addresses with our protocol number (IFA_PROTO, Linux 5.18) on these links (index to name)."""
-    for body in rtnl.dump(Message.GETADDR, _ADDRESS_DUMP):
+    for body in rtnl.dump(Message.GETADDR, ADDRESS_DUMP):
         found = decode.link_address(body)
         if found is not None and found.protocol == protocol and found.link in links:
             yield Address(namespace=namespace, link=links[found.link], address=found.address, peer=found.peer)

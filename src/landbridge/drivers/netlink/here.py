@@ -1,0 +1,43 @@
+"""This process's own network namespace: its name, if it has one, and the private networks that it is connected to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv4Network
+
+from landbridge.desired.objects import HERE
+from landbridge.drivers.netlink.decode import Message, link_address
+from landbridge.drivers.netlink.inside import path_of
+from landbridge.drivers.netlink.namespaces import names
+from landbridge.drivers.netlink.routes import ADDRESS_DUMP
+from landbridge.drivers.netlink.rtnl import Rtnl
+
+_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+
+
+def given_name() -> str | None:
+    """What `ip netns` calls the namespace that this process is in; None for one without a name."""
+    mine = os.stat("/proc/self/ns/net").st_ino
+    for name in names():
+        try:
+            if os.stat(path_of(name)).st_ino == mine:
+                return name
+        except FileNotFoundError:
+            continue
+    return None
+
+
+def connected(*, without_links: Collection[str], without_addresses: Collection[IPv4Address]) -> tuple[IPv4Network, ...]:
+    """The private networks (RFC 1918) on links that are up, less some links and less those with some addresses."""
+    with Rtnl(HERE) as rtnl:
+        usable = {link.index for link in rtnl.links() if link.up and link.name not in without_links}
+        found = {
+            address.address.network
+            for body in rtnl.dump(Message.GETADDR, ADDRESS_DUMP)
+            if (address := link_address(body)) is not None
+            and address.link in usable
+            and address.address.ip not in without_addresses
+            and any(address.address.network.subnet_of(private) for private in _PRIVATE)
+        }
+    return tuple(sorted(found))

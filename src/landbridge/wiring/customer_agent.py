@@ -1,0 +1,255 @@
+"""The agent behind `landbridge customer-gateway up`: the service's own loop over what one device file asks for.
+
+`python -m landbridge.wiring.customer_agent FOLDER` runs it. SIGHUP: look at the file again. SIGTERM: end, and leave the
+tunnels as they are. If the network namespace that it was started in loses its name (a lab site was removed), it takes
+everything down and ends, for nobody could any more.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from landbridge.customer import device_file
+from landbridge.customer.plan import CustomerSettings, links_of, wanted
+from landbridge.desired.device_file import DeviceFile
+from landbridge.desired.names import Names
+from landbridge.desired.objects import HERE, Bfd, Health, HostState
+from landbridge.drivers.netlink.here import connected, given_name
+from landbridge.drivers.netlink.mounts import original
+from landbridge.drivers.probe import choose
+from landbridge.model.options import CustomerGatewayOptions
+from landbridge.observe import fold
+from landbridge.observe.fold import Endpoint, Place, SpeakerWords, View
+from landbridge.observe.state import TunnelState
+from landbridge.reconcile.loop import Reconciler
+from landbridge.store.folder import Folder
+from landbridge.wiring.ears import Ears
+from landbridge.wiring.host import CUSTOMER, host
+from landbridge.wiring.purge import take_down
+from landbridge.wiring.world import log_to, now
+
+log = structlog.get_logger(__name__)
+
+DEVICE_FILE: Final = "device.xml"
+OPTIONS: Final = "options.json"
+STATUS: Final = "status.json"
+_LOOK_EVERY: Final = 2.0
+_BFD_MULTIPLIER: Final = 3
+
+
+def remember(folder: Folder, options: CustomerGatewayOptions) -> None:
+    """Write down what the agent shall do."""
+    folder.write_private(folder.path / DEVICE_FILE, options.device_file.reveal())
+    chosen = {
+        "routes": [str(prefix) for prefix in options.routes],
+        "advertise": [str(prefix) for prefix in options.advertise],
+        "bfd_interval": options.bfd_interval,
+    }
+    folder.write_private(folder.path / OPTIONS, json.dumps(chosen))
+    folder.logs.mkdir(mode=0o700, exist_ok=True)
+
+
+def running(folder: Folder) -> int | None:
+    """The process id of the folder's agent; None if there is none."""
+    try:
+        handle = os.open(folder.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.read(handle, 20).decode()
+        return int(text) if text.isdigit() else None
+    else:
+        return None
+    finally:
+        os.close(handle)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the agent is to do, as remembered."""
+
+    file: DeviceFile
+    settings: CustomerSettings
+
+
+def recall(folder: Folder) -> Task:
+    """Read what `remember` wrote. LANs are the connected private networks unless some were named."""
+    file = device_file.read((folder.path / DEVICE_FILE).read_text())
+    chosen = json.loads((folder.path / OPTIONS).read_text())
+    own = Names(folder.instance)
+    ours = {link for number in range(1, len(file.tunnels) + 1) for link in links_of(file.vpn_connection_id, number)}
+    public = {tunnel.customer_outside for tunnel in file.tunnels}
+    lans = tuple(map(IPv4Network, chosen["advertise"])) or connected(without_links=ours, without_addresses=public)
+    interval = chosen["bfd_interval"]
+    return Task(
+        file,
+        CustomerSettings(
+            names=own,
+            data_plane=choose("auto").data_plane,
+            bfd=Bfd(interval=interval, multiplier=_BFD_MULTIPLIER) if interval else None,
+            lans=lans,
+            routes=tuple(map(IPv4Network, chosen["routes"])),
+        ),
+    )
+
+
+class Agent:
+    """The loop and the ears of one connection on this machine."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._task = recall(folder)
+        self._health = Health()
+        self._states: dict[int, TunnelState] = {}
+        self._state: HostState | None = None
+        self._made_of: tuple[Task, Health] | None = None
+        self._revision = 0
+        self._lock = threading.Lock()
+        """Guards what `_news` makes from its last result."""
+        self._ears = ears = Ears(wake=lambda name: self.reconciler.wake(name), news=self._news)
+        self._machine = machine = host(folder, protocol=CUSTOMER, wake=ears.wake, on_ike=ears.on_ike)
+        self.reconciler = Reconciler(self._desired, machine.drivers, lambda: [*machine.roots(), HERE])
+
+    def run(self, ended: threading.Event, again: threading.Event) -> None:
+        """Work until told to end."""
+        home = given_name()
+        self._ears.start(self._machine)
+        self._listen()
+        self.reconciler.start()
+        self._news()
+        while not ended.wait(_LOOK_EVERY):
+            if again.is_set():
+                again.clear()
+                self._task = recall(self._folder)
+                self._listen()
+                self.reconciler.wake()
+            if home is not None and given_name() != home:
+                log.info("the network namespace was removed: taking everything down", namespace=home)
+                self._stop()
+                take_down(self._machine, lambda line: log.info(line), extra=(HERE,))
+                shutil.rmtree(self._folder.run, ignore_errors=True)
+                shutil.rmtree(self._folder.path, ignore_errors=True)
+                return
+            self._news()
+        self._stop()
+
+    def _stop(self) -> None:
+        self.reconciler.stop(30)
+        self._ears.close()
+
+    def _listen(self) -> None:
+        self._ears.listen(endpoints=[place.endpoint for place in self._places()], routers=[HERE])
+
+    def _places(self) -> list[Place]:
+        file, own = self._task.file, self._task.settings.names
+        return [
+            Place(
+                endpoint=own.endpoint(file.vpn_connection_id, number),
+                router=HERE,
+                link=links_of(file.vpn_connection_id, number)[0],
+            )
+            for number in range(1, len(file.tunnels) + 1)
+        ]
+
+    def _desired(self) -> tuple[int, HostState]:
+        made_of = (self._task, self._health)
+        if self._state is None or made_of != self._made_of:
+            self._state = wanted(self._task.file, self._task.settings, self._health)
+            self._made_of = made_of
+            self._revision += 1
+        return self._revision, self._state
+
+    def _news(self) -> None:
+        with self._lock:
+            views = self._views()
+            at = now()
+            vital = fold.vitals(views, self._health.bfd_seen, at)
+            health = Health(dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up)
+            changed = health != self._health
+            self._health = health
+            self._states = {v.identity[1]: fold.tunnel_state(v, self._states.get(v.identity[1]), at, at) for v in views}
+            self._folder.write_private(self._folder.path / STATUS, json.dumps(self._document()))
+        if changed:
+            self.reconciler.wake()
+
+    def _views(self) -> list[View]:
+        file, heard = self._task.file, self._ears.heard()
+        return [
+            View(
+                identity=(file.vpn_connection_id, number),
+                place=place,
+                far_inside=tunnel.gateway_inside.ip,
+                dynamic=not file.static,
+                far_outside=tunnel.gateway_outside,
+                endpoint=heard.endpoints.get(place.endpoint, Endpoint()),
+                speaker=heard.speakers.get(place.router, SpeakerWords()),
+                heard=place.endpoint in heard.endpoints,
+            )
+            for number, (tunnel, place) in enumerate(zip(file.tunnels, self._places(), strict=True), 1)
+        ]
+
+    def _document(self) -> dict[str, Any]:
+        file = self._task.file
+        return {
+            "vpn_connection_id": file.vpn_connection_id,
+            "static": file.static,
+            "advertised": [str(prefix) for prefix in self._task.settings.lans],
+            "faults": [failure.message for failure in self.reconciler.errors()],
+            "tunnels": [
+                {
+                    "number": number,
+                    "customer_outside": str(tunnel.customer_outside),
+                    "cloud_outside": str(tunnel.gateway_outside),
+                    "link": place.link,
+                    "endpoint": place.endpoint,
+                    **self._shown(number),
+                }
+                for number, (tunnel, place) in enumerate(zip(file.tunnels, self._places(), strict=True), 1)
+            ],
+        }
+
+    def _shown(self, number: int) -> dict[str, Any]:
+        state = self._states[number]
+        return {
+            "status": state.status.value,
+            "since": state.changed.isoformat(),
+            "why": state.why,
+            "ike": state.ike,
+            "bgp": state.bgp,
+            "bfd": state.bfd,
+            "accepted_routes": state.accepted_routes,
+            "bytes_in": state.bytes_in,
+            "bytes_out": state.bytes_out,
+            "suite": state.suite,
+        }
+
+
+def main() -> None:
+    """Run the agent of the folder that is the only argument."""
+    log_to()
+    folder = Folder(Path(sys.argv[1]))
+    folder.lock()
+    # Under `ip netns exec`, names made here are seen by nobody else; the mounts of whoever started us are the way out.
+    original()
+    ended, again = threading.Event(), threading.Event()
+    for number, event in ((signal.SIGTERM, ended), (signal.SIGINT, ended), (signal.SIGHUP, again)):
+        signal.signal(number, lambda *_, event=event: event.set())
+    Agent(folder).run(ended, again)
+
+
+if __name__ == "__main__":
+    main()

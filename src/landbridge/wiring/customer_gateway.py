@@ -1,0 +1,128 @@
+"""`landbridge customer-gateway`: starts, asks and ends the agent that keeps a connection's tunnels up on this machine.
+
+libipsec needs somebody who brings its tunnel devices back (traps 3), so `up` leaves an agent behind. The agent's folder
+below the state folder holds all that it needs to start again; `down` takes everything away, the folder included.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from landbridge.customer import device_file
+from landbridge.desired.objects import HERE
+from landbridge.drivers.detach import detach
+from landbridge.drivers.probe import choose
+from landbridge.model.errors import Combination, Invalid, OperatorError
+from landbridge.model.options import CustomerGatewayOptions
+from landbridge.store.folder import Folder, FolderError
+from landbridge.wiring import customer_agent
+from landbridge.wiring.host import CUSTOMER, host
+from landbridge.wiring.purge import take_down
+
+FIRST_WORD_WITHIN: Final = 15.0
+UP_WITHIN: Final = 20.0
+END_WITHIN: Final = 15.0
+_POLL: Final = 0.05
+
+
+class CustomerGatewayError(OperatorError):
+    """The customer gateway cannot be started, asked or ended. The message says what to do."""
+
+
+def up(options: CustomerGatewayOptions) -> int:
+    """Start the agent of the file's connection, or hand a running one the new file. 0: at least one tunnel is up.
+
+    Raises:
+        Invalid: the file or an option makes no sense; nothing was changed.
+        CustomerGatewayError, CannotRun: this machine does not let us.
+    """
+    file = device_file.read(options.device_file.reveal())
+    if file.static and not options.routes:
+        raise Combination(
+            "This connection has static routes, and its file does not say what is behind the tunnels. "
+            "Name it: --route 10.0.0.0/16 (the VPC's CIDR)."
+        )
+    choose("auto")
+    folder = Folder(folder_of(options.state, file.vpn_connection_id))
+    customer_agent.remember(folder, options)
+    agent = customer_agent.running(folder)
+    if agent is not None:
+        os.kill(agent, signal.SIGHUP)
+    else:
+        detach(("-m", "landbridge.wiring.customer_agent", str(folder.path)), folder.logs / "agent.log")
+    document = _until(folder, lambda status: all(t["status"] == "UP" for t in status["tunnels"]), UP_WITHIN)
+    if document is None:
+        raise CustomerGatewayError(f"The agent did not start. Its log: {folder.logs / 'agent.log'}")
+    for tunnel in document["tunnels"]:
+        print(f"tunnel {tunnel['number']} to {tunnel['cloud_outside']}: {tunnel['status']} {tunnel['why']}".rstrip())
+    return 0 if any(tunnel["status"] == "UP" for tunnel in document["tunnels"]) else 1
+
+
+def down(vpn_id: str, state: Path, progress: Callable[[str], None]) -> None:
+    """End the agent and take away everything that it made."""
+    folder = _existing(vpn_id, state)
+    agent = customer_agent.running(folder)
+    if agent is not None:
+        os.kill(agent, signal.SIGTERM)
+        _wait_for(lambda: customer_agent.running(folder) is None, END_WITHIN, f"The agent {agent} does not end.")
+    folder.lock()
+    take_down(host(folder, protocol=CUSTOMER), progress, extra=(HERE,))
+    shutil.rmtree(folder.run, ignore_errors=True)
+    shutil.rmtree(folder.path)
+
+
+def status(vpn_id: str, state: Path) -> dict[str, Any]:
+    """What the agent said last, and whether it runs."""
+    folder = _existing(vpn_id, state)
+    document = _read(folder) or {"vpn_connection_id": vpn_id, "tunnels": []}
+    return {**document, "agent": customer_agent.running(folder)}
+
+
+def folder_of(state: Path, vpn_id: str) -> Path:
+    """Where a connection's agent keeps its own."""
+    return state / "customer-gateway" / vpn_id
+
+
+def _existing(vpn_id: str, state: Path) -> Folder:
+    if not all(c.isalnum() or c == "-" for c in vpn_id):
+        raise Invalid("VPN-ID", f"'{vpn_id}' is not the id of a VPN connection.")
+    path = folder_of(state, vpn_id)
+    if not (path / "instance").exists():
+        raise FolderError(f"There is no customer gateway for {vpn_id} on this machine (looked in {path}).")
+    return Folder(path)
+
+
+def _read(folder: Folder) -> dict[str, Any] | None:
+    try:
+        document = json.loads((folder.path / customer_agent.STATUS).read_text())
+    except FileNotFoundError:
+        return None
+    assert isinstance(document, dict)
+    return document
+
+
+def _until(folder: Folder, good: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any] | None:
+    """The agent's word once it is good; its last word when the time is up; None if it never said any."""
+    end = time.monotonic() + seconds
+    while True:
+        document = _read(folder)
+        if document is not None and (good(document) or time.monotonic() > end):
+            return document
+        if document is None and time.monotonic() > end - seconds + FIRST_WORD_WITHIN:
+            return None
+        time.sleep(_POLL)
+
+
+def _wait_for(done: Callable[[], bool], seconds: float, otherwise: str) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise CustomerGatewayError(f"{otherwise} Try again, or end it by its process id.")
+        time.sleep(_POLL)
