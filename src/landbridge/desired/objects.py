@@ -25,8 +25,8 @@ Key = tuple[str, ...]
 HERE: Final = ""
 """The name of the namespace that the process itself runs in (the customer gateway's; never made, never deleted)."""
 
-PROTOCOL: Final = 187
-"""The kernel's routing protocol number of routes written by the reconciler (`ip route` shows `proto 187`)."""
+PROTOCOL: Final = 76
+"""The kernel's routing protocol number of what the reconciler writes (`ip route` shows `proto 76`): nobody else's."""
 
 BIRD_PROTOCOL: Final = 12
 """The protocol number of routes written by BIRD (RTPROT_BIRD): learned, thus observed and never desired."""

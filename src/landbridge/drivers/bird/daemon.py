@@ -34,8 +34,17 @@ SOCKET: Final = "bird.ctl"
 _CANDIDATE: Final = "bird.conf.new"
 _PID: Final = "bird.pid"
 _FILES: Final = (CONFIGURATION, SOCKET, _CANDIDATE, _PID)
-# Four that BIRD keeps, and three to become the user and to hand it the socket.
-_CAPABILITIES: Final = ("net_admin", "net_bind_service", "net_broadcast", "net_raw", "chown", "setgid", "setuid")
+# Four that BIRD keeps, and four to become the user and to hand it the socket.
+_CAPABILITIES: Final = (
+    "net_admin",
+    "net_bind_service",
+    "net_broadcast",
+    "net_raw",
+    "chown",
+    "fowner",
+    "setgid",
+    "setuid",
+)
 _START_WITHIN: Final = 10.0
 _LEAVE_WITHIN: Final = 3.0
 
@@ -85,6 +94,7 @@ class Place:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
         with open(handle, "w", encoding="ascii") as file:
             os.fchown(handle, 0, group)
+            os.fchmod(handle, 0o640)  # whatever our umask is
             file.write(text)
         return _CANDIDATE
 
