@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from landbridge.control.base import Context, Scope
-from landbridge.model.errors import InsideCidrInUse, InsufficientAddresses, Invalid
+from landbridge.model.errors import InsideCidrInUse, Invalid, PoolExhausted
 from landbridge.model.ids import Entropy
 from landbridge.model.resources import DpdAction, StartupAction, State, Tunnel, TunnelOptions, VpnConnection
 from landbridge.model.secret import Secret
@@ -120,7 +120,7 @@ def allot(
     """Two tunnels as wished (`check`ed before), for a new connection between these gateways.
 
     Raises:
-        InsideCidrInUse, InsufficientAddresses.
+        InsideCidrInUse, PoolExhausted.
     """
     insides = _insides(scope, context.entropy, vpn_gateway_id, customer_gateway_id, wishes)
     outsides = _outsides(scope.snapshot, context)
@@ -179,7 +179,7 @@ def _draw_inside(entropy: Entropy, taken: Collection[IPv4Network]) -> IPv4Networ
         cidr = IPv4Network((base, INSIDE_PREFIX_LENGTH))
         if cidr not in taken and cidr not in RESERVED_INSIDE:
             return cidr
-    raise InsufficientAddresses(f"No /30 of {INSIDE_RANGE} is free. Delete a VPN connection.")
+    raise PoolExhausted(f"No /30 of {INSIDE_RANGE} is free. Delete a VPN connection.")
 
 
 # --- outside ----------------------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def _outsides(snapshot: Snapshot, context: Context) -> tuple[IPv4Address, IPv4Ad
     candidates = _candidates(context, in_use, idle_since)
     found = [address for address, _ in zip(candidates, range(2), strict=False)]
     if len(found) < 2:
-        raise InsufficientAddresses(
+        raise PoolExhausted(
             f"Fewer than two outside addresses are free in {context.pools.outside}. Delete a VPN connection."
         )
     first, second = sorted(found, key=str)

@@ -66,7 +66,11 @@ class SubnetConflict(LandbridgeError):
 
 
 class InsufficientAddresses(LandbridgeError):
-    """No free address left in a subnet or a pool."""
+    """No free address left in a subnet."""
+
+
+class PoolExhausted(InsufficientAddresses):
+    """No free address left in a pool of the whole service (outside addresses, inside CIDRs)."""
 
 
 class AddressInUse(LandbridgeError):

@@ -32,11 +32,11 @@ from landbridge.model.errors import (
     ConnectionUnavailable,
     CustomerGatewayUnavailable,
     InsideCidrInUse,
-    InsufficientAddresses,
     Invalid,
     LandbridgeError,
     LimitExceeded,
     NotFound,
+    PoolExhausted,
     VpnGatewayUnavailable,
 )
 from landbridge.model.resources import DpdAction, StartupAction, State, VpnConnection
@@ -278,7 +278,7 @@ def test_the_first_outside_address_sorts_first_as_text() -> None:
         ["203.0.113.100", "203.0.113.99"],
         ["203.0.113.101", "203.0.113.102"],
     ]
-    assert "outside" in refused(cloud, InsufficientAddresses, CreateVpnConnection(gateway, site(cloud, 9)))
+    assert "outside" in refused(cloud, PoolExhausted, CreateVpnConnection(gateway, site(cloud, 9)))
 
 
 def test_an_address_is_free_only_when_its_connection_is_deleted() -> None:
@@ -286,7 +286,7 @@ def test_an_address_is_free_only_when_its_connection_is_deleted() -> None:
     gateway = hub(cloud)
     made = [connect(cloud, gateway, site(cloud, n)) for n in range(3)]
     cloud.run(DeleteVpnConnection(made[0].id))
-    refused(cloud, InsufficientAddresses, CreateVpnConnection(gateway, site(cloud, 9)))
+    refused(cloud, PoolExhausted, CreateVpnConnection(gateway, site(cloud, 9)))
     settle(cloud)
     assert outsides(connect(cloud, gateway, site(cloud, 9))) == outsides(made[0])
 
@@ -340,7 +340,7 @@ def test_the_three_promises(steps: list[tuple[int, int, bool, int | None]], buil
             wished = NOTHING if third is None else wish(f"169.254.200.{third}/30")
             try:
                 connect(cloud, gateways[g], customers[c], wished)
-            except (InsufficientAddresses, InsideCidrInUse, ConnectionExists):
+            except (PoolExhausted, InsideCidrInUse, ConnectionExists):
                 continue
         there = [x for x in cloud.snapshot.all(VpnConnection) if x.state is not State.DELETED]
         tunnels = [(x.vpn_gateway_id, t) for x in there for t in x.tunnels]

@@ -113,6 +113,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = 
     domain.InvalidSubnetRange: ("InvalidSubnet.Range", 400),
     domain.SubnetConflict: ("InvalidSubnet.Conflict", 400),
     domain.InsufficientAddresses: ("InsufficientFreeAddressesInSubnet", 400),
+    domain.PoolExhausted: ("InsufficientAddressCapacity", 400),
     domain.AddressInUse: ("InvalidIPAddress.InUse", 400),
     domain.Dependency: ("DependencyViolation", 400),
     domain.WrongState: ("IncorrectState", 400),
