@@ -41,6 +41,8 @@ def test_every_error_of_the_domain_is_in_the_table() -> None:
         (domain.LimitExceeded("vpn-connection", "Too many."), "VpnConnectionLimitExceeded"),
         (domain.LimitExceeded("route", "Too many."), "RouteLimitExceeded"),
         (domain.VpcHasGateway("It has one."), "InvalidVpcState"),
+        (domain.ConnectionRouteNotFound("No such route."), "InvalidRoute.Malformed"),
+        (domain.PoolExhausted("None is free."), "InsufficientAddressCapacity"),
     ],
 )
 def test_codes(error: domain.LandbridgeError, code: str) -> None:
