@@ -6,7 +6,7 @@ from collections import Counter
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import Cloud
 
@@ -137,7 +137,6 @@ def _commands(draw: st.DrawFn, cloud: Cloud) -> Command:
 
 
 @given(st.data())
-@settings(max_examples=60)
 def test_no_two_share_an_address_or_a_number_whatever_happens(data: st.DataObject) -> None:
     cloud = Cloud(builds=True, pools=POOLS)
     cloud.run(CreateVpc(IPv4Network("10.0.0.0/26")))
