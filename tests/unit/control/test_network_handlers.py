@@ -136,6 +136,7 @@ def _commands(draw: st.DrawFn, cloud: Cloud) -> Command:
             return DeleteRouteTable(table)
 
 
+@pytest.mark.timeout(300)  # the nightly run looks at 2,000 sequences
 @given(st.data())
 def test_no_two_share_an_address_or_a_number_whatever_happens(data: st.DataObject) -> None:
     cloud = Cloud(builds=True, pools=POOLS)
