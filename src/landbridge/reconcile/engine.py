@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,6 +88,8 @@ class Engine:
         """Namespaces to be read, and when."""
         self._read_at: dict[str, float] = {}
         """Namespaces that were read, and when last."""
+        self._woken_at: dict[str, float] = {}
+        """Namespaces that reported a change, and when they were, or will be, read for it."""
         self._fingerprints: dict[Key, tuple[HostObject, str]] = {}
         self._rooted = False
         """Whether it is known what is ours; before, nobody may be told that something is gone."""
@@ -104,11 +107,14 @@ class Engine:
         namespaces = {key[1] for key in state} | set(self._roots())
         return diff(state, flatten(read_all(self._drivers, namespaces)), self._fingerprint)
 
-    def turn(self, woken: Collection[str], pool: Executor | None, stopping: Callable[[], bool]) -> Pass:
+    def turn(self, woken: AbstractSet[str], pool: Executor | None, stopping: Callable[[], bool]) -> Pass:
         """One pass. `woken`: namespaces that reported a change. Steps run in the pool, one by one if there is none."""
         now = self._clock()
-        for namespace in woken:
-            self._mark(namespace, self._read_at.get(namespace, now - _WAKE_PAUSE) + _WAKE_PAUSE)
+        for namespace in woken - self._dirty.keys():
+            # At once the first time (a daemon may have died), then with pauses.
+            at = max(now, self._woken_at.get(namespace, now - _WAKE_PAUSE) + _WAKE_PAUSE)
+            self._woken_at[namespace] = at
+            self._mark(namespace, at)
         current = self._look_at_desired()
         if self._state is None:
             return Pass(self._pause(now, progress=False), self._revision, False, frozenset(), None)
@@ -182,6 +188,7 @@ class Engine:
             if self.retries.fail(("roots",), f"Our namespaces could not be listed ({type(error).__name__})."):
                 _log.error("roots_unknown", type=type(error).__name__)
         self._read_at = {name: at for name, at in self._read_at.items() if name in known}
+        self._woken_at = {name: at for name, at in self._woken_at.items() if name in known}
         for namespace in known - self._read_at.keys():
             self._mark(namespace)
         return known

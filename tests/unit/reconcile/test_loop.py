@@ -264,7 +264,17 @@ def test_a_namespace_that_reports_without_end_is_read_five_times_a_second() -> N
         run.reconciler.wake("gw1")
         run.reconciler.turn()
         run.time.seconds += 0.01
-    assert len(run.host.reads) in (4, 5)
+    assert len(run.host.reads) in (5, 6)
+
+
+def test_a_charon_that_dies_right_after_a_read_comes_back_at_once() -> None:
+    run = Run(site())
+    run.settle(3)
+    run.host.kill_charon("ep1")
+    run.reconciler.wake("ep1")
+    run.reconciler.wake("gw1")
+    assert run.settle(2) <= 2
+    assert set(run.host.objects) == set(site())
 
 
 def test_the_sweep_reads_everything_once_a_period_in_parts() -> None:
