@@ -1,1 +1,0 @@
-"""The one module that names concrete stores, drivers, clock and entropy, and puts the service together."""
