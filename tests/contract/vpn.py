@@ -20,7 +20,7 @@ from uuid import uuid4
 from networks import ip, run, until
 
 from landbridge.desired.objects import Charon, DataPlane, HostObject, IkeConnection, TunnelDevice
-from landbridge.drivers import processes
+from landbridge.drivers import cgroups, processes
 from landbridge.drivers.strongswan import StrongSwan, strongswan
 from landbridge.model.secret import Secret
 from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind, IkeSaStatus
@@ -197,8 +197,10 @@ class Vpn:
         for drivers in self._opened:
             drivers.close()
         for found in processes.find("charon-systemd", self.run_dir):
-            os.kill(found.daemon.pid, signal.SIGKILL)
-            processes.stop(found.daemon)
+            os.kill(found.daemon.pid, signal.SIGCONT)
+            processes.stop(found.daemon, patience=0.5)
+        for side in (self.a, self.b):
+            cgroups.remove_limited_group(f"{self.run_dir.name}-{side.endpoint}")
         for entry in sorted(os.listdir("/run/netns")):
             if entry.startswith(self.prefix):
                 subprocess.run(["ip", "netns", "delete", entry], capture_output=True, timeout=20, check=False)

@@ -69,6 +69,14 @@ def group_of(pid: int) -> Path | None:
     return None
 
 
+def remove_limited_group(name: str) -> None:
+    """Remove the group that `limited_group` made, if it is there and empty (its daemon may have died by itself)."""
+    for mount, controller, _ in _hierarchies():
+        own = _own("self", controller)
+        if own is not None:
+            remove_group(mount / own.lstrip("/") / (PREFIX + name))
+
+
 def remove_group(group: Path) -> None:
     """Remove a group once its last process has gone. One that is in use again stays."""
     with suppress(OSError):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from landbridge.desired.objects import HERE, Charon
-from landbridge.drivers import processes
+from landbridge.drivers import cgroups, processes
 from landbridge.drivers.deaths import Deaths
 from landbridge.drivers.processes import Daemon, Found, Launch
 from landbridge.drivers.strongswan import links
@@ -208,7 +208,7 @@ class Endpoints:
                     _DIGEST: digest,
                 },
                 memory_limit=MEMORY_LIMIT,
-                group=f"{self._run_dir.name}-{namespace or _HERE_DIRECTORY}",
+                group=self._group(namespace),
             )
         )
         self.adopt(namespace, daemon)
@@ -218,6 +218,9 @@ class Endpoints:
         if running is None or not running.sound:
             raise DriverError(f"charon in {namespace} started without a TUN device. {self._last_words(namespace)}")
         return running
+
+    def _group(self, namespace: str) -> str:
+        return f"{self._run_dir.name}-{namespace or _HERE_DIRECTORY}"
 
     def _await_ready(self, namespace: str, daemon: Daemon) -> None:
         socket, vici = self.socket(namespace), self.vici(namespace)
@@ -254,6 +257,7 @@ class Endpoints:
         """Remove an ended charon's files and the placeholder of its TUN; the log stays."""
         shutil.rmtree(self._directory(namespace), ignore_errors=True)
         links.clear(namespace)
+        cgroups.remove_limited_group(self._group(namespace))
         with self._guard:
             self._vici.pop(namespace, None)
         self._known.pop(namespace, None)

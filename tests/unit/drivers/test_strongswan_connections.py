@@ -1,0 +1,109 @@
+"""A connection in vici's terms, and the digest by which it is recognised."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from ipaddress import IPv4Address
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landbridge.desired.objects import IkeConnection
+from landbridge.drivers.strongswan.connections import connection_digest, connection_message
+from landbridge.drivers.strongswan.links import alias, endpoint_of
+from landbridge.model.secret import Secret
+
+WANTED = IkeConnection(
+    namespace="ep1",
+    name="t1",
+    local=IPv4Address("203.0.113.1"),
+    remote=IPv4Address("203.0.113.9"),
+    local_id=IPv4Address("203.0.113.1"),
+    remote_id=IPv4Address("203.0.113.9"),
+    psk=Secret("a.key.that.nobody.guesses"),
+)
+OTHERS: dict[str, Any] = {
+    "namespace": "ep2",
+    "name": "t2",
+    "local": IPv4Address("203.0.113.2"),
+    "remote": None,
+    "local_id": IPv4Address("203.0.113.2"),
+    "remote_id": IPv4Address("203.0.113.10"),
+    "psk": Secret("another.key"),
+    "dpd_delay": 5,
+    "dpd_action": "restart",
+    "initiate": True,
+    "ike_proposals": ("aes256gcm16-prfsha384-ecp384",),
+    "esp_proposals": ("aes256gcm16",),
+    "ike_lifetime": 3600,
+    "child_lifetime": 1800,
+    "rekey_margin": 100,
+}
+
+
+def child(wanted: IkeConnection) -> dict[str, Any]:
+    children = connection_message(wanted)["children"]
+    assert isinstance(children, dict)
+    body = children[wanted.name]
+    assert isinstance(body, dict)
+    return body
+
+
+def test_every_property_changes_the_digest() -> None:
+    assert OTHERS.keys() == {item.name for item in fields(IkeConnection)}
+    digests = {connection_digest(b"k", replace(WANTED, **{name: value})) for name, value in OTHERS.items()}
+    digests.add(connection_digest(b"k", WANTED))
+    digests.add(connection_digest(b"another instance's key", WANTED))
+    assert len(digests) == len(OTHERS) + 2
+    assert connection_digest(b"k", replace(WANTED)) == connection_digest(b"k", WANTED)
+
+
+def test_the_secret_is_not_in_the_message_nor_in_the_digest() -> None:
+    assert WANTED.psk.reveal() not in repr(connection_message(WANTED))
+    assert WANTED.psk.reveal() not in connection_digest(b"k", WANTED)
+
+
+def test_any_address_may_be_the_peers() -> None:
+    assert connection_message(replace(WANTED, remote=None))["remote_addrs"] == ["%any"]
+
+
+@pytest.mark.parametrize(
+    ("change", "dpd_delay", "dpd_action", "close_action", "keyingtries"),
+    [
+        ({}, "10s", "clear", "none", "1"),
+        ({"dpd_action": "restart"}, "10s", "restart", "none", "0"),
+        ({"dpd_action": "none"}, "0s", "clear", "none", "1"),
+        ({"dpd_delay": 0}, "0s", "clear", "none", "1"),
+        ({"initiate": True}, "10s", "restart", "start", "0"),
+    ],
+)
+def test_what_follows_a_dead_peer(
+    change: dict[str, Any], dpd_delay: str, dpd_action: str, close_action: str, keyingtries: str
+) -> None:
+    wanted = replace(WANTED, **change)
+    message = connection_message(wanted)
+    assert (message["dpd_delay"], message["keyingtries"]) == (dpd_delay, keyingtries)
+    assert (child(wanted)["dpd_action"], child(wanted)["close_action"]) == (dpd_action, close_action)
+
+
+@given(st.integers(900, 28_800), st.integers(900, 3_600), st.integers(60, 1_800))
+def test_keys_are_renewed_before_they_end(ike: int, esp: int, margin: int) -> None:
+    wanted = replace(WANTED, ike_lifetime=ike, child_lifetime=esp, rekey_margin=margin)
+
+    def seconds(value: object) -> int:
+        return int(str(value).removesuffix("s"))
+
+    message, body = connection_message(wanted), child(wanted)
+    assert seconds(message["rekey_time"]) + seconds(message["over_time"]) == ike
+    assert seconds(body["life_time"]) == esp
+    for part, lifetime in ((message, ike), (body, esp)):
+        assert 0 < seconds(part["rekey_time"]) - seconds(part["rand_time"]) <= seconds(part["rekey_time"]) < lifetime
+
+
+def test_a_tun_says_whose_it_is() -> None:
+    assert endpoint_of(alias("i1", "ep1"), "i1") == "ep1"
+    assert endpoint_of(alias("i1", ""), "i1") == ""
+    assert endpoint_of(alias("i1", "ep1"), "i2") is None
+    assert endpoint_of("", "i1") is None
