@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from landbridge.control.lifecycle import Expire, MarkBuilt, MarkGone, waiting
+from landbridge.control.lifecycle import MarkBuilt, MarkGone, waiting
 from landbridge.control.service import Control
 from landbridge.desired.host import Planner, Settings, Wanted
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY
@@ -16,7 +16,6 @@ from landbridge.model.resources import InternetGateway, VpnConnection, VpnGatewa
 from landbridge.model.snapshot import Snapshot
 from landbridge.reconcile.loop import Reconciler
 from landbridge.wiring.host import Host
-from landbridge.wiring.world import now
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +70,3 @@ class ServiceLoop:
             link = TO_VPN_GATEWAY if isinstance(joined, VpnGateway) else TO_INTERNET_GATEWAY
             return link_key(self._own.of(joined.vpc_id), link) not in left
         return snapshot.get(VpnConnection, owner) is not None
-
-    def expire(self) -> None:
-        """Forget what was deleted an hour ago."""
-        self._control.execute(Expire(now()), account="", region="")

@@ -24,6 +24,7 @@ from landbridge.api.aws.http import Call, Reply, ec2_app
 from landbridge.api.aws.server import ec2_server_config
 from landbridge.control.access_keys import CreateAccessKey
 from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
+from landbridge.control.lifecycle import Expire
 from landbridge.control.service import Control
 from landbridge.desired.host import Settings
 from landbridge.desired.names import Names
@@ -184,8 +185,7 @@ class _Service:
         print(f"ready {self._url}", flush=True)
         while True:
             await asyncio.sleep(EXPIRE_EVERY)
-            if self._loop is not None:
-                await asyncio.to_thread(self._loop.expire)
+            await asyncio.to_thread(self._control.execute, Expire(now()), account=ACCOUNT, region=REGION)
 
     @property
     def _observation(self) -> Observation:
