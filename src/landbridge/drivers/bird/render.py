@@ -29,7 +29,7 @@ CANARY_TABLE: Final = 187_000
 """A kernel table that nothing looks into; see `_canary`."""
 
 SESSION_PREFIX: Final = "bgp_"
-INTERNAL: Final = "internal"
+INTERNAL: Final = "between_routers"
 STALE_SECONDS: Final = 15
 """How long the routes of a vanished neighbour are kept as the last resort (RFC 9494)."""
 RECOVERY_SECONDS: Final = 5

@@ -1,0 +1,320 @@
+"""The BIRD driver with real BIRDs: what is learned reaches the kernels it should reach, and survives what happens."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import speakers
+from networks import ip, until
+from speakers import PROPAGATED, Lab, a, n
+
+from landbridge.desired.objects import Bfd, Seen, Speaker, SpeakerStatic
+from landbridge.drivers.bird.driver import STOPPED, BirdDriver
+from landbridge.drivers.bird.render import CANARY_TABLE, INTERNAL
+from landbridge.reconcile.driver import DriverError
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    with speakers.lab(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Iterator[Lab]:
+    """With BFD, 100 ms x 3."""
+    with speakers.lab(tmp_path, Bfd(interval=100, multiplier=3)) as made:
+        yield made
+
+
+def test_learned_routes_reach_the_tables_they_are_propagated_to(lab: Lab) -> None:
+    lab.all_up()
+    assert lab.routes(lab.vgw) == {"10.0.0.0/16": "vp", "192.168.1.0/24": "t11", "192.168.2.0/24": "t21"}
+    for table in (254, PROPAGATED):
+        assert lab.routes(lab.vpc, table) == {"192.168.1.0/24": "vp", "192.168.2.0/24": "vp"}
+    # A table that propagates no more is emptied, a new one is filled, and nothing flaps.
+    before = lab.since(lab.vpc)
+    lab.put(lab.router(254, 1002))
+    assert lab.routes(lab.vpc, PROPAGATED) == {}
+    until(lambda: len(lab.routes(lab.vpc, 1002)) == 2, "the new table")
+    assert INTERNAL not in lab.flapped(lab.vpc, before)
+
+
+def test_sites_talk_through_the_hub_and_hear_nothing_of_their_own(lab: Lab) -> None:
+    lab.all_up()
+    until(lambda: lab.prefixes(lab.c1) == {"10.0.0.0/16", "192.168.2.0/24"}, "what site 1 hears")
+    until(lambda: lab.prefixes(lab.c2) == {"10.0.0.0/16", "192.168.1.0/24"}, "what site 2 hears")
+    heard = [route for route in lab.learned(lab.c1) if route.destination == n("192.168.2.0/24")]
+    assert {(route.session, route.as_path, route.med) for route in heard} == {
+        ("t1", ("64512", "4200000002"), 100),
+        ("t2", ("64512", "4200000002"), 200),
+    }
+    assert all(not route.large_communities and not route.communities for route in heard)
+    assert lab.protocols(lab.vpc)[INTERNAL].bgp is not None
+    # The gateway hears from its router nothing, and tells it nothing of the VPC's own network.
+    assert lab.prefixes(lab.vpc) == {"192.168.1.0/24", "192.168.2.0/24"}
+    assert all(route.session for route in lab.learned(lab.vgw))
+
+
+def test_what_nobody_may_announce_is_refused(lab: Lab) -> None:
+    bad = ("169.254.99.0/24", "127.1.0.0/16", "224.1.0.0/16", "240.0.0.0/8", "0.0.0.0/8", "10.0.7.0/24", "10.0.0.0/16")
+    lab.put(lab.customer(1, *bad, "0.0.0.0/0", "10.0.0.0/8"), lab.gateway(1), lab.router())
+    lab.established(lab.vgw, 3)
+    until(lambda: len(lab.routes(lab.vpc)) == 3, "the good ones")
+    assert set(lab.routes(lab.vpc)) == {"default", "10.0.0.0/8", "192.168.1.0/24"}
+    bgp = lab.protocols(lab.vgw)["bgp_c1_t1"].bgp
+    assert bgp is not None
+    assert bgp.imported == 3
+
+
+def test_too_many_routes_end_the_session(lab: Lab) -> None:
+    many = tuple(f"172.16.{number}.0/24" for number in range(120))
+    lab.put(lab.customer(1, *many), lab.gateway(1))
+
+    def told() -> bool:
+        bgp = lab.protocols(lab.vgw)["bgp_c1_t1"].bgp
+        return bgp is not None and "limit" in bgp.last_error
+
+    until(told, "the session ends")
+    assert not any(prefix.startswith("172.16") for prefix in lab.routes(lab.vgw))
+
+
+def test_a_withdrawn_prefix_disappears(lab: Lab) -> None:
+    lab.put(lab.customer(1, "172.16.0.0/16"), lab.gateway(1), lab.router())
+    until(lambda: "172.16.0.0/16" in lab.routes(lab.vpc, PROPAGATED), "the prefix")
+    lab.put(lab.customer(1))
+    until(lambda: "172.16.0.0/16" not in lab.routes(lab.vpc, PROPAGATED), "the prefix goes")
+    assert "192.168.1.0/24" in lab.routes(lab.vpc, PROPAGATED)
+
+
+def test_a_lower_med_moves_the_traffic_and_flaps_nothing(lab: Lab) -> None:
+    lab.all_up()
+    assert (lab.way(lab.c1, "10.0.0.0/16"), lab.way(lab.vgw, "192.168.1.0/24")) == ("t11", "t11")
+    before = lab.since(lab.vgw)
+    with lab.probing(1.5) as gap:
+        lab.put(lab.gateway(1, 2, meds=(100, 50)), lab.customer(1, meds=(100, 50)))
+        until(lambda: lab.way(lab.c1, "10.0.0.0/16") == "t12", "the customer's choice")
+        until(lambda: lab.way(lab.vgw, "192.168.1.0/24") == "t12", "the gateway's choice")
+    assert not lab.flapped(lab.vgw, before)
+    assert gap[0] < 200, f"a change of MED cost {gap[0]:.0f} ms"
+
+
+def test_another_connection_flaps_nothing(lab: Lab) -> None:
+    lab.put(lab.customer(1), lab.customer(2), lab.gateway(1), lab.router())
+    lab.established(lab.vgw, 3)
+    before = lab.since(lab.vgw)
+    lab.put(lab.gateway(1, 2))
+    lab.established(lab.vgw, 5)
+    assert not lab.flapped(lab.vgw, before)
+    lab.put(lab.gateway(1))
+    lab.established(lab.vgw, 3)
+    assert not lab.flapped(lab.vgw, before)
+
+
+def test_a_link_that_goes_down_moves_the_traffic(lab: Lab) -> None:
+    lab.all_up()
+    with lab.probing(2) as gap:
+        ip(f"-n {lab.vgw} link set t11 down")
+        until(lambda: lab.way(lab.vgw, "192.168.1.0/24") == "t12", "the other tunnel")
+        until(lambda: lab.way(lab.c1, "10.0.0.0/16") == "t12", "the other tunnel")
+    print(f"\nlink down: longest gap {gap[0]:.0f} ms")
+    ip(f"-n {lab.vgw} link set t11 up")
+    until(lambda: lab.way(lab.vgw, "192.168.1.0/24") == "t11", "back again")
+
+
+def test_a_silent_tunnel_is_found_out_by_bfd(fast: Lab) -> None:
+    lab = fast
+    lab.all_up()
+    until(lambda: len(lab.routes(lab.vgw, CANARY_TABLE)) == 4, "BFD")
+    with lab.probing(3) as gap:
+        lab.cut(lab.vgw, "t11")
+        until(lambda: lab.way(lab.vgw, "192.168.1.0/24") == "t12", "the other tunnel")
+        until(lambda: lab.way(lab.c1, "10.0.0.0/16") == "t12", "the other tunnel")
+    print(f"\nsilent tunnel, BFD 100 ms x 3: longest gap {gap[0]:.0f} ms")
+    assert lab.learned(lab.vgw)
+    with lab.driver.control(lab.vgw) as control:
+        assert {peer.link: peer.state for peer in control.bfd_sessions()}["t11"] == "Down"
+    lab.heal(lab.vgw, "t11")
+    until(lambda: lab.way(lab.vgw, "192.168.1.0/24") == "t11", "back again")
+
+
+def test_a_site_that_vanishes_is_forgotten(fast: Lab) -> None:
+    lab = fast
+    lab.all_up()
+    os.kill(lab.pid(lab.c1), signal.SIGKILL)
+    until(lambda: lab.protocols(lab.vgw)["bgp_c1_t1"].bgp.stale, "its routes are the last resort")  # type: ignore[union-attr]
+    assert "192.168.1.0/24" in lab.routes(lab.vpc)
+    until(lambda: "192.168.1.0/24" not in lab.routes(lab.vpc), "its routes go", seconds=25)
+
+
+@pytest.mark.parametrize("who", ["vgw", "vpc", "c1"])
+def test_a_killed_bird_comes_back_and_nobody_notices(fast: Lab, who: str) -> None:
+    lab = fast
+    lab.all_up()
+    until(lambda: len(lab.routes(lab.vgw, CANARY_TABLE)) == 4, "BFD")
+    namespace = getattr(lab, who)
+    wanted = {lab.vgw: lab.gateway(1, 2), lab.vpc: lab.router(), lab.c1: lab.customer(1)}[namespace]
+    assert lab.seen()[namespace] == lab.driver.fingerprint(wanted)
+    with lab.probing(6) as gap:
+        os.kill(lab.pid(namespace), signal.SIGKILL)
+        until(lambda: lab.seen()[namespace] == STOPPED, "it reads as stopped")
+        # A service with no memory starts it again.
+        BirdDriver(lab.run_dir, lab.log_dir).put(wanted, None)
+        lab.established(namespace, {lab.vgw: 5, lab.vpc: 1, lab.c1: 2}[namespace])
+    print(f"\nBIRD of {who} killed and started again: longest gap {gap[0]:.0f} ms")
+    assert gap[0] < 500
+    assert lab.seen()[namespace] == lab.driver.fingerprint(wanted)
+
+    def recovered() -> bool:
+        with lab.driver.control(namespace) as control:
+            return not control.status().recovering
+
+    until(recovered, "the end of the recovery", seconds=10)
+    assert "192.168.2.0/24" in lab.routes(lab.vpc, PROPAGATED)
+
+
+def test_static_routes_follow_bfd_and_the_greater_preference(lab: Lab) -> None:
+    timers = Bfd(interval=100, multiplier=3)
+
+    def statics(there: bool) -> Speaker:
+        sites = "192.168.1.0/24" if there else "10.0.0.0/16"
+        ways = [(lab.inside(1, tunnel), tunnel) for tunnel in (1, 2)]
+        return Speaker(
+            namespace=lab.vgw if there else lab.c1,
+            router_id=a("169.254.0.1") if there else a("192.168.1.1"),
+            asn=64512 if there else 65001,
+            statics=(
+                *(
+                    SpeakerStatic(
+                        destination=n(sites),
+                        via=way[1] if there else way[0],
+                        link=f"t1{tunnel}",
+                        bfd=True,
+                        preference=210 - tunnel,
+                        connection=1,
+                    )
+                    for way, tunnel in ways
+                ),
+                *([SpeakerStatic(destination=n("10.0.0.0/16"), via=a("169.254.0.2"), link="vp")] if there else []),
+            ),
+            internal=lab.gateway().internal if there else None,
+            bfd=timers,
+            bfd_peers=tuple(
+                (f"t1{tunnel}", way[0] if there else way[1], way[1] if there else way[0]) for way, tunnel in ways
+            ),
+        )
+
+    lab.put(statics(True), statics(False), lab.router())
+    until(lambda: lab.way(lab.vpc, "192.168.1.0/24") == "vp", "the static route propagates")
+    until(lambda: lab.way(lab.vgw, "192.168.1.0/24") == "t11", "the preferred tunnel")
+    until(lambda: lab.reaches("192.168.1.1"), "a ping")
+    assert lab.prefixes(lab.vpc) == {"192.168.1.0/24"}
+    with lab.probing(2) as gap:
+        lab.cut(lab.vgw, "t11")
+        until(lambda: lab.way(lab.vgw, "192.168.1.0/24") == "t12", "the other tunnel")
+    print(f"\nstatic routes with BFD 100 ms x 3: longest gap {gap[0]:.0f} ms")
+    lab.heal(lab.vgw, "t11")
+    until(lambda: lab.way(lab.vgw, "192.168.1.0/24") == "t11", "back again")
+
+
+def test_own_routes_win_over_learned_ones_and_both_are_there(lab: Lab) -> None:
+    ip(f"-n {lab.vpc} route add 192.168.1.0/24 dev lo table {PROPAGATED} metric 10 proto 187")
+    lab.all_up()
+    lines = ip(f"-n {lab.vpc} route show table {PROPAGATED} 192.168.1.0/24").splitlines()
+    assert [line.split()[-1] for line in lines if "metric" in line] == ["10", "187"] or len(lines) == 2
+    # The kernel looks for the prefix itself in that table, and finds the lower metric first.
+    ip(f"-n {lab.vpc} rule add priority 100 table {PROPAGATED}")
+    assert " dev lo " in ip(f"-n {lab.vpc} route get 192.168.1.9")
+    assert " dev vp " in ip(f"-n {lab.vpc} route get 192.168.2.9")
+
+
+def test_a_driver_without_memory_adopts_and_drops(lab: Lab) -> None:
+    lab.all_up()
+    pids = {name: lab.pid(name) for name in lab.names}
+    adopter = BirdDriver(lab.run_dir, lab.log_dir)
+    assert lab.seen(adopter) == {
+        lab.vgw: adopter.fingerprint(lab.gateway(1, 2)),
+        lab.vpc: adopter.fingerprint(lab.router()),
+        lab.c1: adopter.fingerprint(lab.customer(1)),
+        lab.c2: adopter.fingerprint(lab.customer(2)),
+    }
+    adopter.put(lab.router(), None)
+    assert {name: lab.pid(name) for name in lab.names} == pids
+    ip(f"-n {lab.vpc} route add 203.0.113.0/24 dev vp proto bird metric 32")
+    (seen,) = adopter.read([lab.vpc])
+    assert isinstance(seen, Seen)
+    adopter.drop(seen)
+    adopter.drop(seen)
+    assert not list(adopter.read([lab.vpc]))
+    assert not Path(f"/proc/{pids[lab.vpc]}").exists() or lab.driver.place(lab.vpc).find() is None
+    assert lab.routes(lab.vpc, PROPAGATED) == {}
+    # Another BIRD's route is none of ours.
+    assert "203.0.113.0/24" in ip(f"-n {lab.vpc} route")
+
+
+def test_a_dead_bird_can_be_dropped_with_its_routes(lab: Lab) -> None:
+    lab.put(lab.customer(1), lab.gateway(1), lab.router())
+    until(lambda: lab.routes(lab.vpc, PROPAGATED), "a route")
+    os.kill(lab.pid(lab.vpc), signal.SIGKILL)
+    (seen,) = lab.driver.read([lab.vpc])
+    lab.driver.drop(seen)
+    assert lab.routes(lab.vpc, PROPAGATED) == {}
+    assert not list(lab.driver.read([lab.vpc]))
+
+
+def test_a_hung_bird_is_started_anew(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("landbridge.drivers.bird.control.ANSWER_WITHIN", 0.3)
+    lab.put(lab.router())
+    hung = lab.pid(lab.vpc)
+    os.kill(hung, signal.SIGSTOP)
+    assert lab.seen()[lab.vpc] == "silent"
+    lab.put(lab.router(254))
+    assert lab.pid(lab.vpc) != hung
+    assert lab.seen()[lab.vpc] == lab.driver.fingerprint(lab.router(254))
+
+
+def test_a_namespace_made_anew_gets_a_bird_of_its_own(lab: Lab) -> None:
+    lab.put(lab.router())
+    astray = lab.pid(lab.vpc)
+    ip(f"netns delete {lab.vpc}")
+    assert not list(lab.driver.read([lab.vpc]))
+    ip(f"netns add {lab.vpc}")
+    assert lab.seen()[lab.vpc] == "in a deleted namespace"
+    lab.put(lab.router())
+    assert lab.pid(lab.vpc) != astray
+    assert lab.seen()[lab.vpc] == lab.driver.fingerprint(lab.router())
+
+
+def test_a_refused_configuration_leaves_the_old_one_in_force(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.put(lab.router())
+    before = lab.seen()
+    monkeypatch.setattr("landbridge.drivers.bird.driver.render.render", lambda speaker: "protocol nonsense {}\n")
+    with pytest.raises(DriverError, match=r"refuses its configuration: bird\.conf\.new:1"):
+        lab.put(lab.router(254))
+    assert lab.seen() == before
+    assert "nonsense" not in (lab.driver.place(lab.vpc).run / "bird.conf").read_text()
+
+
+def test_a_speaker_that_cannot_be_rendered_is_refused(lab: Lab) -> None:
+    wrong = dataclasses.replace(lab.gateway(1), asn=65001)
+    with pytest.raises(DriverError, match="another AS number"):
+        lab.put(wrong)
+
+
+def test_bird_runs_without_more_rights_than_it_needs(lab: Lab) -> None:
+    lab.put(lab.router())
+    status = Path(f"/proc/{lab.pid(lab.vpc)}/status").read_text().splitlines()
+    facts = dict(line.split(":\t", 1) for line in status if ":\t" in line)
+    assert set(facts["Uid"].split()) != {"0"}
+    # net_bind_service, net_broadcast, net_admin, net_raw
+    assert int(facts["CapPrm"], 16) == 0x3C00
+    place = lab.driver.place(lab.vpc)
+    assert (place.run.stat().st_mode & 0o777, place.run.stat().st_uid) == (0o750, 0)
+    assert (place.run / "bird.conf").stat().st_mode & 0o777 == 0o640
