@@ -1,26 +1,47 @@
-"""Start a Python program of ours that goes on when this process has ended."""
+"""Go on with some work in a process of its own when this one has ended."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 
-def detach(arguments: Sequence[str], log: Path) -> None:
-    """Run this Python with the arguments in a session of its own; what it writes is appended to the log."""
-    handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def detach(work: Callable[[], None], log: Path) -> None:
+    """Do the work in a grandchild, in a session of its own; what it writes is appended to the log.
+
+    The grandchild has all that was imported here already, which is most of what a new interpreter would spend its first
+    second on. There must be no other threads yet.
+    """
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    status = 1
     try:
-        subprocess.Popen(
-            (sys.executable, *arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=handle,
-            stderr=handle,
-            cwd="/",
-            umask=0o077,
-            start_new_session=True,
-        )
+        os.setsid()
+        if os.fork():
+            status = 0
+            return
+        os.chdir("/")
+        os.umask(0o077)
+        _redirect(log)
+        work()
+        status = 0
+    except BaseException:  # noqa: BLE001  (this is the end of a process: what went wrong belongs in its log)
+        traceback.print_exc()
     finally:
-        os.close(handle)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _redirect(log: Path) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    written = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    for source, target in ((nothing, 0), (written, 1), (written, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(written)

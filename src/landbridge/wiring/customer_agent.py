@@ -238,13 +238,11 @@ class Agent:
         }
 
 
-def main() -> None:
-    """Run the agent of the folder that is the only argument."""
+def run(path: Path) -> None:
+    """Be the agent of this folder until told to end."""
     log_to()
-    folder = Folder(Path(sys.argv[1]))
+    folder = Folder(path)
     folder.lock()
-    # Under `ip netns exec`, names made here are seen by nobody else; the mounts of whoever started us are the way out.
-    original()
     ended, again = threading.Event(), threading.Event()
     for number, event in ((signal.SIGTERM, ended), (signal.SIGINT, ended), (signal.SIGHUP, again)):
         signal.signal(number, lambda *_, event=event: event.set())
@@ -252,4 +250,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    original()
+    run(Path(sys.argv[1]))

@@ -12,12 +12,14 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from landbridge.customer import device_file
 from landbridge.desired.objects import HERE
 from landbridge.drivers.detach import detach
+from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
 from landbridge.model.errors import Combination, Invalid, OperatorError
 from landbridge.model.options import CustomerGatewayOptions
@@ -56,7 +58,9 @@ def up(options: CustomerGatewayOptions) -> int:
     if agent is not None:
         os.kill(agent, signal.SIGHUP)
     else:
-        detach(("-m", "landbridge.wiring.customer_agent", str(folder.path)), folder.logs / "agent.log")
+        # Under `ip netns exec`, names made here are seen by nobody else; the mounts of our ancestors are the way out.
+        original()
+        detach(partial(customer_agent.run, folder.path), folder.logs / "agent.log")
     document = _until(folder, lambda status: all(t["status"] == "UP" for t in status["tunnels"]), UP_WITHIN)
     if document is None:
         raise CustomerGatewayError(f"The agent did not start. Its log: {folder.logs / 'agent.log'}")

@@ -130,11 +130,9 @@ def drop(namespace: str, owner: str) -> None:
     Raises:
         DriverError: it is somebody else's.
     """
-    try:
-        found = _owner_by_name(namespace)
-    except NamespaceMissing:
+    if not exists(namespace):
         return
-    if found != owner:
+    if _owner_by_name(namespace) != owner:
         raise DriverError(f"The network namespace '{namespace}' is somebody else's and is left alone")
 
     def remove() -> None:
