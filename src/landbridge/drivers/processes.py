@@ -155,7 +155,11 @@ def start(launch: Launch) -> Daemon:
                 )
         finally:
             os.close(log)
-    except OSError as error:
+    except (OSError, DriverError) as error:
+        if group is not None:
+            cgroups.remove_group(group)
+        if isinstance(error, DriverError):
+            raise
         raise DriverError(f"{launch.command[0]} could not be started: {error.strerror or error}.") from error
     with _children_lock:
         _children[child.pid] = child

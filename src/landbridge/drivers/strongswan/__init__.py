@@ -45,16 +45,16 @@ def strongswan(
 
     `run_dir` is short (a Unix socket's path below it has 107 bytes) and the instance's own; `owner` is its id
     in the aliases of links; `key` is a secret of the instance, with which connections' digests are made. `wake` is
-    called with the endpoint's and its router's namespace when a charon died, `on_event` with all that happens.
+    called with the endpoint's and its router's namespace when a charon ended, `on_event` with all that happens.
     """
     deaths = Deaths()
 
-    def died(namespace: str) -> None:
-        watcher.died(namespace)
+    def ended(namespace: str, ours: bool) -> None:
+        watcher.ended(namespace, ours)
         for name in filter(None, (namespace, endpoints.routers.get(namespace))):
             wake(name)
 
-    endpoints = Endpoints(run_dir, log_dir, deaths=deaths, on_death=died)
+    endpoints = Endpoints(run_dir, log_dir, deaths=deaths, on_end=ended)
     watcher = IkeWatcher(endpoints, on_event)
     return StrongSwan(
         charons=CharonDriver(endpoints, watcher),

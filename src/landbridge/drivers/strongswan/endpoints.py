@@ -8,7 +8,6 @@ digest is in its environment) and whether its TUN still exists (the descriptor k
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections import defaultdict
@@ -71,15 +70,16 @@ def _device(pid: int) -> str:
 class Endpoints:
     """All charons below one run directory."""
 
-    def __init__(self, run_dir: Path, log_dir: Path, *, deaths: Deaths, on_death: Callable[[str], None]) -> None:
-        """`on_death` gets an endpoint's namespace, from another thread."""
+    def __init__(self, run_dir: Path, log_dir: Path, *, deaths: Deaths, on_end: Callable[[str, bool], None]) -> None:
+        """`on_end` is called when a charon has ended, from another thread: its namespace, and whether we ended it."""
         self._run_dir = run_dir
         self._log_dir = log_dir
         self._deaths = deaths
-        self._on_death = on_death
+        self._on_end = on_end
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._vici: dict[str, Vici] = {}
         self._known: dict[str, Daemon] = {}
+        self._ending: set[Daemon] = set()
         self._guard = threading.Lock()
         self.routers: dict[str, str] = {}
         """Where each endpoint's TUN was seen or put last: who else has to look when charon dies."""
@@ -157,9 +157,11 @@ class Endpoints:
         self._deaths.watch(daemon, lambda: self._died(namespace, daemon), self.log_file(namespace))
 
     def _died(self, namespace: str, daemon: Daemon) -> None:
+        ours = daemon in self._ending
+        self._ending.discard(daemon)
         if self._known.get(namespace) == daemon:
             del self._known[namespace]
-        self._on_death(namespace)
+        self._on_end(namespace, ours)
 
     def start(self, wanted: Charon) -> Running:
         """End what runs for this endpoint, write the settings, start charon, and wait until it serves commands.
@@ -250,12 +252,18 @@ class Endpoints:
             DriverError: one is still there.
         """
         for running in self.running().get(namespace, []):
+            if self._known.get(namespace) == running.daemon:
+                self._ending.add(running.daemon)
             processes.stop(running.daemon)
         self.socket(namespace).unlink(missing_ok=True)
 
     def forget(self, namespace: str) -> None:
         """Remove an ended charon's files and the placeholder of its TUN; the log stays."""
-        shutil.rmtree(self._directory(namespace), ignore_errors=True)
+        directory = self._directory(namespace)
+        for file in (directory / "strongswan.conf", self.socket(namespace)):
+            file.unlink(missing_ok=True)
+        with suppress(OSError):  # gone already, or something of somebody else's is in it
+            directory.rmdir()
         links.clear(namespace)
         cgroups.remove_limited_group(self._group(namespace))
         with self._guard:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from landbridge.drivers.strongswan.endpoints import Endpoints
-from landbridge.drivers.strongswan.vici import EventStream
+from landbridge.drivers.strongswan.vici import EventStream, Vici
 from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind, IkeSaStatus, cause_of
 from landbridge.reconcile.driver import DriverError
 
@@ -84,8 +84,8 @@ class IkeWatcher:
         """Look after the endpoint's initiating connections now: one may have been loaded."""
         with self._lock:
             known = self._followed.get(namespace)
-            if known is None:
-                return
+            if known is None or known.stream is None:
+                return  # it is looked after as soon as there is contact
             known.due, known.pause = time.monotonic() + RETRY, RETRY
         self._ring()
 
@@ -114,13 +114,14 @@ class IkeWatcher:
             known = self._followed.get(namespace)
             return dict(known.causes) if known is not None else {}
 
-    def died(self, namespace: str) -> None:
-        """The endpoint's charon has ended."""
+    def ended(self, namespace: str, ours: bool) -> None:
+        """The endpoint's charon has ended; `ours`: because it was told to by the driver."""
+        cause = None if ours else Cause.PROCESS_GONE
         with self._lock:
             known = self._followed.get(namespace)
-            if known is not None:
-                known.causes = {"": Cause.PROCESS_GONE}
-        self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.GONE, cause=Cause.PROCESS_GONE))
+            if known is not None and cause is not None:
+                known.causes = {"": cause}
+        self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.GONE, cause=cause))
 
     def close(self) -> None:
         """End the thread; charon goes on. Closing twice is fine."""
@@ -200,7 +201,15 @@ class IkeWatcher:
 
     def _initiate(self, namespace: str) -> bool:
         """Initiate what should be up and is not, nor on its way. Whether anything of that kind is not up."""
-        vici = self._endpoints.vici(namespace)
+        lock = self._endpoints.lock(namespace)
+        if not lock.acquire(blocking=False):
+            return True  # its connections are being changed
+        try:
+            return self._initiate_down(self._endpoints.vici(namespace))
+        finally:
+            lock.release()
+
+    def _initiate_down(self, vici: Vici) -> bool:
         names = [loaded.name for loaded in vici.connections() if loaded.initiates]
         if not names:
             return False
