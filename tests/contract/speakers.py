@@ -150,6 +150,9 @@ class Lab:
         self.put(self.customer(1), self.customer(2), self.gateway(1, 2), self.router())
         self.established(self.vgw, 5)
         until(lambda: "192.168.2.0/24" in self.routes(self.vpc, PROPAGATED), "routes in the VPC router")
+        ways = [(self.vgw, "192.168.1.0/24", "t11"), (self.vgw, "192.168.2.0/24", "t21")]
+        ways += [(self.c1, "10.0.0.0/16", "t11"), (self.c2, "10.0.0.0/16", "t21"), (self.c1, "192.168.2.0/24", "t11")]
+        until(lambda: all(self.way(where, to) == link for where, to, link in ways), "the first tunnels are preferred")
         until(lambda: self.reaches("192.168.1.1") and self.reaches("192.168.2.1"), "the first ping")
 
     def protocols(self, namespace: str) -> dict[str, SpeakerProtocol]:
@@ -161,7 +164,8 @@ class Lab:
             found = self.protocols(namespace)
             return found if sum(item.established for item in found.values()) == count else None
 
-        return until(look, f"{count} established sessions in {namespace}", seconds)
+        found: dict[str, SpeakerProtocol] = until(look, f"{count} established sessions in {namespace}", seconds)
+        return found
 
     def learned(self, namespace: str) -> list[SpeakerRoute]:
         with self.driver.control(namespace) as control:

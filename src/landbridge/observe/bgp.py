@@ -101,3 +101,13 @@ class SpeakerRoute:
     local_preference: int | None = None
     communities: tuple[tuple[int, int], ...] = ()
     large_communities: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerView:
+    """A whole speaker at one moment: the daemon, its protocols, its BFD sessions and its routes."""
+
+    status: SpeakerStatus
+    protocols: tuple[SpeakerProtocol, ...]
+    bfd: tuple[BfdPeer, ...]
+    routes: tuple[SpeakerRoute, ...]

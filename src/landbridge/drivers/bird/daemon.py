@@ -21,7 +21,7 @@ from typing import Final
 
 from landbridge.desired.objects import HERE
 from landbridge.drivers import processes
-from landbridge.drivers.bird.control import Control, ControlError, listener
+from landbridge.drivers.bird.control import ANSWER_WITHIN, Control, ControlError, listener
 from landbridge.drivers.netlink.inside import path_of
 from landbridge.drivers.processes import Daemon, Launch
 from landbridge.reconcile.driver import DriverError
@@ -64,6 +64,8 @@ class Place:
     namespace: str
     run: Path
     logs: Path
+    within: float = ANSWER_WITHIN
+    """Seconds that BIRD has for an answer."""
 
     @property
     def socket(self) -> Path:
@@ -81,7 +83,7 @@ class Place:
 
     def control(self) -> Control:
         """A connection to the BIRD here."""
-        return Control(self.socket)
+        return Control(self.socket, within=self.within)
 
     def write_candidate(self, text: str) -> str:
         """Put a configuration beside the one in force; the name that BIRD knows it by."""
@@ -188,12 +190,12 @@ class Place:
             return " ".join(log.read(2000).decode("utf-8", "replace").split())
 
 
-def place_of(namespace: str, run_dir: Path, log_dir: Path) -> Place:
+def place_of(namespace: str, run_dir: Path, log_dir: Path, within: float = ANSWER_WITHIN) -> Place:
     """Where the BIRD of a namespace has its files."""
     if namespace != HERE:
         path_of(namespace)
     name = namespace or "here"
-    return Place(namespace, (run_dir / name).absolute(), (log_dir / name).absolute())
+    return Place(namespace, (run_dir / name).absolute(), (log_dir / name).absolute(), within)
 
 
 def _called(namespace: str) -> str:

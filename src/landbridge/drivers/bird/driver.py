@@ -14,11 +14,11 @@ from typing import Final
 
 from landbridge.desired.objects import HostObject, Seen, Speaker, namespace_key
 from landbridge.drivers.bird import kernel, render
-from landbridge.drivers.bird.control import Control, ControlError, RefusedError
+from landbridge.drivers.bird.control import ANSWER_WITHIN, Control, ControlError, RefusedError
 from landbridge.drivers.bird.daemon import CONFIGURATION, Found, Place, place_of
 from landbridge.drivers.netlink.inside import exists
 from landbridge.drivers.netlink.rtnl import KernelRefusedError
-from landbridge.observe.bgp import SpeakerStatus
+from landbridge.observe.bgp import SpeakerStatus, SpeakerView
 from landbridge.reconcile.driver import DriverError
 
 STOPPED: Final = "stopped"
@@ -34,13 +34,15 @@ class BirdDriver:
 
     kinds: frozenset[type[HostObject]] = frozenset({Speaker})
 
-    def __init__(self, run_dir: Path, log_dir: Path) -> None:
+    def __init__(self, run_dir: Path, log_dir: Path, *, answer_within: float = ANSWER_WITHIN) -> None:
+        """A BIRD that lets a question wait for `answer_within` seconds is taken for hung."""
         self._run_dir = run_dir
         self._log_dir = log_dir
+        self._within = answer_within
 
     def place(self, namespace: str) -> Place:
         """Where the BIRD of a namespace has its files and its control socket."""
-        return place_of(namespace, self._run_dir, self._log_dir)
+        return place_of(namespace, self._run_dir, self._log_dir, self._within)
 
     def read(self, namespaces: Collection[str]) -> Iterator[HostObject]:
         """`Seen` for every BIRD of ours, running or not; its fingerprint is that of the configuration in force."""
@@ -104,6 +106,19 @@ class BirdDriver:
             ControlError: there is none that answers.
         """
         return self.place(namespace).control()
+
+    def view(self, namespace: str) -> SpeakerView | None:
+        """The whole speaker as it is; None if there is none that answers."""
+        try:
+            with self.control(namespace) as control:
+                return SpeakerView(
+                    status=control.status(),
+                    protocols=control.protocols(),
+                    bfd=control.bfd_sessions(),
+                    routes=control.routes(),
+                )
+        except ControlError:
+            return None
 
     def _in_force(self, place: Place) -> str:
         found = place.find()
