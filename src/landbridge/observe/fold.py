@@ -46,11 +46,16 @@ class Endpoint:
     pid: int | None = None
     sas: tuple[IkeSaStatus, ...] = ()
     cause: Cause | None = None
+    heard: bool = True
+    """False: it was not asked yet."""
 
     @property
     def up(self) -> IkeSaStatus | None:
         """The IKE SA that carries traffic."""
         return next((sa for sa in self.sas if sa.up), None) if self.pid is not None else None
+
+
+NOT_HEARD: Final = Endpoint(heard=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +98,12 @@ class View:
     """One tunnel with what was heard of it."""
 
     identity: TunnelId
+    place: Place
     far_inside: IPv4Address
     dynamic: bool
     far_outside: IPv4Address | None
     endpoint: Endpoint
     speaker: SpeakerWords
-    heard: bool
-    """False: nothing was heard of the endpoint yet."""
 
     @property
     def status(self) -> Status:
@@ -144,7 +148,7 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
 def _why(view: View, status: Status, peering: BgpPeering | None, accepted: int) -> str:
     if status is Status.UP:
         return f"{accepted} BGP ROUTES" if view.dynamic else ""
-    if not view.heard:
+    if not view.endpoint.heard:
         return "The tunnel endpoint is being built."
     if view.endpoint.pid is None:
         return _CAUSES[Cause.PROCESS_GONE]
@@ -162,12 +166,12 @@ def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard
     customer = snapshot.get(CustomerGateway, connection.customer_gateway_id)
     return View(
         identity=(connection.id, tunnel.number),
+        place=place,
         far_inside=tunnel.customer_inside,
         dynamic=not connection.static_only,
         far_outside=customer.address if customer else None,
-        endpoint=heard.endpoints.get(place.endpoint, Endpoint()),
+        endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
         speaker=heard.speakers.get(place.router, SpeakerWords()),
-        heard=place.endpoint in heard.endpoints,
     )
 
 

@@ -31,7 +31,7 @@ from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
 from landbridge.model.options import CustomerGatewayOptions
 from landbridge.observe import fold
-from landbridge.observe.fold import Endpoint, Place, SpeakerWords, View
+from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
 from landbridge.observe.state import TunnelState
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder
@@ -195,9 +195,8 @@ class Agent:
                 far_inside=tunnel.gateway_inside.ip,
                 dynamic=not file.static,
                 far_outside=tunnel.gateway_outside,
-                endpoint=heard.endpoints.get(place.endpoint, Endpoint()),
+                endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
                 speaker=heard.speakers.get(place.router, SpeakerWords()),
-                heard=place.endpoint in heard.endpoints,
             )
             for number, (tunnel, place) in enumerate(zip(file.tunnels, self._places(), strict=True), 1)
         ]

@@ -8,17 +8,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection
 from ipaddress import IPv4Network
-from queue import SimpleQueue
 from typing import TypeVar
 
 import structlog
 
 from landbridge.desired.objects import BIRD_PROTOCOL
+from landbridge.drivers.bird.control import ControlError
+from landbridge.drivers.bird.watch import SpeakerWatch
 from landbridge.drivers.netlink.events import KernelEvents, routes
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
 from landbridge.observe.ike import IkeEvent
 from landbridge.observe.kernel import KernelEvent, LinkEvent, RouteEvent
 from landbridge.reconcile.driver import DriverError, Wake
+from landbridge.wiring.errands import Errands
 from landbridge.wiring.host import Host
 
 log = structlog.get_logger(__name__)
@@ -43,19 +45,19 @@ class Ears:
         self._speakers: dict[str, SpeakerWords] = {}
         self._routes: dict[str, Routes] = {}
         self._machine: Host | None = None
-        self._ask: SimpleQueue[str | None] = SimpleQueue()
-        """Endpoints to be asked again; None ends the thread."""
-        self._thread = threading.Thread(target=self._ask_endpoints, name="ears", daemon=True)
+        self._watch: SpeakerWatch | None = None
+        self._asking = Errands(self._ask)
         self._kernel = KernelEvents(self._on_kernel, self._read_routes, protocols=(BIRD_PROTOCOL,))
 
     def start(self, machine: Host) -> None:
         """Begin to listen on this machine; its charons' events are to be handed to `on_ike`."""
         self._machine = machine
-        self._thread.start()
+        self._watch = SpeakerWatch(machine.bird, self._asking.soon, machine.swan.deaths)
+        self._asking.start()
 
     def on_ike(self, event: IkeEvent) -> None:
         """Something happened in an endpoint."""
-        self._ask.put(event.namespace)
+        self._asking.soon(event.namespace)
 
     def listen(self, *, endpoints: Collection[str], routers: Collection[str]) -> None:
         """Listen to exactly these from now on."""
@@ -64,12 +66,18 @@ class Ears:
             if namespace not in self._routes:
                 self._read_routes(namespace)
         with self._lock:
+            for namespace in endpoints:
+                self._endpoints.setdefault(namespace, Endpoint(heard=False))
+            for namespace in routers:
+                self._speakers.setdefault(namespace, SpeakerWords())
             _keep(self._routes, routers)
             _keep(self._speakers, routers)
             _keep(self._endpoints, endpoints)
-            new = [name for name in endpoints if name not in self._endpoints]
+            new = [name for name, each in self._endpoints.items() if not each.heard]
+        if self._watch is not None:
+            self._watch.follow(routers)
         for namespace in new:
-            self._ask.put(namespace)
+            self._asking.soon(namespace)
 
     def heard(self) -> Heard:
         """What was said last."""
@@ -80,36 +88,72 @@ class Ears:
                 routes={namespace: dict(found) for namespace, found in self._routes.items()},
             )
 
+    def ask_all(self) -> None:
+        """Ask every endpoint now: counters change without an event."""
+        with self._lock:
+            everybody = list(self._endpoints)
+        for namespace in everybody:
+            self._ask_endpoint(namespace)
+
     def close(self) -> None:
         """Stop listening."""
         self._kernel.close()
+        if self._watch is not None:
+            self._watch.close()
+        self._asking.close()
         if self._machine is not None:
-            self._ask.put(None)
-            self._thread.join()
             self._machine.swan.close()
 
-    def _ask_endpoints(self) -> None:
+    def _ask(self, namespace: str) -> None:
+        with self._lock:
+            is_endpoint, is_router = namespace in self._endpoints, namespace in self._speakers
+        if is_endpoint:
+            self._ask_endpoint(namespace)
+        if is_router:
+            self._ask_speaker(namespace)
+        self._news()
+
+    def _ask_endpoint(self, namespace: str) -> None:
         assert self._machine is not None
-        while (namespace := self._ask.get()) is not None:
-            swan = self._machine.swan
-            try:
-                running = swan.endpoints.charon(namespace)
-                sas = swan.watcher.sas(namespace)
-            except DriverError as error:
-                log.warning("an IKE daemon does not answer", namespace=namespace, reason=str(error))
-                continue
-            cause = next(iter(swan.watcher.causes(namespace).values()), None)
-            pid = running.daemon.pid if running is not None else None
-            with self._lock:
+        swan = self._machine.swan
+        try:
+            running = swan.endpoints.charon(namespace)
+            sas = swan.watcher.sas(namespace)
+        except DriverError as error:
+            log.warning("an IKE daemon does not answer", namespace=namespace, reason=str(error))
+            return
+        cause = next(iter(swan.watcher.causes(namespace).values()), None)
+        pid = running.daemon.pid if running is not None else None
+        with self._lock:
+            if namespace in self._endpoints:
                 self._endpoints[namespace] = Endpoint(pid=pid, sas=sas, cause=cause)
-            self._news()
+
+    def _ask_speaker(self, namespace: str) -> None:
+        assert self._machine is not None
+        place = self._machine.bird.place(namespace)
+        words = SpeakerWords()
+        try:
+            found = place.find()
+            if found is not None:
+                with place.control() as control:
+                    words = SpeakerWords(
+                        pid=found.daemon.pid, protocols=control.protocols(), bfd=control.bfd_sessions()
+                    )
+        except ControlError as error:
+            log.warning("a BGP speaker does not answer", namespace=namespace, reason=str(error))
+        with self._lock:
+            died = words.pid is None and self._speakers.get(namespace, words).pid is not None
+            if namespace in self._speakers:
+                self._speakers[namespace] = words
+        if died:
+            self.wake(namespace)
 
     def _on_kernel(self, event: KernelEvent) -> None:
         match event:
             case RouteEvent():
                 with self._lock:
                     _note(self._routes.setdefault(event.namespace, {}), event)
-                self._news()
+                self._asking.soon(event.namespace)
             case LinkEvent(up=False):
                 self.wake(event.namespace)
 
@@ -119,7 +163,7 @@ class Ears:
             _note(fresh, event)
         with self._lock:
             self._routes[namespace] = fresh
-        self._news()
+        self._asking.soon(namespace)
 
 
 def _keep(known: dict[str, T], wanted: Collection[str]) -> None:

@@ -191,6 +191,11 @@ class _Service:
     def _observation(self) -> Observation:
         return self._observer.observation() if self._observer is not None else Observation()
 
+    def _observed_anew(self) -> Observation:
+        if self._ears is not None:
+            self._ears.ask_all()
+        return self._observation
+
     def _ec2(self) -> Any:
         return ec2_app(
             self._handle,
@@ -222,7 +227,7 @@ class _Service:
                 account=ACCOUNT,
                 region=REGION,
                 facts=self._facts,
-                observation=lambda: self._observation,
+                observation=self._observed_anew,
                 plan=self._plan,
                 wait=self._wait,
             )
