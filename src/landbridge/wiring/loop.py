@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -18,6 +19,9 @@ from landbridge.reconcile.loop import Reconciler
 from landbridge.wiring.host import Host
 
 log = structlog.get_logger(__name__)
+
+HOST: Final = "host"
+"""Whose faults are nobody's in particular."""
 
 
 class ServiceLoop:
@@ -53,6 +57,14 @@ class ServiceLoop:
         if gone:
             self._control.execute(MarkGone(gone), account="", region="")
         self.looked.set()
+
+    def faults(self) -> dict[str, tuple[str, ...]]:
+        """What could not be done at present, as sentences, by the id of the resource that asked for it."""
+        found: dict[str, tuple[str, ...]] = {}
+        for failure in self.reconciler.errors():
+            owner = next((o for o, keys in self.wanted.owners.items() if failure.key in keys), HOST)
+            found[owner] = (*found.get(owner, ()), failure.message)
+        return found
 
     def _is_built(self, owner: str, built: frozenset[Key]) -> bool:
         return built.issuperset(self.wanted.owners.get(owner, ()))

@@ -189,7 +189,9 @@ class _Service:
 
     @property
     def _observation(self) -> Observation:
-        return self._observer.observation() if self._observer is not None else Observation()
+        if self._observer is None or self._loop is None:
+            return Observation()
+        return self._observer.observation(self._loop.faults())
 
     def _observed_anew(self) -> Observation:
         if self._ears is not None:
