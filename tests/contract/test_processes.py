@@ -72,7 +72,7 @@ def test_a_daemon_outlives_the_process_that_started_it(directory: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    [found] = processes.find("sleep", directory)
+    [found] = until(lambda: list(processes.find("sleep", directory)), "it runs its program")
     assert found.daemon.pid == pid
     assert os.getsid(pid) == pid
     # Nothing of its parent's is open: only what it was given.

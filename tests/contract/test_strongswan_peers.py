@@ -64,9 +64,9 @@ def test_a_change_of_key_keeps_the_live_sa_and_counts_for_the_next(vpn: Vpn) -> 
     seen = vpn.seen()
     for wanted in new:
         assert seen[wanted.key].fingerprint == vpn.drivers.connections.fingerprint(wanted)  # type: ignore[attr-defined]
-    assert len(vpn.drivers.connections._endpoints.vici(vpn.a.endpoint).secrets()) == 1
+    assert len(vpn.drivers.endpoints.vici(vpn.a.endpoint).secrets()) == 1
 
-    vpn.drivers.connections._endpoints.vici(vpn.b.endpoint).terminate("t1")
+    vpn.drivers.endpoints.vici(vpn.b.endpoint).terminate("t1")
 
     until(lambda: vpn.is_up(vpn.a) and vpn.sas(vpn.a)[0].spi_initiator != before.spi_initiator, "a new SA is up")
     vpn.await_ping()
@@ -122,7 +122,7 @@ def test_the_peer_that_closes_is_told_apart_and_the_initiator_comes_back(vpn: Vp
     vpn.both()
     vpn.await_up()
     first = vpn.sas(vpn.a)[0].spi_initiator
-    vpn.drivers.connections._endpoints.vici(vpn.b.endpoint).terminate("t1")
+    vpn.drivers.endpoints.vici(vpn.b.endpoint).terminate("t1")
     until(lambda: vpn.heard(IkeEventKind.TROUBLE, vpn.a, Cause.PEER_CLOSED), "the initiator hears why")
     until(lambda: vpn.is_up(vpn.a) and vpn.sas(vpn.a)[0].spi_initiator != first, "it is up again", 3.0)
 
@@ -223,7 +223,7 @@ def test_what_a_daemon_gets_is_no_more_than_it_needs(vpn: Vpn) -> None:
     assert "Max core file size        0                    0" in Path(f"/proc/{pid}/limits").read_text()
     assert os.getsid(pid) == pid
     assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
-    assert os.readlink(f"/proc/{pid}/fd/1") == str(vpn.drivers.charons._endpoints.log_file(vpn.a.endpoint))
+    assert os.readlink(f"/proc/{pid}/fd/1") == str(vpn.drivers.endpoints.log_file(vpn.a.endpoint))
 
 
 def test_a_connection_without_its_charon_waits(vpn: Vpn) -> None:

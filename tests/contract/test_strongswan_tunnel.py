@@ -10,6 +10,7 @@ import pytest
 from networks import ip, until
 from vpn import Vpn
 
+from landbridge.drivers.strongswan.daemon import UNSOUND
 from landbridge.observe.ike import Cause, IkeEventKind
 
 pytestmark = pytest.mark.lab
@@ -167,3 +168,28 @@ def test_drivers_with_no_memory_adopt_what_runs(vpn: Vpn) -> None:
     until(lambda: vpn.heard(IkeEventKind.SYNCED, vpn.a), "the new watcher is in touch")
     os.kill(vpn.pid(vpn.a), signal.SIGKILL)
     until(lambda: vpn.heard(IkeEventKind.GONE, vpn.a), "an adopted charon's death is told", 1.0)
+
+
+def test_without_a_service_charon_keeps_the_tunnel_up_by_itself(vpn: Vpn) -> None:
+    vpn.both()
+    vpn.await_ping()
+    first = vpn.sas(vpn.a)[0].spi_initiator
+    vpn.drivers.close()
+    vpn.drivers.endpoints.vici(vpn.b.endpoint).terminate("t1")
+    until(lambda: vpn.is_up(vpn.a) and vpn.sas(vpn.a)[0].spi_initiator != first, "charon has initiated again", 3.0)
+    vpn.await_ping()
+
+
+def test_a_router_namespace_that_was_deleted_is_served_again(vpn: Vpn) -> None:
+    vpn.both()
+    vpn.await_ping()
+    pid = vpn.pid(vpn.a)
+    ip(f"netns delete {vpn.a.router}")
+    ip(f"netns add {vpn.a.router}")
+    # Its charon spins from here on (traps 1): what is read says that it has to be replaced.
+    charon = vpn.a.charon()
+    seen = until(lambda: (now := vpn.seen())[charon.key].fingerprint == UNSOUND and now, "it is unsound")  # type: ignore[attr-defined]
+    assert vpn.a.device().key not in seen
+    vpn.endpoint(vpn.a, vpn.a.connection(vpn.b, initiate=True))
+    assert vpn.pid(vpn.a) != pid
+    vpn.await_ping()

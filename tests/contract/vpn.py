@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -209,6 +209,3 @@ class Vpn:
 
 def with_psk(connection: IkeConnection, psk: str) -> IkeConnection:
     return replace(connection, psk=Secret(psk))
-
-
-Check = Callable[[], bool]
