@@ -69,7 +69,8 @@ def _explain(error: typer.TyperException) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"landbridge: {' '.join(message.split())}", file=sys.stderr)
+    sentence = " ".join(message.split())
+    print(f"landbridge: {sentence}{'' if sentence.endswith('.') else '.'}", file=sys.stderr)
     return code
 
 
