@@ -128,7 +128,7 @@ def test_the_peer_that_closes_is_told_apart_and_the_initiator_comes_back(vpn: Vp
 
 
 @pytest.mark.parametrize(
-    ("timeout", "delay"), [(8, 4), pytest.param(30, 10, marks=[pytest.mark.nightly, pytest.mark.timeout(120)])]
+    ("timeout", "delay"), [(9, 3), pytest.param(30, 10, marks=[pytest.mark.nightly, pytest.mark.timeout(120)])]
 )
 def test_a_silent_peer_is_declared_dead_in_time_and_comes_back(vpn: Vpn, timeout: int, delay: int) -> None:
     for side, peer in ((vpn.b, vpn.a), (vpn.a, vpn.b)):

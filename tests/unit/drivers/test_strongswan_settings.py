@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from landbridge.desired.objects import DataPlane
 from landbridge.drivers.strongswan.settings import (
-    DPD_DELAY,
     LONGEST_TIMEOUT,
     charon_settings,
     retransmission,
@@ -28,7 +27,7 @@ def text(dpd_timeout: int = 30, socket: Path = SOCKET, data_plane: DataPlane = D
 
 @given(TIMEOUTS)
 def test_the_ladder_ends_within_the_timeout_and_not_much_before(dpd_timeout: int) -> None:
-    budget = max(dpd_timeout - DPD_DELAY, dpd_timeout / 2)
+    budget = dpd_timeout * 2 / 3
     gives_up = retransmission(dpd_timeout).gives_up_after
     assert budget - LONGEST_TIMEOUT <= gives_up <= budget + 1e-6
 

@@ -13,9 +13,6 @@ from typing import Final
 from landbridge.desired.objects import DataPlane
 from landbridge.reconcile.driver import DriverError
 
-DPD_DELAY: Final = 10
-"""Seconds of silence before a peer is asked (AWS's customer gateway files: interval 10, retries 3)."""
-
 FIRST_TIMEOUT: Final = 0.5
 """Seconds before the first retransmission."""
 
@@ -71,16 +68,16 @@ class Retransmission:
 def retransmission(dpd_timeout: int) -> Retransmission:
     """The ladder with which a peer that fell silent is found dead within `dpd_timeout` seconds.
 
-    The question goes out up to DPD_DELAY seconds after the last word, so the ladder has what is left; a timeout below
-    twice DPD_DELAY leaves half (the connection's `dpd_delay` should then be half of it, too). The same ladder bounds
-    IKE_SA_INIT, IKE_AUTH and rekeying (traps 6), which quick first retransmissions suit.
+    A connection's DPD asks after a third of it (AWS's customer gateway files: interval 10, retries 3), so the ladder has
+    two thirds. The same ladder bounds IKE_SA_INIT, IKE_AUTH and rekeying (traps 6), which quick first retransmissions
+    suit.
 
     Raises:
         ValueError: dpd_timeout is not between 5 and 86400 seconds.
     """
     if not 5 <= dpd_timeout <= 86_400:
         raise ValueError(f"The DPD timeout is {dpd_timeout} s; give one between 5 and 86400 s.")
-    budget = max(dpd_timeout - DPD_DELAY, dpd_timeout / 2)
+    budget = dpd_timeout * 2 / 3
     total, tries, wait = FIRST_TIMEOUT, 0, FIRST_TIMEOUT * BASE
     while total + min(wait, LONGEST_TIMEOUT) <= budget:
         total += min(wait, LONGEST_TIMEOUT)
