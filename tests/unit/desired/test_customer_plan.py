@@ -1,0 +1,84 @@
+"""The customer gateway wants on its machine what the service wants in its own: the same parts, in HERE."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from support import Cloud
+
+from landbridge.control.customer_gateways import CreateCustomerGateway
+from landbridge.control.vpn_connections import CreateVpnConnection
+from landbridge.control.vpn_gateways import CreateVpnGateway
+from landbridge.customer import device_file as reader
+from landbridge.customer.plan import CustomerSettings, inner_network, links_of, wanted
+from landbridge.desired.device_file import DeviceFile, device_file, to_xml
+from landbridge.desired.names import Names
+from landbridge.desired.objects import HERE, Bfd, DataPlane, Health, IkeConnection, Ruleset, Speaker, TunnelDevice
+from landbridge.reconcile.diff import check
+
+LAN = IPv4Network("192.168.60.0/24")
+VPC = IPv4Network("10.0.0.0/16")
+SETTINGS = CustomerSettings(names=Names("fed321"), data_plane=DataPlane.LIBIPSEC, bfd=Bfd(), lans=(LAN,), routes=(VPC,))
+
+
+def downloaded(*, static: bool) -> DeviceFile:
+    """What a customer reads from the file that the service gives out."""
+    cloud = Cloud()
+    vgw = cloud.run(CreateVpnGateway())
+    cgw = cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.77"), 65010))
+    vpn = cloud.run(CreateVpnConnection(vgw.id, cgw.id, static_only=static))
+    return reader.read(to_xml(device_file(vpn, vgw, cgw)))
+
+
+@pytest.mark.parametrize("static", [True, False])
+def test_everything_has_what_it_needs(static: bool) -> None:
+    state = wanted(downloaded(static=static), SETTINGS, Health())
+    check(state, state.values())
+
+
+def test_both_tunnels_are_initiated_under_the_public_identity() -> None:
+    file = downloaded(static=False)
+    ike = [i for i in wanted(file, SETTINGS, Health()).values() if isinstance(i, IkeConnection)]
+    assert all(i.initiate and i.local_id == IPv4Address("203.0.113.77") for i in ike)
+    assert {i.remote for i in ike} == {tunnel.gateway_outside for tunnel in file.tunnels}
+    assert {i.psk for i in ike} == {tunnel.psk for tunnel in file.tunnels}
+
+
+def test_what_the_cloud_sends_first_is_handed_to_its_endpoint() -> None:
+    file = downloaded(static=False)
+    (ruleset,) = [
+        i for i in wanted(file, SETTINGS, Health()).values() if isinstance(i, Ruleset) and i.namespace == HERE
+    ]
+    handed = {rule.source[0]: rule.dnat for chain in ruleset.chains for rule in chain.rules if rule.dnat}
+    assert handed == {
+        IPv4Network(tunnel.gateway_outside): inner_network(file.vpn_connection_id, number)[2]
+        for number, tunnel in enumerate(file.tunnels, 1)
+    }
+
+
+def test_the_lan_is_announced_and_never_learned() -> None:
+    speaker = wanted(downloaded(static=False), SETTINGS, Health())["speaker", HERE]
+    assert isinstance(speaker, Speaker)
+    assert (speaker.asn, speaker.announced) == (65010, (LAN,))
+    assert [(s.peer_asn, s.reject) for s in speaker.sessions] == [(64512, (LAN,))] * 2
+    assert len({s.connection for s in speaker.sessions}) == 1
+
+
+def test_static_routes_lead_through_tunnels_that_are_up() -> None:
+    file = downloaded(static=True)
+    first = frozenset({(file.vpn_connection_id, 1)})
+    speaker = wanted(file, SETTINGS, Health(up=first))["speaker", HERE]
+    assert isinstance(speaker, Speaker)
+    assert speaker.sessions == ()
+    assert [(s.destination, s.link) for s in speaker.statics] == [(VPC, links_of(file.vpn_connection_id, 1)[0])]
+
+
+def test_link_names_fit_and_do_not_collide() -> None:
+    file = downloaded(static=False)
+    names = [link for number in (1, 2) for link in links_of(file.vpn_connection_id, number)]
+    assert len(set(names)) == 4
+    assert all(len(name) <= 15 for name in names)
+    assert len({inner_network(file.vpn_connection_id, number) for number in (1, 2)}) == 2
+    devices = [d for d in wanted(file, SETTINGS, Health()).values() if isinstance(d, TunnelDevice)]
+    assert {d.namespace for d in devices} == {HERE}

@@ -1,0 +1,268 @@
+"""What one host should have: consistent, with no way through but what routes say, and work by the change."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from support import Cloud
+
+from landbridge.control.base import LAB_POOLS
+from landbridge.control.customer_gateways import CreateCustomerGateway
+from landbridge.control.instances import RunInstances
+from landbridge.control.internet_gateways import AttachInternetGateway, CreateInternetGateway
+from landbridge.control.lab import AddHost, AddSite
+from landbridge.control.propagation import EnableVgwRoutePropagation
+from landbridge.control.routes import CreateRoute
+from landbridge.control.subnets import CreateSubnet
+from landbridge.control.vpcs import CreateVpc
+from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection
+from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DetachVpnGateway
+from landbridge.control.vpn_routes import CreateVpnConnectionRoute
+from landbridge.desired.host import Planner, Settings, Wanted
+from landbridge.desired.names import Names
+from landbridge.desired.objects import (
+    MAIN_TABLE,
+    Address,
+    Bfd,
+    Charon,
+    DataPlane,
+    Health,
+    IkeConnection,
+    KernelRoute,
+    KernelRule,
+    Namespace,
+    RouteKind,
+    Ruleset,
+    Speaker,
+    TunnelDevice,
+    VethEnd,
+)
+from landbridge.desired.vpc import EDGE
+from landbridge.model.resources import RouteTable, Vpc, VpnConnection
+from landbridge.reconcile.diff import check
+
+SETTINGS = Settings(Names("abc123"), LAB_POOLS, DataPlane.LIBIPSEC, Bfd())
+OWN = SETTINGS.names
+LAN = IPv4Network("192.168.60.0/24")
+INTERNET = IPv4Network("0.0.0.0/0")
+
+
+class Town:
+    """A cloud with a VPC, two subnets, an instance in each, both gateways, a site and a connection to it."""
+
+    def __init__(self, *, static: bool = False) -> None:
+        self.cloud = cloud = Cloud()
+        self.vpc: Vpc = cloud.run(CreateVpc(IPv4Network("10.0.0.0/16")))
+        self.subnets = [cloud.run(CreateSubnet(self.vpc.id, IPv4Network(f"10.0.{n}.0/24"))) for n in (1, 2)]
+        self.instances = [
+            instance
+            for subnet, public in zip(self.subnets, (True, False), strict=True)
+            for instance in cloud.run(RunInstances(subnet.id, "ami-1", public_address=public))
+        ]
+        self.igw = cloud.run(CreateInternetGateway())
+        cloud.run(AttachInternetGateway(self.igw.id, self.vpc.id))
+        self.vgw = cloud.run(CreateVpnGateway())
+        cloud.run(AttachVpnGateway(self.vgw.id, self.vpc.id))
+        self.table = next(t for t in cloud.snapshot.all(RouteTable) if t.vpc_id == self.vpc.id)
+        cloud.run(AddSite("paris", IPv4Address("203.0.113.77"), LAN))
+        cloud.run(AddHost("web", IPv4Address("198.51.100.10")))
+        self.cgw = cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.77"), 65010))
+        self.vpn: VpnConnection = cloud.run(CreateVpnConnection(self.vgw.id, self.cgw.id, static_only=static))
+        if static:
+            cloud.run(CreateVpnConnectionRoute(self.vpn.id, LAN))
+        self.planner = Planner(SETTINGS)
+
+    def wanted(self, health: Health | None = None) -> Wanted:
+        return self.planner.wanted(self.cloud.snapshot, health or Health())
+
+    def gateway_speaker(self, health: Health | None = None) -> Speaker:
+        found = self.wanted(health).state["speaker", OWN.of(self.vgw.id)]
+        assert isinstance(found, Speaker)
+        return found
+
+    def routes(self, table: int) -> dict[IPv4Network, KernelRoute]:
+        """The VPC router's routes of a table."""
+        return {
+            item.destination: item
+            for item in self.wanted().state.values()
+            if isinstance(item, KernelRoute) and item.namespace == OWN.of(self.vpc.id) and item.table == table
+        }
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town()
+
+
+def test_everything_has_what_it_needs(town: Town) -> None:
+    state = town.wanted().state
+    check(state, state.values())
+
+
+def test_every_veth_has_both_ends(town: Town) -> None:
+    ends = {(e.namespace, e.name): e for e in town.wanted().state.values() if isinstance(e, VethEnd)}
+    assert ends
+    for (namespace, name), end in ends.items():
+        other = ends[end.peer_namespace, end.peer_name]
+        assert (other.peer_namespace, other.peer_name) == (namespace, name)
+
+
+def test_link_names_fit_into_linux(town: Town) -> None:
+    named = [i for i in town.wanted().state.values() if isinstance(i, VethEnd | TunnelDevice)]
+    assert all(len(item.name) <= 15 for item in named)
+
+
+def test_what_comes_from_a_gateway_reaches_subnets_only(town: Town) -> None:
+    """Neither gateway is a way through to the other (traps 23)."""
+    town.cloud.run(CreateRoute(town.table.id, INTERNET, town.igw.id))
+    town.cloud.run(CreateRoute(town.table.id, LAN, town.vgw.id))
+    rules = [r for r in town.wanted().state.values() if isinstance(r, KernelRule) and r.iif in ("vgw0", "igw0")]
+    assert {rule.iif: rule.table for rule in rules} == {"vgw0": EDGE, "igw0": EDGE}
+    edge = town.routes(EDGE)
+    assert {d for d, r in edge.items() if r.kind is RouteKind.UNICAST} == {s.cidr for s in town.subnets}
+    assert edge[INTERNET].kind is RouteKind.UNREACHABLE
+
+
+def test_every_subnet_table_ends_in_unreachable(town: Town) -> None:
+    """A prefix that is missing must not fall through to the main table (traps 20)."""
+    table = town.routes(town.table.number)
+    assert table[INTERNET].kind is RouteKind.UNREACHABLE
+    assert table[town.vpc.cidr].kind is RouteKind.UNREACHABLE
+    town.cloud.run(CreateRoute(town.table.id, INTERNET, town.igw.id))
+    both = [
+        r
+        for r in town.wanted().state.values()
+        if isinstance(r, KernelRoute)
+        and (r.namespace, r.table, r.destination) == (OWN.of(town.vpc.id), town.table.number, INTERNET)
+    ]
+    best = min(both, key=lambda route: route.metric)
+    assert (best.kind, best.link) == (RouteKind.UNICAST, "igw0")
+
+
+def test_a_route_to_a_detached_gateway_is_a_black_hole(town: Town) -> None:
+    town.cloud.run(CreateRoute(town.table.id, LAN, town.vgw.id))
+    assert town.routes(town.table.number)[LAN].link == "vgw0"
+    town.cloud.run(DetachVpnGateway(town.vgw.id, town.vpc.id))
+    assert town.routes(town.table.number)[LAN].kind is RouteKind.BLACKHOLE
+
+
+def test_only_instances_with_a_public_address_are_translated(town: Town) -> None:
+    rules = [
+        rule
+        for item in town.wanted().state.values()
+        if isinstance(item, Ruleset) and item.namespace == OWN.of(town.igw.id)
+        for chain in item.chains
+        for rule in chain.rules
+    ]
+    sources = {network for rule in rules for network in rule.source}
+    public, private = town.instances
+    assert sources == {IPv4Network(public.private_address)}
+    assert IPv4Network(private.private_address) not in sources
+    assert [r.dnat for r in rules if r.dnat] == [public.private_address]
+
+
+def test_a_detached_gateway_leaves_nothing_in_the_vpc(town: Town) -> None:
+    town.cloud.run(DetachVpnGateway(town.vgw.id, town.vpc.id))
+    router = OWN.of(town.vpc.id)
+    assert not [
+        i for i in town.wanted().state.values() if isinstance(i, VethEnd) and (i.namespace, i.name) == (router, "vgw0")
+    ]
+    assert ("speaker", router) not in town.wanted().state
+
+
+def test_a_connection_is_two_endpoints_that_share_nothing(town: Town) -> None:
+    state = town.wanted().state
+    ike = [i for i in state.values() if isinstance(i, IkeConnection)]
+    assert len(ike) == 2
+    assert len({i.namespace for i in ike}) == len({i.local for i in ike}) == len({i.psk for i in ike}) == 2
+    assert {i.remote for i in ike} == {IPv4Address("203.0.113.77")}
+    devices = [d for d in state.values() if isinstance(d, TunnelDevice)]
+    assert {d.namespace for d in devices} == {OWN.of(town.vgw.id)}
+    assert {d.endpoint for d in devices} == {i.namespace for i in ike}
+
+
+def test_keys_never_meet_the_tenant(town: Town) -> None:
+    """charon and its key are in the endpoint's namespace, never in the router's."""
+    routers = {OWN.of(town.vgw.id), OWN.of(town.vpc.id)}
+    assert not [
+        i for i in town.wanted().state.values() if isinstance(i, Charon | IkeConnection) and i.namespace in routers
+    ]
+
+
+def test_the_vpcs_own_cidr_is_refused_from_sites_and_announced_to_them(town: Town) -> None:
+    speaker = town.gateway_speaker()
+    assert all(session.reject == (town.vpc.cidr,) for session in speaker.sessions)
+    assert [s.destination for s in speaker.statics] == [town.vpc.cidr]
+    assert MAIN_TABLE in speaker.tables
+
+
+def test_a_dead_tunnels_sibling_is_announced_as_the_better_one(town: Town) -> None:
+    def meds(*dead: int) -> list[int]:
+        health = Health(dead=frozenset((town.vpn.id, n) for n in dead))
+        return [session.med for session in town.gateway_speaker(health).sessions]
+
+    assert meds() == meds(1, 2) == [100, 100]
+    assert meds(1) == [100, 50]
+    assert meds(2) == [50, 100]
+
+
+def test_static_routes_follow_bfd_where_it_is_answered_and_ike_elsewhere() -> None:
+    town = Town(static=True)
+
+    def routes(**facts: frozenset[tuple[str, int]]) -> list[tuple[str, bool]]:
+        speaker = town.gateway_speaker(Health(**facts))
+        return [(s.link, s.bfd) for s in speaker.statics if s.destination == LAN]
+
+    both = frozenset({(town.vpn.id, 1), (town.vpn.id, 2)})
+    first = frozenset({(town.vpn.id, 1)})
+    assert routes() == []
+    assert routes(up=first) == [("t1-1", False)]
+    assert routes(up=both) == [("t1-1", False), ("t1-2", False)]
+    assert routes(up=both, bfd_seen=first) == [("t1-1", True), ("t1-2", False)]
+    assert routes(bfd_seen=first) == [("t1-1", True)]
+    preferences = [s.preference for s in town.gateway_speaker(Health(up=both)).statics if s.destination == LAN]
+    assert preferences == sorted(preferences, reverse=True)
+
+
+def test_only_propagating_tables_are_filled(town: Town) -> None:
+    def tables() -> tuple[int, ...]:
+        found = town.wanted().state["speaker", OWN.of(town.vpc.id)]
+        assert isinstance(found, Speaker)
+        return found.tables
+
+    assert tables() == (MAIN_TABLE,)
+    town.cloud.run(EnableVgwRoutePropagation(town.table.id, town.vgw.id))
+    assert tables() == (MAIN_TABLE, town.table.number)
+
+
+def test_one_more_change_computes_one_group(town: Town) -> None:
+    """Groups whose inputs did not change are the very same objects: the loop compares by identity."""
+    before = town.wanted().state
+    town.cloud.run(CreateRoute(town.table.id, LAN, town.vgw.id))
+    after = town.wanted().state
+    changed = {key for key in after if after[key] is not before.get(key)}
+    assert {key[0] for key in changed} == {"route"}
+    assert {key[1] for key in changed} == {OWN.of(town.vpc.id)}
+
+
+def test_a_deleted_connection_leaves_nothing(town: Town) -> None:
+    town.cloud.run(DeleteVpnConnection(town.vpn.id))
+    state = town.wanted().state
+    assert not [i for i in state.values() if isinstance(i, Charon | TunnelDevice | IkeConnection)]
+    assert town.gateway_speaker().sessions == ()
+
+
+def test_every_namespace_is_marked_as_ours(town: Town) -> None:
+    spaces = [i for i in town.wanted().state.values() if isinstance(i, Namespace)]
+    assert {space.owner for space in spaces} == {"abc123"}
+    assert {"paris", "paris-host", "web"} <= {space.namespace for space in spaces}
+
+
+def test_two_vpcs_of_the_same_cidr_share_no_namespace(town: Town) -> None:
+    twin = town.cloud.run(CreateVpc(town.vpc.cidr))
+    town.cloud.run(CreateSubnet(twin.id, town.subnets[0].cidr))
+    state = town.wanted().state
+    check(state, state.values())
+    gateways = [i for i in state.values() if isinstance(i, Address) and str(i.address) == "10.0.1.1/24"]
+    assert {i.namespace for i in gateways} == {OWN.of(town.vpc.id), OWN.of(twin.id)}
