@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +16,12 @@ import speakers
 from networks import ip, until
 from speakers import PROPAGATED, Lab, a, n
 
-from landbridge.desired.objects import Bfd, Seen, Speaker, SpeakerStatic
+from landbridge.desired.objects import HERE, Bfd, Seen, Speaker, SpeakerStatic
 from landbridge.drivers.bird.driver import ASTRAY, SILENT, STOPPED, BirdDriver
-from landbridge.drivers.bird.render import CANARY_TABLE, INTERNAL
+from landbridge.drivers.bird.render import CANARY_TABLE, INTERNAL, KERNEL_METRIC
 from landbridge.drivers.bird.watch import Sessions, SpeakerWatch
 from landbridge.drivers.deaths import Deaths
+from landbridge.drivers.netlink.inside import inside
 from landbridge.reconcile.driver import DriverError
 
 pytestmark = pytest.mark.lab
@@ -229,8 +233,8 @@ def test_static_routes_follow_bfd_and_the_greater_preference(lab: Lab) -> None:
 def test_own_routes_win_over_learned_ones_and_both_are_there(lab: Lab) -> None:
     ip(f"-n {lab.vpc} route add 192.168.1.0/24 dev lo table {PROPAGATED} metric 10 proto 187")
     lab.all_up()
-    lines = ip(f"-n {lab.vpc} route show table {PROPAGATED} 192.168.1.0/24").splitlines()
-    assert [line.split()[-1] for line in lines if "metric" in line] == ["10", "187"] or len(lines) == 2
+    shown = ip(f"-n {lab.vpc} route show table {PROPAGATED} 192.168.1.0/24")
+    assert re.findall(r"metric (\d+)", shown) == ["10", str(KERNEL_METRIC)]
     # The kernel looks for the prefix itself in that table, and finds the lower metric first.
     ip(f"-n {lab.vpc} rule add priority 100 table {PROPAGATED}")
     assert " dev lo " in ip(f"-n {lab.vpc} route get 192.168.1.9")
@@ -269,6 +273,83 @@ def test_a_dead_bird_can_be_dropped_with_its_routes(lab: Lab) -> None:
     lab.driver.drop(seen)
     assert lab.routes(lab.vpc, PROPAGATED) == {}
     assert not list(lab.driver.read([lab.vpc]))
+
+
+def test_a_bird_that_somebody_ended_leaves_its_routes(lab: Lab) -> None:
+    """Debian's init script ends every BIRD of the machine, ours too."""
+    lab.put(lab.customer(1), lab.gateway(1), lab.router())
+    until(lambda: len(lab.routes(lab.vpc, PROPAGATED)) == 1, "a route")
+    os.kill(lab.pid(lab.vpc), signal.SIGTERM)
+    until(lambda: lab.seen()[lab.vpc] == STOPPED, "it ends")
+    assert len(lab.routes(lab.vpc, PROPAGATED)) == 1
+    # And its successor takes none of them away, not even for a moment.
+    with subprocess.Popen(
+        f"stdbuf -oL ip -n {lab.vpc} monitor route".split(), stdout=subprocess.PIPE, text=True
+    ) as monitor:
+        assert monitor.stdout is not None
+        ip(f"-n {lab.vpc} route add 203.0.113.0/24 dev vp")
+        assert monitor.stdout.readline()
+        lab.put(lab.router())
+        lab.established(lab.vpc, 1)
+        until(lambda: lab.learned(lab.vpc), "the route is learned again")
+        with lab.driver.control(lab.vpc) as control:
+            until(lambda: not control.status().recovering, "the end of the recovery")
+        ip(f"-n {lab.vpc} route add 203.0.114.0/24 dev vp")
+        heard = [monitor.stdout.readline()]
+        while "203.0.114.0/24" not in heard[-1]:
+            heard.append(monitor.stdout.readline())
+        monitor.terminate()
+    assert not [line for line in heard if line.startswith("Deleted")]
+    assert len(lab.routes(lab.vpc, PROPAGATED)) == 1
+
+
+def test_who_takes_leave_is_forgotten_at_once(fast: Lab) -> None:
+    lab = fast
+    lab.all_up()
+    (seen,) = lab.driver.read([lab.c1])
+    lab.driver.drop(seen)
+    until(lambda: "192.168.1.0/24" not in lab.routes(lab.vpc), "its routes go", seconds=2)
+
+
+def test_a_link_that_is_made_anew_needs_nothing(fast: Lab) -> None:
+    """As libipsec's TUN, which dies with its charon and is there again under its name."""
+    lab = fast
+    lab.all_up()
+    ip(f"-n {lab.vgw} link delete t11")
+    until(lambda: lab.way(lab.vgw, "192.168.1.0/24") == "t12", "the other tunnel")
+    here, there = lab.inside(1, 1)
+    lab.veth(lab.vgw, "t11", str(here), lab.c1, str(there))
+    made = time.monotonic()
+    until(lambda: lab.way(lab.vgw, "192.168.1.0/24") == "t11", "back again")
+    print(f"\nroutes over a link made anew: after {(time.monotonic() - made) * 1000:.0f} ms")
+
+
+def test_a_machine_of_its_own_keeps_what_is_not_ours(lab: Lab) -> None:
+    lab.put(lab.gateway(1))
+    wanted = dataclasses.replace(lab.customer(1), namespace=HERE)
+    kept = {"198.51.100.0/24": "proto bird metric 32", "10.0.0.0/16": "proto static metric 5"}
+    with inside(lab.c1):
+        for prefix, words in kept.items():
+            ip(f"route add {prefix} dev t11 {words}")
+        try:
+            lab.driver.put(wanted, None)
+            until(lambda: "10.0.0.0/16" in lab.routes(lab.c1), "a learned route")
+            (seen,) = lab.driver.read([HERE])
+            assert isinstance(seen, Seen)
+            assert (seen.key, seen.needs) == (("speaker", HERE), ())
+            assert seen.fingerprint == lab.driver.fingerprint(wanted)
+            # Through its periodic scans, too.
+            with lab.driver.control(HERE) as control:
+                control.command("disable kernel_254")
+                control.command("enable kernel_254")
+            until(lambda: "10.0.0.0/16" in lab.routes(lab.c1), "the learned route again")
+        finally:
+            for found in lab.driver.read([HERE]):
+                lab.driver.drop(found)
+        shown = ip("route show")
+        for prefix, words in kept.items():
+            assert f"{prefix} dev t11 {words.split(' metric')[0]}" in shown
+        assert f"metric {KERNEL_METRIC}" not in shown
 
 
 def test_a_hung_bird_is_started_anew(lab: Lab) -> None:

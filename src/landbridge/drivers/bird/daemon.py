@@ -88,7 +88,8 @@ class Place:
     def write_candidate(self, text: str) -> str:
         """Put a configuration beside the one in force; the name that BIRD knows it by."""
         group = _group()
-        self.run.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self.run.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.run.mkdir(mode=0o750, exist_ok=True)
         os.chown(self.run, 0, group)
         os.chmod(self.run, 0o750)  # noqa: S103 - BIRD's group may read, nobody else
         path = self.run / _CANDIDATE
