@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from landbridge.cli.common import AsJson, State, bfd_interval, console, network, print_json
+from landbridge.cli.common import AsJson, State, bfd_interval, console, network, print_json, progress
 from landbridge.model.errors import Invalid
 from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, CustomerGatewayOptions
 from landbridge.model.secret import Secret
@@ -57,7 +57,10 @@ def up(
     ] = DEFAULT_BFD_INTERVAL,
     state: State = DEFAULT_STATE,
 ) -> int | None:
-    """Bring up both tunnels, with BGP or static routes and failover, and keep them up until told to stop."""
+    """Bring up both tunnels, with BGP or static routes and failover.
+
+    An agent stays behind and keeps them up; `landbridge customer-gateway down` ends it.
+    """
     options = CustomerGatewayOptions(
         device_file=_device_file(file),
         source="standard input" if file == "-" else file,
@@ -68,7 +71,8 @@ def up(
     )
     from landbridge.wiring.customer_gateway import up as run
 
-    return run(options)
+    with progress("Bringing up both tunnels"):
+        return run(options)
 
 
 def down(vpn_id: VpnId, state: State = DEFAULT_STATE) -> None:
@@ -87,9 +91,9 @@ def status(vpn_id: VpnId, state: State = DEFAULT_STATE, as_json: AsJson = False)
     if as_json:
         print_json(document)
         return
-    from landbridge.cli.overview import tunnels
+    from landbridge.cli.overview import customer_gateway
 
-    console().print(tunnels(document, datetime.now(UTC)))
+    console().print(customer_gateway(document, datetime.now(UTC)))
 
 
 def _device_file(source: str) -> Secret:

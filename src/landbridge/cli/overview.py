@@ -39,11 +39,17 @@ def overview(document: Document, now: datetime) -> RenderableType:
     return Group(*parts)
 
 
-def tunnels(document: Document, now: datetime) -> RenderableType:
-    """One connection's tunnels, as the customer gateway sees them: a document with `id` and `tunnels`."""
-    tree = Tree(_line("VPN connection ", Text(printable(str(document["id"])), "bold")))
+def customer_gateway(document: Document, now: datetime) -> RenderableType:
+    """One connection as its customer gateway sees it."""
+    agent = Text(f"agent {document['agent']}", "green") if document["agent"] else Text("agent not running", "red")
+    tree = Tree(_line("VPN connection ", Text(printable(str(document["vpn_connection_id"])), "bold"), "  ", agent))
     for tunnel in document["tunnels"]:
-        _tunnel(tree, tunnel, str(document.get("routing", "")), now)
+        addresses = f"{tunnel['customer_outside']} to {tunnel['cloud_outside']}"
+        _tunnel(tree, tunnel, addresses, bgp=not document["static"], now=now)
+    if document.get("advertised"):
+        tree.add(_line("advertised ", ", ".join(document["advertised"])))
+    for fault in document.get("faults", ()):
+        tree.add(_line(Text(printable(fault), "red")))
     return tree
 
 
@@ -107,22 +113,23 @@ def _connection(connection: Document, now: datetime) -> Tree:
         )
     )
     for tunnel in connection["tunnels"]:
-        _tunnel(tree, tunnel, connection["routing"], now)
+        addresses = f"{tunnel['outside_address']}  {tunnel['inside_cidr']}"
+        _tunnel(tree, tunnel, addresses, bgp=connection["routing"] == "bgp", now=now)
     if connection["static_routes"]:
         tree.add(_line("static routes ", ", ".join(route["destination"] for route in connection["static_routes"])))
     return tree
 
 
-def _tunnel(tree: Tree, tunnel: Document, routing: str, now: datetime) -> None:
+def _tunnel(tree: Tree, tunnel: Document, addresses: str, *, bgp: bool, now: datetime) -> None:
     branch = tree.add(
         _line(
             f"tunnel {tunnel['number']}  ",
             _state(tunnel["status"]),
-            f" for {duration(tunnel['since'], now)}  {tunnel['outside_address']}  {tunnel['inside_cidr']}",
+            f" for {duration(tunnel['since'], now)}  {addresses}",
         )
     )
     facts = [f"IKE {tunnel['ike']}"]
-    if routing == "bgp":
+    if bgp:
         facts.append(f"BGP {tunnel['bgp'] or 'down'}")
     facts.append("BFD up" if tunnel["bfd"] else "no BFD")
     facts.append(f"{tunnel['accepted_routes']} route{'' if tunnel['accepted_routes'] == 1 else 's'}")

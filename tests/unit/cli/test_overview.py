@@ -11,7 +11,7 @@ from admin_world import World
 from rich.console import Console
 from support import START
 
-from landbridge.cli.overview import amount, duration, overview
+from landbridge.cli.overview import amount, customer_gateway, duration, overview
 from landbridge.control.tags import CreateTags
 from landbridge.model.resources import Instance, Vpc
 from landbridge.views.status import status
@@ -74,6 +74,41 @@ def test_a_narrow_terminal_loses_nothing(world: World, width: int) -> None:
     assert max(map(len, narrow.splitlines())) <= width
     rails = str.maketrans("", "", "│├└─ \n")
     assert narrow.translate(rails) == wide.translate(rails)
+
+
+def test_the_customer_gateways_own_view() -> None:
+    tunnel = {
+        "number": 1,
+        "customer_outside": "203.0.113.77",
+        "cloud_outside": "203.0.113.128",
+        "status": "DOWN",
+        "since": START.isoformat(),
+        "why": "The other side does not answer.",
+        "ike": "connecting",
+        "bgp": "Active",
+        "bfd": False,
+        "accepted_routes": 0,
+        "bytes_in": 0,
+        "bytes_out": 0,
+    }
+    document = {
+        "vpn_connection_id": "vpn-1",
+        "static": False,
+        "advertised": ["192.168.60.0/24"],
+        "faults": ["BIRD is not installed."],
+        "tunnels": [tunnel],
+        "agent": None,
+    }
+    out = io.StringIO()
+    Console(file=out, width=100, highlight=False).print(customer_gateway(document, START))
+    assert out.getvalue() == (
+        "VPN connection vpn-1  agent not running\n"
+        "├── tunnel 1  DOWN for 0 s  203.0.113.77 to 203.0.113.128\n"
+        "│   ├── IKE connecting  BGP Active  no BFD  0 routes  in 0 B, out 0 B\n"
+        "│   └── The other side does not answer.\n"
+        "├── advertised 192.168.60.0/24\n"
+        "└── BIRD is not installed.\n"
+    )
 
 
 def test_an_empty_service() -> None:
