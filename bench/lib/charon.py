@@ -1,0 +1,153 @@
+"""One charon for one tunnel, wired by hand: its own namespace, its TUN moved away, told what to do over vici."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import vici
+
+from lib import netns
+from lib.run import until
+
+_CONF = """charon-systemd {{
+  load = random nonce aesni openssl aes sha1 sha2 hmac kdf gcm curve25519 pem pkcs1 x509 pubkey constraints \
+kernel-libipsec kernel-netlink socket-default vici
+  filelog {{
+    stderr {{
+      default = 1
+    }}
+  }}
+  journal {{
+    default = -1
+  }}
+{extra}
+  plugins {{
+    vici {{
+      socket = unix://{socket}
+    }}
+    kernel-libipsec {{
+      load = yes
+    }}
+  }}
+}}
+"""
+DPD_30 = "  retransmit_timeout = 2\n  retransmit_base = 1\n  retransmit_tries = 9\n"
+"""Gives up after 20 s, that is 30 s after the last sign of life when asking starts after 10."""
+
+
+class HandCharon:
+    """A charon in `namespace`, its TUN in `router` as `device`."""
+
+    def __init__(self, folder: Path, namespace: str, router: str, device: str) -> None:
+        self.namespace = namespace
+        self.router = router
+        self.device = device
+        self._folder = folder / namespace
+        self._socket = self._folder / "vici"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; `ready` waits for it."""
+        self._folder.mkdir(exist_ok=True)
+        self._socket.unlink(missing_ok=True)
+        conf = self._folder / "strongswan.conf"
+        conf.write_text(_CONF.format(socket=self._socket, extra=DPD_30))
+        subprocess.run(["ip", "-n", self.namespace, "link", "delete", "ipsec0"], capture_output=True, check=False)
+        with (self._folder / "log").open("ab") as log:
+            # charon's pid file path is compiled in: a private /run lets many charons live on one machine
+            self.process = subprocess.Popen(
+                ["ip", "netns", "exec", self.namespace, "unshare", "-m", "bash", "-c"]
+                + ["mount -t tmpfs tmpfs /run; exec /usr/sbin/charon-systemd"],
+                env={"STRONGSWAN_CONF": str(conf), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def ready(self) -> None:
+        """Wait until it serves commands, and move its TUN to the router (traps 2)."""
+        until(self._serves, f"charon in {self.namespace}", every=0.01)
+        until(lambda: "ipsec0" in netns.run("ip", "-n", self.namespace, "link"), "ipsec0", every=0.01)
+        netns.ip(self.namespace, f"link set ipsec0 netns {self.router} name {self.device}")
+        netns.ip(self.namespace, "link add ipsec0 type bridge", "link set ipsec0 up", "rule del table 220")
+        netns.ip(self.router, f"link set {self.device} txqueuelen 10000", f"link set {self.device} up")
+
+    def _serves(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise RuntimeError(f"charon in {self.namespace} ended: {(self._folder / 'log').read_text()[-500:]}")
+        try:
+            self._session().version()
+        except OSError:
+            return False
+        return True
+
+    def _session(self) -> vici.Session:
+        import socket
+
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        link.settimeout(20)
+        link.connect(str(self._socket))
+        return vici.Session(link)
+
+    def inside(self, local: str, far: str) -> None:
+        """The TUN's addresses, both of one /30."""
+        netns.ip(self.router, f"addr replace {local} peer {far}/30 dev {self.device}")
+
+    def load(self, *, local: str, local_id: str, remote: str, remote_id: str, psk: str) -> None:
+        """One connection with one child, and its key."""
+        session = self._session()
+        session.load_shared({"id": "k", "type": "IKE", "data": psk, "owners": [local_id, remote_id]})
+        connection: dict[str, Any] = {
+            "version": "2",
+            "mobike": "no",
+            "local_addrs": [local],
+            "remote_addrs": [remote],
+            "proposals": ["aes128gcm16-prfsha256-ecp256"],
+            "dpd_delay": "10s",
+            "unique": "replace",
+            "local": {"auth": "psk", "id": local_id},
+            "remote": {"auth": "psk", "id": remote_id},
+            "children": {
+                "t": {
+                    "local_ts": ["0.0.0.0/0"],
+                    "remote_ts": ["0.0.0.0/0"],
+                    "esp_proposals": ["aes128gcm16"],
+                    "dpd_action": "clear",
+                }
+            },
+        }
+        session.load_conn({"t": connection})
+
+    def initiate(self) -> None:
+        """Bring the tunnel up; returns when it is."""
+        for _ in self._session().initiate({"child": "t", "ike": "t", "timeout": "10000", "loglevel": "-1"}):
+            pass
+
+    def kill(self) -> None:
+        """SIGKILL, as a fault."""
+        assert self.process is not None
+        self.process.kill()
+
+    def stop(self) -> None:
+        """End it, before its router's namespace goes (traps 1)."""
+        if self.process is not None:
+            netns.stop(self.process)
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self.process is not None
+        return self.process.pid
+
+    def __enter__(self) -> HandCharon:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(Exception):
+            self.stop()

@@ -1,0 +1,163 @@
+"""The frame of a benchmark: options, cleaning up in every case, and the verdict as text and exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+MISSED = 1
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One measured thing beside its reference. `met` is None for what is only told."""
+
+    what: str
+    product: str
+    by_hand: str
+    ratio: str
+    target: str
+    met: bool | None
+
+
+@dataclass
+class Report:
+    """Collects lines, prints each at once, and the table in the end."""
+
+    lines: list[Line] = field(default_factory=list)
+
+    def add(
+        self,
+        what: str,
+        product: float | None,
+        by_hand: float | None,
+        unit: str,
+        *,
+        target: str = "",
+        met: bool | None = None,
+    ) -> None:
+        """Note one result; numbers are in `unit`."""
+        ratio = f"{product / by_hand:.2f}" if product is not None and by_hand else "-"
+        self.lines.append(Line(what, _number(product, unit), _number(by_hand, unit), ratio, target or "-", met))
+        say(_row(self.lines[-1], [0] * 6))
+
+    def finish(self) -> int:
+        """Print the table; answer the exit code."""
+        header = Line("what", "landbridge", "by hand", "ratio", "target", None)
+        rows = [_cells(line) for line in self.lines]
+        widths = [max(len(r[i]) for r in [_cells(header), *rows]) for i in range(6)]
+        print()
+        print(_row(header, widths).replace("told", "").rstrip())
+        for line in self.lines:
+            print(_row(line, widths))
+        missed = [line for line in self.lines if line.met is False]
+        print(f"\n{len(missed)} missed" if missed else "\nall targets met")
+        return MISSED if missed else 0
+
+
+def _cells(line: Line) -> tuple[str, str, str, str, str, str]:
+    verdict = {True: "met", False: "MISSED", None: "told"}[line.met]
+    return line.what, line.product, line.by_hand, line.ratio, line.target, verdict
+
+
+def _row(line: Line, widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(_cells(line), widths, strict=True)).rstrip()
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None:
+        return "-"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{digits}f} {unit}"
+
+
+def say(text: str) -> None:
+    """Progress, on stderr: results alone are on stdout."""
+    print(f"[{time.monotonic() - _BEGAN:6.1f}] {text}", file=sys.stderr, flush=True)
+
+
+def median(values: Sequence[float]) -> float | None:
+    """The median; None of nothing."""
+    return statistics.median(values) if values else None
+
+
+def percentile(values: Sequence[float], percent: float) -> float | None:
+    """The smallest value that so many percent of all do not exceed (nearest rank); None of nothing."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * int(percent * 10) // 1000) - 1)] if ordered else None
+
+
+def spread(values: Sequence[float], unit: str) -> str:
+    """All values in short, for the record."""
+    return ", ".join(f"{value:.2f}" for value in values) + f" {unit}"
+
+
+class Timeout(RuntimeError):
+    """Something awaited did not come about."""
+
+
+def until(look: Callable[[], T], what: str, seconds: float = 30.0, every: float = 0.02) -> T:
+    """Poll until something true comes back."""
+    end = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise Timeout(f"waited {seconds:g} s in vain: {what}")
+        time.sleep(every)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a benchmark gets: how long to take, where to write, and who cleans up."""
+
+    options: argparse.Namespace
+    quick: bool
+    folder: Path
+    cleanup: contextlib.ExitStack
+    report: Report
+    tag: str
+    """Part of every name that this run makes; no other run has it."""
+
+
+_BEGAN = time.monotonic()
+
+
+def main(doc: str | None, work: Callable[[Bench], None], add: Callable[[argparse.ArgumentParser], None]) -> NoReturn:
+    """Run a benchmark; exit 0 when all targets are met, 1 when one is missed, 2 when it could not be measured."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few repetitions, under a minute: does it work at all?")
+    add(parser)
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("Benchmarks build networks: run them as root.")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    report = Report()
+    with contextlib.ExitStack() as cleanup:
+        cleanup.callback(_uninterrupted)
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="lbbench-")))
+        try:
+            work(Bench(options, options.quick, folder, cleanup, report, os.urandom(2).hex()))
+        except KeyboardInterrupt:
+            say("interrupted; taking everything down")
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            cleanup.close()
+            sys.exit(130)
+    sys.exit(report.finish())
+
+
+def _uninterrupted() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
