@@ -1,0 +1,155 @@
+"""What daemons and the kernel say becomes telemetry, health and learned routes; the same words, the same meaning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+
+import pytest
+
+from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
+from landbridge.observe.fold import BFD_SILENCE, Endpoint, Place, SpeakerWords, View, tunnel_state, vitals
+from landbridge.observe.ike import Cause, ChildSaStatus, ChildState, IkeSaStatus, IkeState
+from landbridge.observe.state import Status
+
+NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
+MADE = NOW - timedelta(hours=1)
+PEER = IPv4Address("169.254.10.2")
+PLACE = Place(endpoint="endpoint", router="router", link="t1-1")
+ID = ("vpn-1", 1)
+
+
+def sa(*, carries: bool = True) -> IkeSaStatus:
+    child = ChildSaStatus(
+        name="vpn-1-1",
+        unique_id=1,
+        state=ChildState.INSTALLED if carries else ChildState.INSTALLING,
+        spi_in="c0000001",
+        spi_out="c0000002",
+        suite="AES_GCM_16-128",
+        udp=True,
+        bytes_in=100,
+        packets_in=1,
+        bytes_out=200,
+        packets_out=2,
+        installed=5,
+        rekey_in=3000,
+        expires_in=3600,
+    )
+    return IkeSaStatus(
+        connection="vpn-1-1",
+        unique_id=1,
+        state=IkeState.ESTABLISHED,
+        initiator=False,
+        local=IPv4Address("203.0.113.128"),
+        local_port=4500,
+        local_id="203.0.113.128",
+        remote=IPv4Address("203.0.113.77"),
+        remote_port=4500,
+        remote_id="203.0.113.77",
+        nat_local=True,
+        nat_remote=False,
+        suite="AES_GCM_16-128/PRF_HMAC_SHA2_256/ECP_256",
+        spi_initiator="1",
+        spi_responder="2",
+        established=5,
+        rekey_in=28000,
+        children=(child,),
+    )
+
+
+def peering(state: str, **more: object) -> SpeakerProtocol:
+    bgp = BgpPeering(state=state, neighbour=PEER, link="t1-1", peer_asn=65010, local_asn=64512, **more)  # type: ignore[arg-type]
+    return SpeakerProtocol(
+        name="bgp_c1_t1", kind="BGP", table="master4", state="up", since=NOW, info=state, session="c1_t1", bgp=bgp
+    )
+
+
+def bfd(state: str, since: datetime = NOW) -> BfdPeer:
+    return BfdPeer(address=PEER, link="t1-1", state=state, since=since, interval=0.3, timeout=0.9)
+
+
+def view(*, dynamic: bool = True, endpoint: Endpoint | None = None, speaker: SpeakerWords | None = None) -> View:
+    return View(
+        identity=ID,
+        place=PLACE,
+        far_inside=PEER,
+        dynamic=dynamic,
+        far_outside=IPv4Address("203.0.113.77"),
+        endpoint=endpoint or Endpoint(pid=7),
+        speaker=speaker or SpeakerWords(),
+    )
+
+
+UP = Endpoint(pid=7, sas=(sa(),))
+
+
+def test_a_dynamic_tunnel_is_up_when_bgp_is() -> None:
+    ike_only = view(endpoint=UP, speaker=SpeakerWords(protocols=(peering("Active"),)))
+    both = view(endpoint=UP, speaker=SpeakerWords(protocols=(peering("Established", imported=3),)))
+    assert (ike_only.status, both.status) == (Status.DOWN, Status.UP)
+    state = tunnel_state(both, None, MADE, NOW)
+    assert (state.accepted_routes, state.why, state.bytes_in, state.bytes_out) == (3, "3 BGP ROUTES", 100, 200)
+    assert (state.peer, state.ike) == ("203.0.113.77:4500", "established")
+
+
+def test_a_static_tunnel_is_up_when_its_child_sa_carries() -> None:
+    assert view(dynamic=False, endpoint=UP).status is Status.UP
+    assert view(dynamic=False, endpoint=Endpoint(pid=7, sas=(sa(carries=False),))).status is Status.DOWN
+
+
+def test_a_dead_daemons_last_words_do_not_count() -> None:
+    assert view(dynamic=False, endpoint=replace(UP, pid=None)).status is Status.DOWN
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_every_cause_is_said_in_a_sentence(cause: Cause) -> None:
+    why = tunnel_state(view(endpoint=Endpoint(pid=7, cause=cause)), None, MADE, NOW).why
+    assert why.endswith(".")
+    assert " " in why
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "speaker", "words"),
+    [
+        (Endpoint(heard=False), SpeakerWords(), "being built"),
+        (Endpoint(pid=None), SpeakerWords(), "started again"),
+        (Endpoint(pid=7), SpeakerWords(), "Waiting for the customer gateway 203.0.113.77"),
+        (UP, SpeakerWords(protocols=(peering("Active", last_error="Socket: refused"),)), "refused"),
+    ],
+)
+def test_why_a_tunnel_is_down(endpoint: Endpoint, speaker: SpeakerWords, words: str) -> None:
+    assert words in tunnel_state(view(endpoint=endpoint, speaker=speaker), None, MADE, NOW).why
+
+
+def test_the_last_change_is_when_the_status_changed() -> None:
+    down, up = view(dynamic=False), view(dynamic=False, endpoint=UP)
+    never = tunnel_state(down, None, MADE, NOW)
+    assert never.changed == MADE
+    later = NOW + timedelta(minutes=1)
+    first = tunnel_state(up, never, MADE, NOW)
+    assert first.changed == NOW
+    assert tunnel_state(up, first, MADE, later).changed == NOW
+    assert tunnel_state(down, first, MADE, later).changed == later
+
+
+def test_vitals_of_tunnels() -> None:
+    up = view(endpoint=UP, speaker=SpeakerWords(protocols=(peering("Established"),), bfd=(bfd("Up"),)))
+    vital = vitals([up], frozenset(), NOW)
+    assert (vital.up, vital.dead, vital.bfd_seen) == ({ID}, frozenset(), {ID})
+    gone = vitals([view(endpoint=Endpoint(pid=None))], frozenset(), NOW)
+    assert (gone.up, gone.dead) == (frozenset(), {ID})
+
+
+def test_a_silent_bfd_keeps_the_last_word_for_a_while() -> None:
+    """Where BFD answered, a path that only looks alive stays unused; but a peer that gave BFD up is used again."""
+    silent = view(dynamic=False, endpoint=UP, speaker=SpeakerWords(bfd=(bfd("Down"),)))
+    assert vitals([silent], {ID}, NOW + timedelta(seconds=1)).bfd_seen == {ID}
+    assert vitals([silent], {ID}, NOW + BFD_SILENCE + timedelta(seconds=1)).bfd_seen == frozenset()
+    assert vitals([silent], frozenset(), NOW).bfd_seen == frozenset()
+
+
+def test_a_tunnel_that_is_down_stays_bound_to_bfd() -> None:
+    lost = view(dynamic=False, speaker=SpeakerWords(bfd=(bfd("Down"),)))
+    assert vitals([lost], {ID}, NOW + 2 * BFD_SILENCE).bfd_seen == {ID}
