@@ -61,7 +61,8 @@ def _head(document: Document) -> Iterable[Text]:
         "" if document["converged"] else "  (at work)",
     )
     lab = ", with the lab" if document["lab"] else ""
-    yield _line(f"data plane {document['data_plane']}{lab}: {document['data_plane_reason']}")
+    reason = document["data_plane_reason"].removeprefix(f"{document['data_plane']}: ")
+    yield _line(f"data plane {document['data_plane']}{lab}: {reason}")
     if not document["vpcs"] and not document["vpn_gateways"]:
         yield _line("There is no VPC and no gateway yet.")
 
