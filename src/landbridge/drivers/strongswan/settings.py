@@ -68,9 +68,9 @@ class Retransmission:
 def retransmission(dpd_timeout: int) -> Retransmission:
     """The ladder with which a peer that fell silent is found dead within `dpd_timeout` seconds.
 
-    A connection's DPD asks after a third of it (AWS's customer gateway files: interval 10, retries 3), so the ladder has
-    two thirds. The same ladder bounds IKE_SA_INIT, IKE_AUTH and rekeying (traps 6), which quick first retransmissions
-    suit.
+    A connection's DPD asks after a third of it (AWS's customer gateway files: interval 10, retries 3), so the ladder
+    has two thirds. The same ladder bounds IKE_SA_INIT, IKE_AUTH and rekeying (traps 6), which quick first
+    retransmissions suit.
 
     Raises:
         ValueError: dpd_timeout is not between 5 and 86400 seconds.

@@ -124,10 +124,8 @@ class Vici:
     def sas(self) -> tuple[IkeSaStatus, ...]:
         """All IKE SAs with their CHILD SAs."""
         with self._session() as session:
-            # Without waiting for SAs that a job holds: a status is wanted, not a queue.
-            return tuple(
-                ike_sa(name, body) for item in session.list_sas({"noblock": "yes"}) for name, body in item.items()
-            )
+            # Not with `noblock`: that leaves out an SA while a job (a DPD request, say) has it, as if it were down.
+            return tuple(ike_sa(name, body) for item in session.list_sas() for name, body in item.items())
 
     def load(self, name: str, connection: Mapping[str, object]) -> None:
         """Load a connection, or replace the one of that name."""
