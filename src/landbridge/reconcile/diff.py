@@ -5,6 +5,7 @@ The order, with its reasons:
    Dependants go before what they need. Among objects of one namespace speakers and IKE connections go before routes,
    routes before addresses, addresses before links (`_RANK`): a session that ends says so while it still has a way to.
    Namespaces go last of all: a charon whose TUN vanishes with a namespace spins, so it has to be stopped by then.
+   What merely vanishes with its namespace has no step of its own.
 2. Then creations and changes: what is needed before what needs it. In one namespace `_RANK` ascending: the kernel
    takes a gateway only if an address reaches it, and a daemon that finds its addresses need not try twice.
 3. What needs an object that is being replaced waits for the next round: replacing takes it along, and only reading
@@ -22,14 +23,19 @@ from typing import Final
 
 from landbridge.desired.objects import (
     Address,
+    Bridge,
     HostObject,
     HostState,
     IkeConnection,
     KernelRoute,
+    KernelRule,
     Key,
     Namespace,
+    Ruleset,
     Seen,
     Speaker,
+    VethEnd,
+    namespace_key,
 )
 from landbridge.reconcile.steps import Change, Create, Delete, Step, kind_of
 
@@ -38,6 +44,10 @@ Fingerprint = Callable[[HostObject], str]
 _RANK: Final[Mapping[type[HostObject], int]] = {Namespace: 0, Address: 2, KernelRoute: 3, IkeConnection: 4, Speaker: 4}
 _OTHER_RANK: Final = 1
 """Links, charon, rules and filters."""
+
+
+_VANISHING: Final = frozenset({Bridge, VethEnd, Address, KernelRoute, KernelRule, Ruleset})
+"""What a namespace that is deleted takes along by itself, and faster: the kernel makes us wait for each link."""
 
 
 class PlanError(ValueError):
@@ -142,7 +152,7 @@ def _deletion_waves(deletes: Mapping[Key, HostObject]) -> Iterator[tuple[Step, .
     spaces = {key: item for key, item in deletes.items() if kind_of(item) is Namespace}
     before: dict[Key, list[Key]] = defaultdict(list)
     for key, item in deletes.items():
-        if key not in spaces:
+        if key not in spaces and not (kind_of(item) in _VANISHING and namespace_key(item.namespace) in spaces):
             before[key].extend(())
             for need in item.needs:
                 if need in deletes and need not in spaces:

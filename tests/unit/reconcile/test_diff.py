@@ -99,6 +99,20 @@ def test_every_site_in_order() -> None:
 def test_a_namespace_outlives_the_charon_whose_tun_it_holds() -> None:
     deletes, _ = places(plan_of({}, site()))
     assert deletes["link", "gw1", "tun1"] < deletes["charon", "ep1"] < deletes["namespace", "gw1"]
+    assert deletes["speaker", "gw1"] < deletes["namespace", "gw1"]
+    assert deletes["ike", "ep1", "c1"] < deletes["charon", "ep1"] < deletes["namespace", "ep1"]
+
+
+def test_what_vanishes_with_its_namespace_has_no_step_of_its_own() -> None:
+    deletes, _ = places(plan_of({}, site()))
+    assert {kind for kind, *_ in deletes} == {"namespace", "charon", "ike", "speaker", "link"}
+    assert [key for key in deletes if key[0] == "link"] == [("link", "gw1", "tun1")]
+
+
+def test_a_session_ends_while_it_still_has_a_way_to_say_so() -> None:
+    there = site()
+    left = {key: item for key, item in there.items() if key[0] == "namespace"}
+    deletes, _ = places(plan_of(left, there))
     assert deletes["speaker", "gw1"] < deletes["address", "gw1", "tun1", "169.254.1.1/30"]
     assert deletes["ike", "ep1", "c1"] < deletes["address", "ep1", "up", "192.0.2.1/24"]
 
