@@ -108,7 +108,7 @@ def _service(state: Path) -> Iterator[AdminClient]:
         else:
             yield service
             return
-    from landbridge.wiring.serve import ACCOUNT, REGION, offline
+    from landbridge.wiring.state import ACCOUNT, REGION, offline
 
     with offline(state) as control, AdminClient.offline(control, account=ACCOUNT, region=REGION) as itself:
         yield itself

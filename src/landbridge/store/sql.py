@@ -37,6 +37,7 @@ class SqlStore:
         engine = create_engine(f"sqlite:///{path}")
         event.listen(engine, "connect", _on_connect)
         try:
+            path.touch(mode=0o600)
             _migrate(engine)
         except (DatabaseError, OSError) as error:
             raise StoreError(f"The state in {path} cannot be opened ({_cause(error)}). {_ADVICE}") from None

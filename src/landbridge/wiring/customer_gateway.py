@@ -7,6 +7,7 @@ below the state folder holds all that it needs to start again; `down` takes ever
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -27,6 +28,7 @@ from landbridge.store.folder import Folder, FolderError
 from landbridge.wiring import customer_agent
 from landbridge.wiring.host import CUSTOMER, host
 from landbridge.wiring.purge import take_down
+from landbridge.wiring.world import log_to
 
 FIRST_WORD_WITHIN: Final = 15.0
 UP_WITHIN: Final = 20.0
@@ -71,6 +73,7 @@ def up(options: CustomerGatewayOptions) -> int:
 
 def down(vpn_id: str, state: Path, progress: Callable[[str], None]) -> None:
     """End the agent and take away everything that it made."""
+    log_to(least=logging.ERROR)
     folder = _existing(vpn_id, state)
     agent = customer_agent.running(folder)
     if agent is not None:

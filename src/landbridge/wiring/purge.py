@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from landbridge.model.errors import OperatorError
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder, FolderError
 from landbridge.wiring.host import Host, host
+from landbridge.wiring.world import log_to
 
 PASSES = 60
 
@@ -27,6 +29,7 @@ def purge(state: Path, progress: Callable[[str], None]) -> None:
     """
     if not (state / "instance").exists():
         raise FolderError(f"{state} is not a state folder of landbridge (it has no file `instance`): nothing to purge.")
+    log_to(least=logging.ERROR)
     folder = Folder(state)
     folder.lock()
     take_down(host(folder), progress)

@@ -7,7 +7,6 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -35,21 +34,17 @@ from landbridge.model.options import DataPlaneChoice, ServeOptions
 from landbridge.model.resources import AccessKey
 from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation
-from landbridge.store.codec import Codec
 from landbridge.store.folder import Folder
-from landbridge.store.sql import SqlStore
 from landbridge.views.status import Facts
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.host import host
 from landbridge.wiring.loop import ServiceLoop
 from landbridge.wiring.observer import Observer
-from landbridge.wiring.world import SystemEntropy, log_to, now
+from landbridge.wiring.state import ACCOUNT, REGION, control_of
+from landbridge.wiring.world import log_to, now
 
 log = structlog.get_logger(__name__)
 
-ACCOUNT: Final = "000000000000"
-REGION: Final = "us-east-1"
-"""The region of what has none of its own (access keys, lab sites)."""
 BFD_MULTIPLIER: Final = 3
 EXPIRE_EVERY: Final = 60.0
 GET_CALLER_IDENTITY: Final = "GetCallerIdentity"
@@ -71,28 +66,10 @@ def serve(options: ServeOptions) -> None:
     folder = Folder(options.state)
     folder.lock()
     listener = _listen(options.host, options.port)
-    control = _control(folder, options, builds)
+    control = control_of(folder, pools=LAB_POOLS if options.lab else PLAIN_POOLS, builds=builds)
     _first_credentials(folder, control)
     service = _Service(folder, options, control, choice.data_plane if choice else None, choice.why if choice else "")
     asyncio.run(service.run(listener))
-
-
-def _control(folder: Folder, options: ServeOptions, builds: bool) -> Control:
-    return Control(
-        SqlStore.open(folder.database, Codec(folder.key)),
-        now=now,
-        entropy=SystemEntropy(),
-        pools=LAB_POOLS if options.lab else PLAIN_POOLS,
-        builds=builds,
-    )
-
-
-@contextlib.contextmanager
-def offline(state: Path) -> Iterator[Control]:
-    """Commands while no service runs on the folder: the same handlers and transactions, under the folder's lock."""
-    folder = Folder(state)
-    folder.lock()
-    yield _control(folder, ServeOptions(state=state), builds=False)
 
 
 def _listen(host_name: str, port: int) -> socket.socket:

@@ -32,8 +32,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def log_to(stream: TextIO = sys.stderr) -> None:
-    """One line per event: readable on a terminal, JSON elsewhere."""
+def log_to(stream: TextIO = sys.stderr, least: int = logging.INFO) -> None:
+    """One line per event from the level `least` on: readable on a terminal, JSON elsewhere."""
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=True) if stream.isatty() else structlog.processors.JSONRenderer()
     )
@@ -43,7 +43,7 @@ def log_to(stream: TextIO = sys.stderr) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(file=stream),
         cache_logger_on_first_use=True,
     )
