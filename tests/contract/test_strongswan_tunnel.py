@@ -103,6 +103,17 @@ def test_a_killed_charon_is_seen_told_and_repaired(vpn: Vpn) -> None:
     vpn.await_ping()
 
 
+def test_a_killed_responder_calls_its_peer_back(vpn: Vpn) -> None:
+    """The peer would notice only by DPD, in tens of seconds (traps 9)."""
+    vpn.both()
+    vpn.await_ping()
+    os.kill(vpn.pid(vpn.b), signal.SIGKILL)
+    until(lambda: vpn.heard(IkeEventKind.GONE, vpn.b), "its death is told", 1.0)
+    vpn.endpoint(vpn.b, vpn.b.connection(vpn.a))
+    vpn.await_ping()
+    until(lambda: len(vpn.sas(vpn.a)) == 1 and vpn.sas(vpn.a)[0].up, "one SA is left")
+
+
 def test_a_killed_initiator_comes_back_by_itself(vpn: Vpn) -> None:
     vpn.both()
     vpn.await_ping()

@@ -27,6 +27,9 @@ RETRY: Final = 1.0
 RETRY_MOST: Final = 4.0
 """Seconds between attempts at a peer that keeps refusing."""
 
+REVIVE_FOR: Final = 60.0
+"""Seconds for which a tunnel that was up when its charon died is initiated again from this side."""
+
 RECONNECT: Final = 0.2
 """Seconds between attempts to reach a charon that does not answer."""
 
@@ -50,6 +53,10 @@ class _Followed:
     """When to try again: to connect while there is no stream, else to look after initiating connections."""
     pause: float = RETRY
     causes: dict[str, Cause] = field(default_factory=dict)
+    carried: set[str] = field(default_factory=set)
+    """Connections whose CHILD SA is up, as far as heard."""
+    revive: dict[str, float] = field(default_factory=dict)
+    """Connections that were up when charon died, and until when they are initiated, whoever initiates otherwise."""
 
 
 class IkeWatcher:
@@ -86,7 +93,7 @@ class IkeWatcher:
             known = self._followed.get(namespace)
             if known is None or known.stream is None:
                 return  # it is looked after as soon as there is contact
-            known.due, known.pause = time.monotonic() + RETRY, RETRY
+            known.due, known.pause = time.monotonic() + (0.0 if known.revive else RETRY), RETRY
         self._ring()
 
     def forget(self, namespace: str) -> None:
@@ -119,8 +126,12 @@ class IkeWatcher:
         cause = None if ours else Cause.PROCESS_GONE
         with self._lock:
             known = self._followed.get(namespace)
-            if known is not None and cause is not None:
-                known.causes = {"": cause}
+            if known is not None:
+                # The peer would notice only by DPD (traps 9); it takes a new IKE SA for the old one at once.
+                known.revive |= dict.fromkeys(known.carried, time.monotonic() + REVIVE_FOR)
+                known.carried = set()
+                if cause is not None:
+                    known.causes = {"": cause}
         self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.GONE, cause=cause))
 
     def close(self) -> None:
@@ -181,10 +192,11 @@ class IkeWatcher:
                 streams[namespace] = known.stream
                 self._selector.register(known.stream, selectors.EVENT_READ, namespace)
                 known.causes.pop("", None)
+                known.carried = {sa.connection for sa in self._endpoints.vici(namespace).sas() if sa.up}
                 self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.SYNCED))
                 for name, message in known.stream.early():
                     self._interpret(namespace, known, name, message)
-            if self._initiate(namespace):
+            if self._initiate(namespace, known):
                 known.due = time.monotonic() + known.pause
                 known.pause = min(known.pause * 1.5, RETRY_MOST)
             else:
@@ -199,20 +211,21 @@ class IkeWatcher:
         known.stream = None
         known.due = time.monotonic() + RECONNECT
 
-    def _initiate(self, namespace: str) -> bool:
+    def _initiate(self, namespace: str, known: _Followed) -> bool:
         """Initiate what should be up and is not, nor on its way. Whether anything of that kind is not up."""
         lock = self._endpoints.lock(namespace)
         if not lock.acquire(blocking=False):
             return True  # its connections are being changed
         try:
-            return self._initiate_down(self._endpoints.vici(namespace))
+            return self._initiate_down(self._endpoints.vici(namespace), known)
         finally:
             lock.release()
 
-    def _initiate_down(self, vici: Vici) -> bool:
-        names = [loaded.name for loaded in vici.connections() if loaded.initiates]
+    def _initiate_down(self, vici: Vici, known: _Followed) -> bool:
+        known.revive = {name: until for name, until in known.revive.items() if until > time.monotonic()}
+        names = [loaded.name for loaded in vici.connections() if loaded.initiates or loaded.name in known.revive]
         if not names:
-            return False
+            return bool(known.revive)
         sas = vici.sas()
         down = [name for name in names if not any(sa.connection == name and sa.up for sa in sas)]
         for name in down:
@@ -243,7 +256,10 @@ class IkeWatcher:
         kind = _REKEYED.get(name) or _UPDOWN[name, _text(message.get("up")) == "yes"]
         if kind is IkeEventKind.CHILD_UP:
             known.causes.clear()
+            known.carried.add(connection)
+            known.revive.pop(connection, None)
         elif kind in (IkeEventKind.IKE_DOWN, IkeEventKind.CHILD_DOWN):
+            known.carried.discard(connection)
             # Not at once: charon's own restart, or its peer's, may be under way.
             known.due, known.pause = min(known.due, time.monotonic() + RETRY), RETRY
         self._tell(IkeEvent(namespace=namespace, kind=kind, connection=connection, cause=known.causes.get(connection)))
