@@ -149,11 +149,11 @@ class Product:
         )["VpnConnection"]
         at = time.monotonic()
         xml = answer["CustomerGatewayConfiguration"]
-        if static:
-            self.ec2.create_vpn_connection_route(
-                VpnConnectionId=answer["VpnConnectionId"], DestinationCidrBlock=site.lan
-            )
         return Vpn(answer["VpnConnectionId"], site, xml, _ends(xml), at)
+
+    def route(self, vpn: Vpn) -> None:
+        """The static route to the site; the connection has to be available."""
+        self.ec2.create_vpn_connection_route(VpnConnectionId=vpn.id, DestinationCidrBlock=vpn.site.lan)
 
     def available(self, vpn: Vpn) -> None:
         """Wait as a customer would who polls the state of the connection."""
