@@ -303,6 +303,17 @@ class Connection:
         for tunnel in self.tunnels:
             tunnel.becomes("UP", seconds)
 
+    def is_watched(self, site: Site, seconds: float = 30.0) -> None:
+        """Both tunnels are UP, and BFD is on both sides, before the time is over: faults are seen from now on."""
+        self.comes_up(seconds)
+        for tunnel in self.tunnels:
+            eventually(lambda tunnel=tunnel: tunnel.status["bfd"], f"the cloud has BFD on tunnel {tunnel.number}", seconds)
+        eventually(
+            lambda: all(t["bfd"] and t["status"] == "UP" for t in site.customer_gateway(self)["tunnels"]),
+            "the site has BFD on both tunnels",
+            seconds,
+        )
+
     def delete(self) -> None:
         """Delete it, and wait until it is gone."""
         self._ec2.delete_vpn_connection(VpnConnectionId=self.id)

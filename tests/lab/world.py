@@ -220,9 +220,10 @@ class World:
         return str(self.folder)
 
 
-def _end(path: Path, size: int = 2_000) -> str:
+def _end(path: Path, lines: int = 12) -> str:
     with suppress(FileNotFoundError):
-        return path.read_bytes()[-size:].decode(errors="replace")
+        said = path.read_text(errors="replace").splitlines()
+        return "\n".join([line[:300] for line in said if '"step_done"' not in line][-lines:])
     return ""
 
 
