@@ -1,1 +1,1 @@
-"""A whole hybrid network on one machine, built through the API like any other."""
+"""The demo: builds a hybrid environment through the public APIs and proves each promise with real packets."""

@@ -1,0 +1,42 @@
+"""2: instances."""
+
+from __future__ import annotations
+
+import time
+
+from landbridge.demo.machine import LANDBRIDGE, namespaces, run, until
+from landbridge.demo.probes import ping
+from landbridge.demo.proofs.base import Show, all_answered, expect, none_answered
+
+
+def prove(show: Show) -> None:
+    """RunInstances to the first packet, `landbridge exec`, TerminateInstances."""
+    stage = show.stage
+    ec2, app = stage.ec2, stage.machines["app"]
+    show.step("RunInstances")
+    began = time.monotonic()
+    made = ec2.run_instances(ImageId="ami-anything", MinCount=1, MaxCount=1, SubnetId=stage.ids["app subnet"])
+    identity, address = made["Instances"][0]["InstanceId"], made["Instances"][0]["PrivateIpAddress"]
+
+    def state() -> str:
+        found = ec2.describe_instances(InstanceIds=[identity])["Reservations"][0]["Instances"][0]
+        return str(found["State"]["Name"])
+
+    until(lambda: state() == "running", 10, "the instance is running")
+    took = time.monotonic() - began
+    first = all_answered(ping(app.namespace, address), "The new instance")
+    show.fact(f"RunInstances: {address} is running after {1000 * took:.0f} ms, its neighbour's pings {first}")
+
+    show.step("landbridge exec")
+    said = run(*LANDBRIDGE, "exec", "--state", str(stage.service.state), identity, "--", "hostname", "-I").split()
+    expect(said == [address], f"In the instance `hostname -I` says {said}, and EC2 says {address}.")
+    show.fact(f"landbridge exec {identity} -- hostname -I: {said[0]}, as DescribeInstances says")
+
+    show.step("TerminateInstances")
+    began = time.monotonic()
+    ec2.terminate_instances(InstanceIds=[identity])
+    until(lambda: state() == "terminated", 10, "the instance is terminated")
+    took = time.monotonic() - began
+    expect(not any(identity in name for name in namespaces()), "The instance's namespace is still there.")
+    gone = none_answered(ping(app.namespace, address, patience=0.3), "The instance after its end")
+    show.fact(f"TerminateInstances: gone after {1000 * took:.0f} ms, pings answered {gone.received} of {gone.sent}")
