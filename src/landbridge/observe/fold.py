@@ -189,7 +189,9 @@ def vitals(views: Collection[View], seen_before: Collection[TunnelId], now: date
     seen = frozenset(v.identity for v in views if v.bfd_up or (v.identity in seen_before and not _given_up(v, now)))
     return Vital(
         up=frozenset(v.identity for v in views if v.endpoint.up),
-        dead=frozenset(v.identity for v in views if v.status is Status.DOWN),
+        dead=frozenset(
+            v.identity for v in views if v.endpoint.heard and (v.status is Status.DOWN or v.endpoint.up is None)
+        ),
         bfd_seen=seen,
     )
 

@@ -14,9 +14,11 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 import structlog
@@ -46,19 +48,23 @@ DEVICE_FILE: Final = "device.xml"
 OPTIONS: Final = "options.json"
 STATUS: Final = "status.json"
 _LOOK_EVERY: Final = 2.0
+_END: Final = (signal.SIGTERM, signal.SIGINT)
 _BFD_MULTIPLIER: Final = 3
 
 
-def remember(folder: Folder, options: CustomerGatewayOptions) -> None:
-    """Write down what the agent shall do."""
+def remember(folder: Folder, options: CustomerGatewayOptions) -> int:
+    """Write down what the agent shall do; answers the number by which its status tells that this is what it does."""
+    asked = time.time_ns()
     folder.write_private(folder.path / DEVICE_FILE, options.device_file.reveal())
     chosen = {
         "routes": [str(prefix) for prefix in options.routes],
         "advertise": [str(prefix) for prefix in options.advertise],
         "bfd_interval": options.bfd_interval,
+        "asked": asked,
     }
     folder.write_private(folder.path / OPTIONS, json.dumps(chosen))
     folder.logs.mkdir(mode=0o700, exist_ok=True)
+    return asked
 
 
 def running(folder: Folder) -> int | None:
@@ -84,6 +90,7 @@ class Task:
 
     file: DeviceFile
     settings: CustomerSettings
+    asked: int
 
 
 def recall(folder: Folder) -> Task:
@@ -104,6 +111,7 @@ def recall(folder: Folder) -> Task:
             lans=lans,
             routes=tuple(map(IPv4Network, chosen["routes"])),
         ),
+        chosen.get("asked", 0),
     )
 
 
@@ -122,18 +130,22 @@ class Agent:
         """Guards what `_news` makes from its last result."""
         self._ears = ears = Ears(wake=lambda name: self.reconciler.wake(name), news=self._news)
         self._machine = machine = host(folder, protocol=CUSTOMER, wake=ears.wake, on_ike=ears.on_ike)
-        self.reconciler = Reconciler(self._desired, machine.drivers, lambda: [*machine.roots(), HERE])
+        self.reconciler = Reconciler(
+            self._desired,
+            machine.drivers,
+            lambda: [*machine.roots(), HERE],
+            on_converged=lambda revision, built: self._news(),
+        )
 
-    def run(self, ended: threading.Event, again: threading.Event) -> None:
+    def run(self, signals: SimpleQueue[int]) -> None:
         """Work until told to end."""
         home = given_name()
         self._ears.start(self._machine)
         self._listen()
+        self._ears.ask_all()
         self.reconciler.start()
-        self._news()
-        while not ended.wait(_LOOK_EVERY):
-            if again.is_set():
-                again.clear()
+        while (told := _next(signals)) not in _END:
+            if told == signal.SIGHUP:
                 self._task = recall(self._folder)
                 self._listen()
                 self.reconciler.wake()
@@ -205,6 +217,8 @@ class Agent:
         file = self._task.file
         return {
             "vpn_connection_id": file.vpn_connection_id,
+            "asked": self._task.asked,
+            "in_force": self._in_force(),
             "static": file.static,
             "advertised": [str(prefix) for prefix in self._task.settings.lans],
             "faults": [failure.message for failure in self.reconciler.errors()],
@@ -220,6 +234,12 @@ class Agent:
                 for number, (tunnel, place) in enumerate(zip(file.tunnels, self._places(), strict=True), 1)
             ],
         }
+
+    def _in_force(self) -> bool:
+        """Whether the machine is as the task wants it."""
+        return (
+            self._made_of is not None and self._made_of[0] is self._task and self.reconciler.converged(self._revision)
+        )
 
     def _shown(self, number: int) -> dict[str, Any]:
         state = self._states[number]
@@ -242,10 +262,18 @@ def run(path: Path) -> None:
     log_to()
     folder = Folder(path)
     folder.lock()
-    ended, again = threading.Event(), threading.Event()
-    for number, event in ((signal.SIGTERM, ended), (signal.SIGINT, ended), (signal.SIGHUP, again)):
-        signal.signal(number, lambda *_, event=event: event.set())
-    Agent(folder).run(ended, again)
+    signals: SimpleQueue[int] = SimpleQueue()  # whose `put` may be called by a signal handler at any point
+    for number in (*_END, signal.SIGHUP):
+        signal.signal(number, lambda told, _: signals.put(told))
+    Agent(folder).run(signals)
+
+
+def _next(signals: SimpleQueue[int]) -> int | None:
+    """The next signal; None if none comes for a while."""
+    try:
+        return signals.get(timeout=_LOOK_EVERY)
+    except Empty:
+        return None
 
 
 if __name__ == "__main__":

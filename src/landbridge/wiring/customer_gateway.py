@@ -55,7 +55,7 @@ def up(options: CustomerGatewayOptions) -> int:
         )
     choose("auto")
     folder = Folder(folder_of(options.state, file.vpn_connection_id))
-    customer_agent.remember(folder, options)
+    asked = customer_agent.remember(folder, options)
     agent = customer_agent.running(folder)
     if agent is not None:
         os.kill(agent, signal.SIGHUP)
@@ -63,7 +63,11 @@ def up(options: CustomerGatewayOptions) -> int:
         # Under `ip netns exec`, names made here are seen by nobody else; the mounts of our ancestors are the way out.
         original()
         detach(partial(customer_agent.run, folder.path), folder.logs / "agent.log")
-    document = _until(folder, lambda status: all(t["status"] == "UP" for t in status["tunnels"]), UP_WITHIN)
+
+    def in_force(status: dict[str, Any]) -> bool:
+        return bool(status["in_force"]) and all(tunnel["status"] == "UP" for tunnel in status["tunnels"])
+
+    document = _until(folder, asked, in_force, UP_WITHIN)
     if document is None:
         raise CustomerGatewayError(f"The agent did not start. Its log: {folder.logs / 'agent.log'}")
     for tunnel in document["tunnels"]:
@@ -115,11 +119,13 @@ def _read(folder: Folder) -> dict[str, Any] | None:
     return document
 
 
-def _until(folder: Folder, good: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any] | None:
-    """The agent's word once it is good; its last word when the time is up; None if it never said any."""
+def _until(folder: Folder, asked: int, good: Callable[[dict[str, Any]], bool], seconds: float) -> dict[str, Any] | None:
+    """The agent's word once it is good; its last word when the time is up; None if it never said any of this task."""
     end = time.monotonic() + seconds
     while True:
         document = _read(folder)
+        if document is not None and document["asked"] != asked:
+            document = None
         if document is not None and (good(document) or time.monotonic() > end):
             return document
         if document is None and time.monotonic() > end - seconds + FIRST_WORD_WITHIN:

@@ -17,7 +17,7 @@ from landbridge.drivers.bird.control import ControlError
 from landbridge.drivers.bird.watch import SpeakerWatch
 from landbridge.drivers.netlink.events import KernelEvents, routes
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
-from landbridge.observe.ike import IkeEvent
+from landbridge.observe.ike import IkeEvent, IkeEventKind
 from landbridge.observe.kernel import KernelEvent, LinkEvent, RouteEvent
 from landbridge.reconcile.driver import DriverError, Wake
 from landbridge.wiring.errands import Errands
@@ -56,7 +56,12 @@ class Ears:
         self._asking.start()
 
     def on_ike(self, event: IkeEvent) -> None:
-        """Something happened in an endpoint."""
+        """Something happened in an endpoint. A death is news at once: whoever is woken by it next shall know."""
+        if event.kind is IkeEventKind.GONE:
+            with self._lock:
+                if event.namespace in self._endpoints:
+                    self._endpoints[event.namespace] = Endpoint(pid=None, cause=event.cause)
+            self._news()
         self._asking.soon(event.namespace)
 
     def listen(self, *, endpoints: Collection[str], routers: Collection[str]) -> None:
@@ -89,11 +94,14 @@ class Ears:
             )
 
     def ask_all(self) -> None:
-        """Ask every endpoint now: counters change without an event."""
+        """Ask everybody now and wait for the answers: counters change without an event, and at the start all is new."""
         with self._lock:
-            everybody = list(self._endpoints)
-        for namespace in everybody:
+            endpoints, speakers = list(self._endpoints), list(self._speakers)
+        for namespace in endpoints:
             self._ask_endpoint(namespace)
+        for namespace in speakers:
+            self._ask_speaker(namespace)
+        self._news()
 
     def close(self) -> None:
         """Stop listening."""

@@ -156,13 +156,20 @@ class _Service:
     async def _background(self) -> None:
         if self._loop is not None and self._observer is not None:
             log.info("data plane", chosen=str(self._data_plane), why=self._why)
-            self._observer.start()
+            await asyncio.to_thread(self._listen_first)
             self._loop.reconciler.start()
             await asyncio.to_thread(self._loop.looked.wait)
         print(f"ready {self._url}", flush=True)
         while True:
             await asyncio.sleep(EXPIRE_EVERY)
             await asyncio.to_thread(self._control.execute, Expire(now()), account=ACCOUNT, region=REGION)
+
+    def _listen_first(self) -> None:
+        """What runs is known before anything is changed: the first pass must not take unheard tunnels for dead ones."""
+        assert self._observer is not None
+        assert self._ears is not None
+        self._observer.start()
+        self._ears.ask_all()
 
     @property
     def _observation(self) -> Observation:

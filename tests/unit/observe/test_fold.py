@@ -142,6 +142,15 @@ def test_vitals_of_tunnels() -> None:
     assert (gone.up, gone.dead) == (frozenset(), {ID})
 
 
+def test_a_tunnel_whose_daemon_died_is_dead_before_bgp_notices() -> None:
+    words = SpeakerWords(protocols=(peering("Established"),))
+    assert vitals([view(endpoint=Endpoint(pid=None), speaker=words)], frozenset(), NOW).dead == {ID}
+
+
+def test_a_tunnel_that_nobody_asked_yet_is_not_dead() -> None:
+    assert vitals([view(endpoint=Endpoint(heard=False))], frozenset(), NOW).dead == frozenset()
+
+
 def test_a_silent_bfd_keeps_the_last_word_for_a_while() -> None:
     """Where BFD answered, a path that only looks alive stays unused; but a peer that gave BFD up is used again."""
     silent = view(dynamic=False, endpoint=UP, speaker=SpeakerWords(bfd=(bfd("Down"),)))
