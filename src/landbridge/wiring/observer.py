@@ -30,18 +30,24 @@ class Observer:
         """Guards both values below, which are made from their last ones."""
         self._health = Health()
         self._observation = Observation()
+        self._following = threading.Lock()
+        """Held from looking at what is wanted until it is listened to."""
 
     def start(self) -> None:
         """Follow the snapshots: listen to whatever they hold."""
-        self._control.on_change(self._follow)
-        self._follow(self._control.snapshot)
+        self._control.on_change(self.follow)
+        self.follow(self._control.snapshot)
 
-    def _follow(self, snapshot: Snapshot) -> None:
-        routers = {self._own.of(r.id) for kind in (Vpc, VpnGateway) for r in snapshot.all(kind)}
-        endpoints = {
-            self._own.endpoint(c.id, t.number) for c in snapshot.all(VpnConnection) if alive(c) for t in c.tunnels
-        }
-        self._ears.listen(endpoints=endpoints, routers=routers)
+    def follow(self, told: Snapshot) -> None:
+        """Listen to what is wanted now: of two threads with a new snapshot each, the older one may come last."""
+        del told
+        with self._following:
+            snapshot = self._control.snapshot
+            routers = {self._own.of(r.id) for kind in (Vpc, VpnGateway) for r in snapshot.all(kind)}
+            endpoints = {
+                self._own.endpoint(c.id, t.number) for c in snapshot.all(VpnConnection) if alive(c) for t in c.tunnels
+            }
+            self._ears.listen(endpoints=endpoints, routers=routers)
 
     def health(self) -> Health:
         """What the desired state may depend on."""
@@ -52,14 +58,19 @@ class Observer:
         return self._refresh(faults or {})
 
     def news(self) -> None:
-        """Something new was heard."""
-        before = self._health
+        """Something new was heard, or enough time has passed for silence to mean something."""
         self._refresh({})
-        if self._health != before:
-            self._on_health()
 
     def _refresh(self, faults: Mapping[str, tuple[str, ...]]) -> Observation:
+        before, observation = self._renew(faults)
+        if self._health != before:
+            self._on_health()
+        return observation
+
+    def _renew(self, faults: Mapping[str, tuple[str, ...]]) -> tuple[Health, Observation]:
+        """The health so far, and what is to be shown from now on."""
         with self._lock:
+            before = self._health
             snapshot, heard, at = self._control.snapshot, self._ears.heard(), now()
             views = self._views(snapshot, heard)
             vital = fold.vitals(views, self._health.bfd_seen, at)
@@ -76,7 +87,7 @@ class Observer:
                 faults=faults,
                 now=at,
             )
-            return self._observation
+            return before, self._observation
 
     def _views(self, snapshot: Snapshot, heard: Heard) -> list[View]:
         return [

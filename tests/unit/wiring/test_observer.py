@@ -1,0 +1,80 @@
+"""The observer tells the loop of every change of health, whoever found out, and listens to what is wanted now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv4Network
+from typing import cast
+
+from support import Cloud
+
+from landbridge.control.customer_gateways import CreateCustomerGateway
+from landbridge.control.vpcs import CreateVpc
+from landbridge.control.vpn_connections import CreateVpnConnection
+from landbridge.control.vpn_gateways import CreateVpnGateway
+from landbridge.desired.names import Names
+from landbridge.model.resources import VpnConnection
+from landbridge.observe.fold import Endpoint, Heard
+from landbridge.wiring.ears import Ears
+from landbridge.wiring.observer import Observer
+
+OWN = Names("abc123")
+
+
+class Said:
+    """What ears would have heard, and to what they were told to listen."""
+
+    def __init__(self) -> None:
+        self.words = Heard()
+        self.routers: Collection[str] = ()
+
+    def heard(self) -> Heard:
+        return self.words
+
+    def listen(self, *, endpoints: Collection[str], routers: Collection[str]) -> None:
+        self.routers = routers
+
+
+class Watched:
+    """An observer of a cloud with one static connection, that counts how often the loop was told."""
+
+    def __init__(self) -> None:
+        self.cloud = Cloud()
+        gateway = self.cloud.run(CreateVpnGateway())
+        customer = self.cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.77"), 65010))
+        self.connection: VpnConnection = self.cloud.run(CreateVpnConnection(gateway.id, customer.id, static_only=True))
+        self.said = Said()
+        self.told = 0
+        self.observer = Observer(OWN, self.cloud.control, cast(Ears, self.said), self._tell)
+
+    def _tell(self) -> None:
+        self.told += 1
+
+    def charon_dies(self) -> None:
+        self.said.words = Heard(endpoints={OWN.endpoint(self.connection.id, 1): Endpoint(pid=None)})
+
+
+def test_the_loop_is_told_of_changed_health_once() -> None:
+    watched = Watched()
+    watched.charon_dies()
+    watched.observer.news()
+    watched.observer.news()
+    assert watched.told == 1
+    assert watched.observer.health().dead == {(watched.connection.id, 1)}
+
+
+def test_the_loop_is_told_too_when_somebody_who_only_looks_finds_out_first() -> None:
+    watched = Watched()
+    watched.charon_dies()
+    watched.observer.observation()
+    watched.observer.news()
+    assert watched.told == 1
+
+
+def test_a_listener_that_comes_late_does_not_stop_listening_to_what_is_newer() -> None:
+    watched = Watched()
+    watched.observer.start()
+    old = watched.cloud.control.snapshot
+    vpc = watched.cloud.run(CreateVpc(IPv4Network("10.0.0.0/16")))
+    watched.observer.follow(old)
+    assert OWN.of(vpc.id) in watched.said.routers
