@@ -43,9 +43,10 @@ class Ping:
         return self.received == self.sent > 0
 
     def __str__(self) -> str:
-        if self.milliseconds is None:
-            return f"{self.received} of {self.sent}" + (f", refused by {self.refused_by}" if self.refused_by else "")
-        return f"{self.received} of {self.sent}, {self.milliseconds:.2f} ms"
+        counts = f"{self.received} of {self.sent}"
+        if self.milliseconds is not None:
+            return f"{counts} ({self.milliseconds:.2f} ms)"
+        return f"{counts} ({self.refused_by}: unreachable)" if self.refused_by else counts
 
 
 def ping(namespace: str, address: str, count: int = 3, patience: float = 1.0, size: int = 56) -> Ping:

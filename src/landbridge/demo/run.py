@@ -59,6 +59,7 @@ class _Demo:
         self.service = Service(self.folder / "service", self.folder / "serve.log", options.data_plane, self.servers)
         self.stage = Stage(self.tag, self.folder, self.service, self.programs)
         self.problems: list[str] = []
+        self.interrupted = False
 
     def run(self) -> int:
         done = False
@@ -69,6 +70,7 @@ class _Demo:
                 done = True
             except Interrupted:
                 self.problems.append("It was interrupted.")
+                self.interrupted = True
             except Exception as error:  # noqa: BLE001 - whatever it was: take everything down, then say it
                 self.problems.append(_said(error))
         with _undisturbed(self.report):
@@ -151,7 +153,7 @@ class _Demo:
         report = self.report
         report.line()
         began = time.monotonic()
-        logs = self._save_logs() if self.problems else None
+        logs = self._save_logs() if self.problems and not self.interrupted else None
         with report.busy("taking everything down"):
             self.programs.end()
             with ThreadPoolExecutor() as pool:

@@ -25,12 +25,12 @@ def prove(show: Show) -> None:
     until(lambda: state() == "running", 10, "the instance is running")
     took = time.monotonic() - began
     first = all_answered(ping(app.namespace, address), "The new instance")
-    show.fact(f"RunInstances: {address} is running after {1000 * took:.0f} ms, its neighbour's pings {first}")
+    show.fact(f"RunInstances: {address} running after {1000 * took:.0f} ms; pinged by its neighbour {first}")
 
     show.step("landbridge exec")
     said = run(*LANDBRIDGE, "exec", "--state", str(stage.service.state), identity, "--", "hostname", "-I").split()
     expect(said == [address], f"In the instance `hostname -I` says {said}, and EC2 says {address}.")
-    show.fact(f"landbridge exec {identity} -- hostname -I: {said[0]}, as DescribeInstances says")
+    show.fact(f"landbridge exec {identity} -- hostname -I: {said[0]}")
 
     show.step("TerminateInstances")
     began = time.monotonic()
@@ -39,4 +39,4 @@ def prove(show: Show) -> None:
     took = time.monotonic() - began
     expect(not any(identity in name for name in namespaces()), "The instance's namespace is still there.")
     gone = none_answered(ping(app.namespace, address, patience=0.3), "The instance after its end")
-    show.fact(f"TerminateInstances: gone after {1000 * took:.0f} ms, pings answered {gone.received} of {gone.sent}")
+    show.fact(f"TerminateInstances: gone after {1000 * took:.0f} ms; pinged {gone}")

@@ -24,7 +24,7 @@ def prove(show: Show) -> None:
         "VpnGatewayAttachmentLimitExceeded", ec2.attach_vpn_gateway, VpnGatewayId=ids["vgw"], VpcId=ids["twin"]
     )
     ec2.delete_vpn_gateway(VpnGatewayId=spare)
-    show.fact(f"a second gateway on the VPC: {second}; the gateway on a second VPC: {elsewhere}")
+    show.fact(f"a second gateway on the VPC: {second}; on a second VPC: {elsewhere}")
 
     show.step("detached")
     app = stage.machines["app"].address
@@ -38,11 +38,9 @@ def prove(show: Show) -> None:
     ec2.enable_vgw_route_propagation(RouteTableId=ids["main table"], GatewayId=ids["vgw"])  # ended by detaching
     reached_after(site.host.namespace, app, 20)
     took = time.monotonic() - began
-    show.fact(
-        f"detached: {none} from the site{' (both tunnels still up)' if up else ''}; "
-        f"attached and propagating again: first answer after {1000 * took:.0f} ms"
-    )
-    show.fact(f"Amazon-side ASN {AMAZON_ASN}, one gateway for three sites (6 tunnels)")
+    show.fact(f"detached: from the site {none}{', its tunnels still up' if up else ''}")
+    show.fact(f"attached and propagating again: first answer after {1000 * took:.0f} ms")
+    show.fact(f"Amazon-side ASN {AMAZON_ASN}; one gateway for three sites, six tunnels")
     stage.settle()
 
 

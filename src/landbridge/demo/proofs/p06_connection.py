@@ -25,9 +25,9 @@ def prove(show: Show) -> None:
         here = all_answered(ping(paris.gateway, tunnel["cloud_inside_address"]), f"Tunnel {tunnel['number']}")
         show.fact(
             f"tunnel {tunnel['number']}: {tunnel['outside_address']}, {tunnel['inside_cidr']}, "
-            f"charon {tunnel['charon_pid']}, IKEv2 {tunnel['suite'].split('/')[0]}, ping through it {here}"
+            f"{tunnel['suite'].split('/')[0]}, charon {tunnel['charon_pid']}, pinged through {here}"
         )
-    show.fact("two pre-shared keys in the device file; outside addresses, inside networks and daemons all different")
+    show.fact("outside addresses, inside networks, pre-shared keys and daemons all different")
     spare = stage.ec2.create_customer_gateway(Type="ipsec.1", BgpAsn=65099, PublicIp="203.0.113.99")["CustomerGateway"]
     code = refused(
         "UnsupportedOperation", stage.ec2.create_vpn_connection,

@@ -24,7 +24,7 @@ def prove(show: Show) -> None:
     ec2.delete_route(RouteTableId=table, DestinationCidrBlock=prefix)
     stage.settle()
     again = none_answered(ping(back, paris.host.address, patience=0.3), "After DeleteRoute")
-    show.fact(f"neither route nor propagation: {none}; a manual route: {manual}; deleted: {again}")
+    show.fact(f"neither: {none}; a manual route: {manual}; deleted: {again}")
 
     show.step("propagation")
     began = time.monotonic()
@@ -41,7 +41,7 @@ def prove(show: Show) -> None:
     dynamic = all_answered(ping(back, paris.host.address), "The BGP site, by propagation")
     static = all_answered(ping(back, lima.host.address), "The static site, by propagation")
     show.fact(f"propagation: {len(prefixes)} routes in kernel and DescribeRouteTables after {took:.0f} ms")
-    show.fact(f"to the BGP site {dynamic}, to the static site {static}")
+    show.fact(f"through them to the BGP site {dynamic}, to the static site {static}")
 
     began = time.monotonic()
     ec2.disable_vgw_route_propagation(RouteTableId=table, GatewayId=vgw)

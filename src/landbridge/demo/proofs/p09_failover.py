@@ -95,10 +95,10 @@ def _finish(show: Show, trial: _Trial, probe: Probe) -> None:
     time.sleep(_STEADY)
     trial.second = probe.figures(trial.healed, time.monotonic())
     kind = "static" if site.static else "BGP"
-    repaired = "repaired by itself" if trial.fault.heal is None else "healed"
+    repaired = "repaired" if trial.fault.heal is None else "healed"
     show.fact(
-        f"{trial.fault.title + ' (' + kind + ')':<40} {outage.lost:3d} of {outage.sent} lost, "
-        f"longest gap {outage.silence:4.0f} ms; {repaired}, back after {trial.back:4.1f} s, {trial.second.lost} lost"
+        f"{trial.fault.title + ' (' + kind + ')':<38} {outage.lost:3d} of {outage.sent} lost, "
+        f"gap {outage.silence:3.0f} ms; {repaired}, back after {trial.back:.1f} s, {trial.second.lost} lost"
     )
     expect(trial.second.lost == 0, f"{site.name}, the way back after {trial.fault.title}: {trial.second}.")
 
@@ -121,5 +121,5 @@ def _without_service(show: Show, probe: Probe) -> None:
     expect(seen.silence <= LONGEST_SILENCE, f"{site.name}, without the service, {faults.SILENT.title}: {seen}.")
     stage.settle()
     until(lambda: stage.both_up(site.name), 30, f"both tunnels of {site.name} are up")
-    title = "the same with the service killed (static)"
-    show.fact(f"{title:<40} {seen.lost:3d} of {seen.sent} lost, longest gap {seen.silence:4.0f} ms")
+    title = "the same, service killed (static)"
+    show.fact(f"{title:<38} {seen.lost:3d} of {seen.sent} lost, gap {seen.silence:3.0f} ms")

@@ -31,6 +31,6 @@ def prove(show: Show) -> None:
     pairs = pcap.pairs(capture.end())
     direct = sum(number for (source, to), number in pairs.items() if source in publics and to in publics)
     expect(direct == 0, f"{direct} packets went from site to site without the hub.")
-    show.fact(f"on the Internet {sum(pairs.values())} packets between sites and hub, {direct} between sites")
+    show.fact(f"on the Internet: {sum(pairs.values())} packets between sites and hub, {direct} from site to site")
     vpc = [all_answered(ping(stage.machines["app"].namespace, s.host.address), f"The VPC to {s.name}") for s in sites]
-    show.fact(f"VPC to {', '.join(f'{s.name} {p}' for s, p in zip(sites, vpc, strict=True))}")
+    show.fact(f"the VPC reaches {', '.join(f'{s.name} {p}' for s, p in zip(sites, vpc, strict=True))}")

@@ -24,7 +24,7 @@ def prove(show: Show) -> None:
     expect(not rules and names == ["lan", "lo", "wan"] and not left, f"`down` left {rules} {names} {left}.")
     expect(len(gone) == 2, f"`down` took {len(gone)} namespaces away, and there should be two endpoints.")
     none = none_answered(ping(oslo.host.namespace, app, patience=0.3), "The VPC after `down`")
-    show.fact(f"down: 2 endpoints, their daemons, links and rules gone, as the machine was; {none}")
+    show.fact(f"down: endpoints, daemons, links and rules gone, the machine is as it was; the VPC answers {none}")
 
     show.step("customer-gateway up")
     began = time.monotonic()
@@ -36,7 +36,9 @@ def prove(show: Show) -> None:
     said = attempt(*words, namespace=oslo.gateway)
     tunnels = json.loads(said.stdout)["tunnels"]
     expect([t["status"] for t in tunnels] == ["UP", "UP"], f"`status` says {[t['status'] for t in tunnels]}.")
-    show.fact(f"up FILE.xml, nothing else given: both tunnels UP after {oslo.up_after:.1f} s, first ping {first:.1f} s")
+    show.fact(
+        f"up FILE.xml, no more given: both tunnels UP after {oslo.up_after:.1f} s, first ping after {first:.1f} s"
+    )
     show.fact(
         "status: "
         + "; ".join(

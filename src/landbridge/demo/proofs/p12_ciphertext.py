@@ -31,7 +31,7 @@ def prove(show: Show) -> None:
     expect(kinds[Kind.OTHER] == 0, f"Beside IKE and ESP there were {kinds[Kind.OTHER]} packets on the Internet.")
     expect(kinds[Kind.ESP] >= 2 * arrived, f"Only {kinds[Kind.ESP]} ESP packets were captured: nothing was shown.")
     show.fact(
-        f"{arrived} requests site to VPC with the canary, captured on the Internet: {_said(kinds)}, canary 0 times"
+        f"{arrived} HTTP requests with a canary, from three sites; on the Internet: {_said(kinds)}; canary 0 times"
     )
 
     show.step("the control without a tunnel")
@@ -42,7 +42,7 @@ def prove(show: Show) -> None:
     expect(answer is not None, f"The control failed: {web.public} does not answer over the Internet.")
     found = content.count(canary.encode())
     expect(found > 0, "The same capture does not find the canary without a tunnel either: nothing was shown.")
-    show.fact(f"control, one request without a tunnel (site to public address): canary {found} times")
+    show.fact(f"the same capture, one request to a public address without a tunnel: canary {found} times")
 
 
 def _said(kinds: Counter[Kind]) -> str:
