@@ -115,12 +115,13 @@ class Engine:
             at = max(now, self._woken_at.get(namespace, now - _WAKE_PAUSE) + _WAKE_PAUSE)
             self._woken_at[namespace] = at
             self._mark(namespace, at)
-        current = self._look_at_desired()
+        self._look_at_desired()
         if self._state is None:
             return Pass(self._pause(now, progress=False), self._revision, False, frozenset(), None)
-        self._carry_out(self._make_plan(self._running_speakers()), pool, stopping)
         self._resync(now)
         self._read_dirty()
+        current = self._look_at_desired()  # reading takes time, in which more became known
+        self._carry_out(self._make_plan(self._running_speakers()), pool, stopping)
         progress = self._carry_out(self._make_plan(self._pending), pool, stopping)
         self._read_dirty()
         self.retries.settle(self._pending)
@@ -246,8 +247,8 @@ class Engine:
     def _running_speakers(self) -> set[Key]:
         """Speakers that run and should say something else.
 
-        They are told before anything is read or made again: where a tunnel died, the sites hear that its sibling takes
-        over tens of milliseconds earlier. A speaker does not mind links that come later.
+        They are told before anything is made again: where a tunnel died, the sites hear a tenth of a second earlier that
+        its sibling takes over. A speaker does not mind links that come later.
         """
         return {
             key
