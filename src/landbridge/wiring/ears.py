@@ -63,6 +63,10 @@ class Ears:
                     self._endpoints[event.namespace] = Endpoint(pid=None, cause=event.cause)
             self._news()
         self._asking.soon(event.namespace)
+        if event.kind is IkeEventKind.CHILD_UP and self._machine is not None and self._watch is not None:
+            router = self._machine.swan.endpoints.routers.get(event.namespace)
+            if router is not None:
+                self._watch.wake(router)  # its sessions can come up from now on
 
     def listen(self, *, endpoints: Collection[str], routers: Collection[str]) -> None:
         """Listen to exactly these from now on."""
@@ -119,6 +123,8 @@ class Ears:
             self._ask_endpoint(namespace)
         if is_router:
             self._ask_speaker(namespace)
+            if self._watch is not None:
+                self._watch.wake(namespace)  # a route may be the only sign of one of several sessions
         self._news()
 
     def _ask_endpoint(self, namespace: str) -> None:

@@ -1,7 +1,8 @@
 """Who tells that a session came up or went down: BIRD announces nothing, so one thread asks, cheaply and seldom.
 
 A speaker is asked every second while one of its sessions is not up, and every five seconds else; at once when somebody
-has reason to think that it changed (a kernel route event, a new configuration) and when its process dies.
+has reason to think that it changed (a kernel route event, a tunnel that came up) and when its process dies. For a while
+after such a reason it is asked more often: sessions come up one by one, and not each of them changes a kernel route.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from landbridge.drivers.deaths import Deaths
 RESTLESS: Final = 1.0
 QUIET: Final = 5.0
 """Seconds between two looks at a speaker with a session that is not up, and at one where all are."""
+
+EAGER: Final = 0.1
+"""Seconds to the next look just after a reason to look; then a quarter of the time since, until it is RESTLESS."""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +53,8 @@ class SpeakerWatch:
         self._changed = changed
         self._deaths = deaths
         self._due: dict[str, float] = {}
+        self._woken: dict[str, float] = {}
+        """When somebody had a reason to look."""
         self._seen: dict[str, Sessions] = {}
         self._condition = threading.Condition()
         self._closing = False
@@ -60,6 +66,7 @@ class SpeakerWatch:
             for namespace in set(self._due) - set(namespaces):
                 del self._due[namespace]
                 self._seen.pop(namespace, None)
+                self._woken.pop(namespace, None)
             for namespace in namespaces:
                 self._due.setdefault(namespace, 0.0)
             if self._thread is None and not self._closing:
@@ -72,6 +79,7 @@ class SpeakerWatch:
         with self._condition:
             if namespace in self._due:
                 self._due[namespace] = 0.0
+                self._woken[namespace] = monotonic()
                 self._condition.notify()
 
     def seen(self, namespace: str) -> Sessions | None:
@@ -115,12 +123,18 @@ class SpeakerWatch:
                 self._seen[namespace] = sessions
                 # A wake that came during the look asks for another one.
                 if self._due[namespace] != 0.0:
-                    self._due[namespace] = monotonic() + (QUIET if sessions.quiet else RESTLESS)
+                    self._due[namespace] = monotonic() + self._pause(namespace, sessions)
             if changed:
                 try:
                     self._changed(namespace)
                 except Exception:  # whoever listens may not end the watch
                     log.exception("telling of a change in '%s' failed", namespace)
+
+    def _pause(self, namespace: str, sessions: Sessions) -> float:
+        if sessions.quiet:
+            return QUIET
+        since = monotonic() - self._woken.get(namespace, 0.0)
+        return min(RESTLESS, max(EAGER, since / 4))
 
     def _next(self) -> str | None:
         """Wait until a speaker is due; None when it is time to end."""
