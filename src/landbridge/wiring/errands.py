@@ -1,7 +1,8 @@
-"""A thread that does one kind of errand by name, each name once however often it was asked for."""
+"""A thread that does one kind of errand by name, each name once however often it was asked for; and regular errands."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -62,3 +63,13 @@ class Errands:
                 self._do(name)
             except Exception:  # an errand that fails must not end all others
                 log.exception("an errand failed", name=name)
+
+
+async def regularly(pause: float, work: Callable[[], object]) -> None:
+    """Do the work in a thread every `pause` seconds until cancelled. What fails once (a full disk) is tried again."""
+    while True:
+        await asyncio.sleep(pause)
+        try:
+            await asyncio.to_thread(work)
+        except Exception:
+            log.exception("a regular errand failed", every=pause)

@@ -37,6 +37,7 @@ from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder
 from landbridge.views.status import Facts
 from landbridge.wiring.ears import Ears
+from landbridge.wiring.errands import regularly
 from landbridge.wiring.host import host
 from landbridge.wiring.loop import ServiceLoop
 from landbridge.wiring.observer import Observer
@@ -47,6 +48,7 @@ log = structlog.get_logger(__name__)
 
 BFD_MULTIPLIER: Final = 3
 EXPIRE_EVERY: Final = 60.0
+LOOK_EVERY: Final = 5.0
 GET_CALLER_IDENTITY: Final = "GetCallerIdentity"
 
 
@@ -151,6 +153,7 @@ class _Service:
         self._folder.socket.unlink(missing_ok=True)
         if self._loop is not None and self._ears is not None:
             await asyncio.to_thread(self._loop.reconciler.stop, 30)
+            self._loop.looked.set()  # a thread may still wait for the first pass, and keep the process from ending
             self._ears.close()
 
     async def _background(self) -> None:
@@ -160,9 +163,14 @@ class _Service:
             self._loop.reconciler.start()
             await asyncio.to_thread(self._loop.looked.wait)
         print(f"ready {self._url}", flush=True)
-        while True:
-            await asyncio.sleep(EXPIRE_EVERY)
-            await asyncio.to_thread(self._control.execute, Expire(now()), account=ACCOUNT, region=REGION)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(regularly(EXPIRE_EVERY, self._expire))
+            if self._observer is not None:
+                # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`).
+                tasks.create_task(regularly(LOOK_EVERY, self._observer.news))
+
+    def _expire(self) -> None:
+        self._control.execute(Expire(now()), account=ACCOUNT, region=REGION)
 
     def _listen_first(self) -> None:
         """What runs is known before anything is changed: the first pass must not take unheard tunnels for dead ones."""
