@@ -178,3 +178,44 @@ def test_a_forgotten_namespace_is_let_go_at_once(net: Network, heard: Heard) -> 
     heard.source.forget(net.a)
     net.driver.drop(Namespace(namespace=net.a, owner=net.owner))
     until(lambda: "far0" not in ip(f"-n {net.b} link"), "the namespace died")
+
+
+def test_a_read_that_fails_is_asked_for_again_and_nobody_else_goes_unheard(net: Network) -> None:
+    heard: Queue[KernelEvent] = Queue()
+    asked: list[str] = []
+
+    def read(namespace: str) -> None:
+        asked.append(namespace)
+        if len(asked) == 1:
+            raise OSError("the list kept changing while it was read")
+
+    source = KernelEvents(heard.put, read)
+    try:
+        ground(net)
+        source.watch({net.a, net.b})
+        ip(f"-n {net.a} link set br0 down")
+        until(lambda: asked == [net.a, net.a], "asked again")
+        ip(f"-n {net.b} link set br0 down")
+        until(lambda: asked == [net.a, net.a, net.b], "still listening")
+    finally:
+        source.close()
+
+
+def test_a_listener_that_fails_hears_the_next_event(net: Network) -> None:
+    heard: list[str] = []
+
+    def hear(event: KernelEvent) -> None:
+        heard.append(event.namespace)
+        if len(heard) == 1:
+            raise RuntimeError("a listener's own mistake")
+
+    source = KernelEvents(hear, lambda _: None)
+    try:
+        ground(net)
+        source.watch({net.a, net.b})
+        ip(f"-n {net.a} link set br0 down")
+        until(lambda: heard, "heard of the first")
+        ip(f"-n {net.b} link set br0 down")
+        until(lambda: net.b in heard, "heard of the second")
+    finally:
+        source.close()

@@ -97,7 +97,9 @@ class _Watch:
 
 
 class KernelEvents:
-    """Watches namespaces. Callbacks come from its thread, in the kernel's order; they have to be quick, not to raise.
+    """Watches namespaces. Callbacks come from its thread, in the kernel's order, and have to be quick.
+
+    What they raise is logged; `on_resync` is then called again a little later.
 
     `on_resync` names a namespace whose routes have to be read again: events were lost, it appeared, or one of its
     links went down or away (the kernel drops that link's IPv4 routes without a word). It is not called for a namespace
@@ -116,6 +118,8 @@ class KernelEvents:
         self._protocols = frozenset(protocols) if protocols is not None else None
         self._selector = selectors.DefaultSelector()
         self._watches: dict[str, _Watch] = {}
+        self._unread: set[str] = set()
+        """Namespaces whose resync failed. Belongs to the thread."""
         self._wanted: frozenset[str] = frozenset()
         self._lock = threading.Lock()
         self._closing = False
@@ -156,11 +160,17 @@ class KernelEvents:
                 del self._watches[namespace]
         new = []
         for namespace in sorted(self._wanted - self._watches.keys()):
-            with contextlib.suppress(NamespaceMissing):  # looked for again every few seconds
+            # Whatever the reason, it is tried again every few seconds.
+            try:
                 watch = _Watch(namespace)
-                self._watches[namespace] = watch
-                self._selector.register(watch.socket, selectors.EVENT_READ, watch)
-                new.append(namespace)
+            except NamespaceMissing:
+                continue
+            except OSError as error:
+                _log.warning("namespace_not_heard", namespace=namespace, error=str(error))
+                continue
+            self._watches[namespace] = watch
+            self._selector.register(watch.socket, selectors.EVENT_READ, watch)
+            new.append(namespace)
         return new
 
     def _run(self) -> None:
@@ -172,8 +182,10 @@ class KernelEvents:
             if time.monotonic() >= look_again:
                 with self._lock:
                     appeared = self._adjust()
-                for namespace in appeared:
-                    self._on_resync(namespace)
+                    unread = self._unread & self._wanted
+                self._unread = set()
+                for namespace in sorted(unread.union(appeared)):
+                    self._resync(namespace)
                 look_again = time.monotonic() + _LOOK_AFTER_NAMES
 
     def _receive(self, watch: _Watch) -> None:
@@ -190,12 +202,22 @@ class KernelEvents:
                 except OSError as error:
                     lost = True
                     _log.warning("kernel_events_lost", namespace=watch.namespace, error=str(error))
-                    with contextlib.suppress(NamespaceMissing):
+                    with contextlib.suppress(NamespaceMissing, OSError):  # links tell of themselves, too
                         watch.learn_links()
         for event in found:
-            self._on_event(event)
+            try:
+                self._on_event(event)
+            except Exception:  # noqa: BLE001 - one listener may not make all namespaces go unheard
+                _log.exception("telling_failed", namespace=watch.namespace)
         if lost or any(isinstance(event, LinkEvent) and not event.up for event in found):
-            self._on_resync(watch.namespace)
+            self._resync(watch.namespace)
+
+    def _resync(self, namespace: str) -> None:
+        try:
+            self._on_resync(namespace)
+        except Exception as error:  # noqa: BLE001 - the kernel refuses while its list keeps changing
+            _log.warning("reading_again_failed", namespace=namespace, error=str(error))
+            self._unread.add(namespace)
 
 
 def routes(namespace: str, protocol: int) -> list[RouteEvent]:
