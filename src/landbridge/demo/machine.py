@@ -44,7 +44,13 @@ def attempt(*argv: str, namespace: str | None = None, within: float = 20.0) -> s
     words = (*_into(namespace), *argv)
     try:
         return subprocess.run(
-            words, capture_output=True, text=True, timeout=within, env=environment(), stdin=subprocess.DEVNULL
+            words,
+            capture_output=True,
+            text=True,
+            timeout=within,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is the demo's affair: what takes things down has to go on
         )
     except subprocess.TimeoutExpired:
         raise CommandFailed(f"`{' '.join(words)}` did not end within {within:g} s.") from None

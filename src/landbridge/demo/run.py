@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shlex
@@ -18,7 +19,7 @@ from types import FrameType
 from typing import Final
 
 from landbridge.api.client import AdminError
-from landbridge.demo.machine import LANDBRIDGE, Programs, namespaces, processes, until
+from landbridge.demo.machine import LANDBRIDGE, Programs, TooLate, namespaces, processes, until
 from landbridge.demo.proofs import PROOFS
 from landbridge.demo.proofs.base import Show
 from landbridge.demo.report import Report
@@ -28,6 +29,9 @@ from landbridge.model.errors import OperatorError
 from landbridge.model.options import DataPlaneChoice, DemoOptions
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+_GONE_WITHIN: Final = 10.0
 
 
 class Interrupted(BaseException):
@@ -166,6 +170,8 @@ class _Demo:
                     step()
                 except OperatorError as error:
                     self.problems.append(str(error))
+            with contextlib.suppress(TooLate):
+                until(lambda: not self._left(instance), _GONE_WITHIN, "nothing is left")
             left = self._left(instance)
         if left:
             self.problems.append(f"Left behind: {', '.join(left)}.")
