@@ -55,6 +55,9 @@ MED_TAKES_OVER = 50
 FIRST_TUNNEL_WINS = 200
 """The preference of static routes, less the tunnel's number: both ends take tunnel 1 while it is up."""
 
+MAX_ANNOUNCED = 100
+"""Prefixes that a site may announce on a session; one more ends it (AWS, Site-to-Site VPN quotas)."""
+
 LAST = 9999
 """The metric of the `unreachable default` that ends a table."""
 
@@ -183,7 +186,13 @@ def gateway_speaker(
             this, sibling = (connection.id, tunnel.number), (connection.id, 3 - tunnel.number)
             if connection.static_only:
                 watched.append((link, tunnel.cloud_inside, tunnel.customer_inside))
-                wanted = (r.destination for r in connection.routes if r.state in (State.PENDING, State.AVAILABLE))
+                # The VPC may have been attached after a route into it was made; its own networks come first.
+                wanted = (
+                    route.destination
+                    for route in connection.routes
+                    if route.state in (State.PENDING, State.AVAILABLE)
+                    and not (vpc is not None and route.destination.subnet_of(vpc.cidr))
+                )
                 statics += static_routes(wanted, tunnel.customer_inside, link, this, connection.number, health)
                 continue
             sessions.append(
@@ -196,6 +205,7 @@ def gateway_speaker(
                     connection=connection.number,
                     med=MED_TAKES_OVER if sibling in health.dead and this not in health.dead else MED,
                     reject=rejected,
+                    receive_limit=MAX_ANNOUNCED,
                 )
             )
     internal = None

@@ -266,3 +266,20 @@ def test_two_vpcs_of_the_same_cidr_share_no_namespace(town: Town) -> None:
     check(state, state.values())
     gateways = [i for i in state.values() if isinstance(i, Address) and str(i.address) == "10.0.1.1/24"]
     assert {i.namespace for i in gateways} == {OWN.of(town.vpc.id), OWN.of(twin.id)}
+
+
+def test_a_vpc_that_is_attached_later_comes_before_static_routes_into_it() -> None:
+    town = Town(static=True)
+    inside, outside = IPv4Network("10.9.1.128/25"), IPv4Network("10.0.0.0/8")
+    for destination in (inside, outside):
+        town.cloud.run(CreateVpnConnectionRoute(town.vpn.id, destination))
+    town.cloud.run(DetachVpnGateway(town.vgw.id, town.vpc.id))
+    later: Vpc = town.cloud.run(CreateVpc(IPv4Network("10.9.0.0/16")))
+    town.cloud.run(AttachVpnGateway(town.vgw.id, later.id))
+    both = frozenset({(town.vpn.id, 1), (town.vpn.id, 2)})
+    led_to = {s.destination for s in town.gateway_speaker(Health(up=both)).statics if s.connection}
+    assert led_to == {LAN, outside}
+
+
+def test_a_site_may_announce_as_many_prefixes_as_aws_takes(town: Town) -> None:
+    assert {session.receive_limit for session in town.gateway_speaker().sessions} == {100}
