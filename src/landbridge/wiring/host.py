@@ -35,8 +35,9 @@ class Host:
         return (*self.others, self.swan.charons, self.swan.connections, self.swan.devices, self.bird)
 
     def roots(self) -> Sequence[str]:
-        """The namespaces that bear our mark."""
-        return namespaces.owned(self.names.owner)
+        """The namespaces that bear our mark, and those that daemons of ours are for: one may have lost its name."""
+        marked = namespaces.owned(self.names.owner)
+        return sorted({*marked, *self.swan.endpoints.running(), *self.bird.namespaces()})
 
 
 SERVICE: Final = PROTOCOL

@@ -45,6 +45,7 @@ _CAPABILITIES: Final = (
     "setgid",
     "setuid",
 )
+_HERE_DIRECTORY: Final = "here"
 _START_WITHIN: Final = 10.0
 _LEAVE_WITHIN: Final = 3.0
 
@@ -195,12 +196,17 @@ def place_of(namespace: str, run_dir: Path, log_dir: Path, within: float = ANSWE
     """Where the BIRD of a namespace has its files."""
     if namespace != HERE:
         path_of(namespace)
-    name = namespace or "here"
+    name = namespace or _HERE_DIRECTORY
     return Place(namespace, (run_dir / name).absolute(), (log_dir / name).absolute(), within)
 
 
 def _called(namespace: str) -> str:
     return f"the namespace '{namespace}'" if namespace != HERE else "this namespace"
+
+
+def namespace_of(run: Path) -> str:
+    """Whose BIRD has its files there."""
+    return HERE if run.name == _HERE_DIRECTORY else run.name
 
 
 def _group() -> int:

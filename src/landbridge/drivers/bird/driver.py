@@ -15,7 +15,7 @@ from typing import Final
 from landbridge.desired.objects import HostObject, Seen, Speaker, namespace_key
 from landbridge.drivers.bird import kernel, render
 from landbridge.drivers.bird.control import ANSWER_WITHIN, Control, ControlError, RefusedError
-from landbridge.drivers.bird.daemon import CONFIGURATION, Found, Place, place_of
+from landbridge.drivers.bird.daemon import CONFIGURATION, Found, Place, namespace_of, place_of
 from landbridge.drivers.netlink.inside import exists
 from landbridge.drivers.netlink.rtnl import KernelRefusedError
 from landbridge.observe.bgp import SpeakerStatus, SpeakerView
@@ -45,10 +45,13 @@ class BirdDriver:
         return place_of(namespace, self._run_dir, self._log_dir, self._within)
 
     def read(self, namespaces: Collection[str]) -> Iterator[HostObject]:
-        """`Seen` for every BIRD of ours, running or not; its fingerprint is that of the configuration in force."""
+        """`Seen` for every BIRD of ours, running or not; its fingerprint is that of the configuration in force.
+
+        One that runs on in a namespace that has lost its name is still read: it has to be ended.
+        """
         for namespace in namespaces:
             place = self.place(namespace)
-            if not place.configured() or not exists(namespace):
+            if not place.configured() or (not exists(namespace) and place.find() is None):
                 continue
             yield Seen(
                 namespace=namespace,
@@ -57,6 +60,13 @@ class BirdDriver:
                 requires=(namespace_key(namespace),) if namespace else (),
                 fingerprint=self._in_force(place),
             )
+
+    def namespaces(self) -> list[str]:
+        """Where BIRDs of ours have their files, whether the namespace still has that name or not."""
+        try:
+            return [namespace_of(entry) for entry in self._run_dir.iterdir() if (entry / CONFIGURATION).exists()]
+        except FileNotFoundError:
+            return []
 
     def fingerprint(self, wanted: HostObject) -> str:
         """Of the configuration that the speaker would have."""
