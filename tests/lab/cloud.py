@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 from packets import Host
-from shell import eventually, ok, within
+from shell import eventually, ok
 
 if TYPE_CHECKING:
     from sites import Site
@@ -326,7 +325,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class Tunnel:
-    """A tunnel, by what the status document says of it, and the faults it can have."""
+    """A tunnel, by what the status document says of it."""
 
     connection: Connection
     number: int
@@ -349,45 +348,3 @@ class Tunnel:
             return eventually(reached, "", seconds)
         except AssertionError:
             raise AssertionError(f"not within {seconds:g} s: tunnel {self.number} is {status}; {self.status}") from None
-
-    @contextmanager
-    def link_down(self) -> Iterator[None]:
-        """Its endpoint's link to the Internet is down."""
-        status = self.status
-        ok("ip", "-n", status["endpoint_namespace"], "link", "set", status["outside_link"], "down")
-        try:
-            yield
-        finally:
-            ok("ip", "-n", status["endpoint_namespace"], "link", "set", status["outside_link"], "up")
-
-    @contextmanager
-    def packets_dropped(self, *hooks: str) -> Iterator[None]:
-        """Packets from (`input`) or to (`output`) the Internet vanish at its endpoint, silently."""
-        chains = "".join(
-            f"chain {hook} {{ type filter hook {hook} priority -300; policy drop; }}\n" for hook in hooks
-        )
-        with nft(self.status["endpoint_namespace"], chains):
-            yield
-
-    @contextmanager
-    def bgp_torn(self) -> Iterator[None]:
-        """The TCP connection under its BGP session is reset, and none comes up again."""
-        status = self.status
-        rules = "".join(
-            f"chain {hook} {{ type filter hook {hook} priority -300;\n"
-            + "".join(f'{way} "{status["device"]}" tcp {port} 179 reject with tcp reset\n' for port in ("dport", "sport"))
-            + "}\n"
-            for hook, way in (("input", "iifname"), ("output", "oifname"))
-        )
-        with nft(status["device_namespace"], rules):
-            yield
-
-
-@contextmanager
-def nft(namespace: str, chains: str) -> Iterator[None]:
-    """An nftables table of the test's own in a namespace."""
-    ok("ip", "netns", "exec", namespace, "nft", "-f", "-", stdin=f"table ip fault {{\n{chains}}}\n")
-    try:
-        yield
-    finally:
-        within(namespace, "nft", "delete", "table", "ip", "fault")

@@ -37,10 +37,11 @@ class Site:
         return [*own, LANDBRIDGE, "customer-gateway", *arguments, "--state", str(self.world.customers)]
 
     def file_of(self, connection: Connection) -> Path:
-        """The connection's device file, as downloaded."""
+        """The connection's device file, downloaded once: the service may be down the next time."""
         path = self.world.folder / f"{connection.id}.xml"
-        path.write_text(connection.device_file)
-        path.chmod(0o600)
+        if not path.exists():
+            path.touch(0o600)
+            path.write_text(connection.device_file)
         return path
 
     def customer_gateway_up(self, connection: Connection, *options: str, file: Path | None = None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from cloud import Connection, Instance, RouteTable, VpnGateway, Vpc
+from faults import dropped_both_ways
 from packets import Probe
 from shell import eventually
 from sites import Site
@@ -75,7 +76,7 @@ def test_each_tunnel_alone_carries_traffic(lab: Lab, cut: int) -> None:
     one, other = lab.connection.tunnel(cut), lab.connection.tunnel(3 - cut)
     with Probe(lab.paris.host, lab.instance) as probe:
         probe.passes()
-        with one.packets_dropped("input", "output"):
+        with dropped_both_ways(one.status):
             eventually(lambda: not one.status["bfd"], f"tunnel {cut} is seen to be dead")
             probe.passes()
             before = other.status
@@ -104,10 +105,10 @@ def test_a_static_route_comes_and_goes(lab: Lab) -> None:
 def test_a_wrong_key_never_comes_up_and_says_why(lab: Lab) -> None:
     lyon = lab.world.site("lyon", "203.0.113.78", "192.168.61.0/24")
     connection = lab.gateway.connect(lyon, static=["192.168.61.0/24"])
-    file = lyon.file_of(connection)
-    root = ET.fromstring(file.read_text())
+    root = ET.fromstring(connection.device_file)
     for key in root.iter("pre_shared_key"):
         key.text = "not.the.key.of.this.tunnel"
+    file = lab.world.folder / "wrong.xml"
     file.write_text(ET.tostring(root, encoding="unicode"))
 
     said = lyon.customer_gateway_fails(connection, "--route", "10.0.0.0/16", file=file)

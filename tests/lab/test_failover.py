@@ -1,0 +1,154 @@
+"""Promise 9: one tunnel dies in every way a tunnel can die; traffic goes on through the other, and comes back unharmed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+
+import pytest
+from cloud import Connection, Instance, Tunnel, VpnGateway, kernel_table
+from faults import (
+    Fault,
+    bgp_torn,
+    charon_in,
+    charon_killed,
+    dropped_both_ways,
+    dropped_to_the_cloud,
+    dropped_to_the_site,
+    link_down,
+)
+from packets import Probe
+from shell import eventually
+from sites import Site
+from world import World
+
+pytestmark = pytest.mark.lab
+
+WITH_BFD = 3.0
+"""Seconds: three times 300 ms until BFD notices, and what two busy cores take for the rest."""
+REPAIRED = 75.0
+"""Seconds: the customer looks for a dead peer only after 30 s of silence (DPDTimeoutSeconds)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """instance -- VPC -- VGW == two tunnels == a site's gateway -- the site's host"""
+
+    world: World
+    instance: Instance
+    gateway: VpnGateway
+    site: Site
+    connection: Connection
+
+    def used(self) -> Tunnel:
+        """The tunnel that the cloud sends the site's traffic through."""
+        devices = kernel_table(self.gateway.namespace, "main")[str(self.site.lan)]
+        return next(t for t in self.connection.tunnels if {t.status["device"]} == devices)
+
+    def ready(self, seconds: float = REPAIRED) -> Tunnel:
+        """Wait until faults would be noticed; the tunnel that is used, the same in both directions."""
+        self.connection.is_watched(self.site, seconds)
+        return eventually(lambda: self.used() if self._comes_back_by(self.used()) else None, "both ends use one tunnel")
+
+    def _comes_back_by(self, tunnel: Tunnel) -> bool:
+        route = self.site.routes().get("10.0.0.0/16", {})
+        return str(route.get("dev", "")).endswith(f"t{tunnel.number}")
+
+
+@pytest.fixture(scope="module")
+def lines(world: World) -> dict[str, Line]:
+    vpc = world.cloud.vpc("10.0.0.0/16")
+    instance = vpc.subnet("10.0.1.0/24").instance()
+    gateway = vpc.vpn_gateway()
+    vpc.main_table.propagate(gateway)
+    paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
+    lyon = world.site("lyon", "203.0.113.78", "192.168.61.0/24")
+    dynamic = gateway.connect(paris, asn=65_010)
+    static = gateway.connect(lyon, static=["192.168.61.0/24"])
+    paris.customer_gateway_up(dynamic)
+    lyon.customer_gateway_up(static, "--route", "10.0.0.0/16")
+    return {
+        "bgp": Line(world, instance, gateway, paris, dynamic),
+        "static": Line(world, instance, gateway, lyon, static),
+    }
+
+
+@pytest.fixture(params=["bgp", "static"])
+def line(request: pytest.FixtureRequest, lines: dict[str, Line]) -> Line:
+    return lines[request.param]
+
+
+@pytest.mark.parametrize("fault", [charon_killed, dropped_both_ways, dropped_to_the_cloud, dropped_to_the_site])
+def test_traffic_goes_on_through_the_other_tunnel_and_returns(line: Line, fault: Fault) -> None:
+    cut = line.ready()
+    with Probe(line.site.host, line.instance) as probe:
+        probe.passes()
+        with fault(cut.status):
+            eventually(lambda: probe.outage() > 0 or line.used() != cut, "the fault is felt")
+            healed = probe.passes()
+            assert probe.outage() < WITH_BFD
+        line.ready()
+        eventually(lambda: line.used() == cut, "it returns")
+        probe.passes()
+        assert probe.lost(since=healed) == [], "a second outage"
+
+
+def test_traffic_goes_on_when_bgp_is_torn(lines: dict[str, Line]) -> None:
+    line = lines["bgp"]
+    cut = line.ready()
+    with Probe(line.site.host, line.instance) as probe:
+        probe.passes()
+        with bgp_torn(cut.status):
+            cut.becomes("DOWN")
+            eventually(lambda: line.used() != cut, "the other tunnel takes over")
+            assert cut.status["why"].startswith("IKE is up, BGP is not")
+            healed = probe.passes()
+            assert probe.outage() < WITH_BFD
+        line.ready()
+        probe.passes()
+        assert probe.lost(since=healed) == [], "a second outage"
+
+
+def test_a_link_that_is_down_is_repaired(line: Line) -> None:
+    cut = line.ready()
+    with Probe(line.site.host, line.instance) as probe:
+        probe.passes()
+        with link_down(cut.status):
+            probe.passes()
+        assert probe.outage() < WITH_BFD
+    line.ready()
+
+
+def test_the_customers_end_dies_and_is_repaired(line: Line) -> None:
+    cut = line.ready()
+    endpoint = line.site.customer_gateway(line.connection)["tunnels"][cut.number - 1]["endpoint"]
+    dead = charon_in(endpoint)
+    with Probe(line.site.host, line.instance) as probe:
+        probe.passes()
+        os.kill(dead, signal.SIGKILL)
+        eventually(lambda: probe.outage() > 0, "the fault is felt")
+        healed = probe.passes()
+        assert probe.outage() < WITH_BFD
+        line.ready()
+        assert probe.lost(since=healed) == [], "a second outage"
+    assert charon_in(endpoint) != dead
+
+
+@pytest.mark.parametrize("fault", [link_down, dropped_both_ways, dropped_to_the_site])
+def test_failover_does_not_need_the_service(line: Line, fault: Fault) -> None:
+    cut = line.ready()
+    status = cut.status
+    with Probe(line.site.host, line.instance) as probe:
+        probe.passes()
+        line.world.kill()
+        try:
+            with fault(status):
+                eventually(lambda: probe.outage() > 0, "the fault is felt")
+                healed = probe.passes()
+                assert probe.outage() < WITH_BFD
+        finally:
+            line.world.start()
+        line.ready()
+        probe.passes()
+        assert probe.lost(since=healed) == [], "a second outage"
