@@ -122,17 +122,17 @@ class _Demo:
         report, state = self.report, self.service.state
         script = self._removal()
         app, paris = self.stage.machines["app"], self.stage.sites["paris"]
-        landbridge = shlex.join(("landbridge",)) if shutil.which("landbridge") else shlex.join(LANDBRIDGE)
+        program = Path(sys.executable).with_name("landbridge")
+        landbridge = str(program) if program.exists() else shlex.join(LANDBRIDGE)
         report.line()
         report.line("Everything is left running. Look around:", "bold")
         for line in (
-            f"{landbridge} status --state {state} --watch",
+            f"{landbridge} status --watch --state {state}",
             f"{landbridge} exec --state {state} {app.id} -- ping -c 3 {paris.host.address}",
-            f"ip netns exec {paris.host.namespace} traceroute -n {app.address}"
-            if shutil.which("traceroute")
-            else f"ip netns exec {paris.host.namespace} ping -R -c 1 {app.address}",
             f"{landbridge} customer-gateway status {paris.connection} --state {self.stage.customers}",
-            f"export AWS_SHARED_CREDENTIALS_FILE={state}/credentials AWS_REGION={REGION}",
+            f"ip netns exec {paris.host.namespace} ping {app.address}",
+            f"ip netns exec {self.stage.internet} tcpdump -n -i br0 udp",
+            f"export AWS_SHARED_CREDENTIALS_FILE={state}/credentials AWS_DEFAULT_REGION={REGION}",
             f"aws --endpoint-url {self.service.url} ec2 describe-vpn-connections",
         ):
             report.line(f"  {line}")
@@ -146,7 +146,8 @@ class _Demo:
         for site in self.stage.sites.values():
             words = (*LANDBRIDGE, "customer-gateway", "down", site.connection, "--state", str(self.stage.customers))
             lines.append(shlex.join(("ip", "netns", "exec", site.gateway, *words)))
-        alive = f"while kill -0 {self.service.pid} 2>/dev/null; do sleep 0.1; done"
+        # Not `kill -0`: a process that nobody reaps answers it for ever.
+        alive = f"while grep -qs '^State:.[^ZX]' /proc/{self.service.pid}/status; do sleep 0.1; done"
         lines += [alive, shlex.join((*LANDBRIDGE, "purge", "--yes", "--state", str(self.service.state)))]
         lines.append(f"rm -r {shlex.quote(str(self.folder))}")
         script.write_text("\n".join(lines) + "\n")
