@@ -50,7 +50,7 @@ class ServiceLoop:
     def _on_converged(self, revision: int, built: frozenset[Key]) -> None:
         snapshot = self._inputs[0] if self._inputs else self._control.snapshot
         waits = waiting(snapshot)
-        done = frozenset(mark for mark, owner in waits.built.items() if self._is_built(owner, built))
+        done = frozenset(mark for mark, owner in waits.built.items() if self._is_built(snapshot, mark, owner, built))
         gone = frozenset(mark for mark, owner in waits.gone.items() if self._is_gone(snapshot, mark, owner))
         if done:
             self._control.execute(MarkBuilt(done), account="", region="")
@@ -66,12 +66,21 @@ class ServiceLoop:
             found[owner] = (*found.get(owner, ()), failure.message)
         return found
 
-    def _is_built(self, owner: str, built: frozenset[Key]) -> bool:
+    def _is_built(self, snapshot: Snapshot, mark: str, owner: str, built: frozenset[Key]) -> bool:
+        """Whether all objects of the resource are there; for a connection's route, also the speaker that has it."""
+        connection = snapshot.get(VpnConnection, owner) if mark != owner else None
+        if connection is not None and self._speaker(connection) not in built:
+            return False
         return built.issuperset(self.wanted.owners.get(owner, ()))
 
+    def _speaker(self, connection: VpnConnection) -> Key:
+        return "speaker", self._own.of(connection.vpn_gateway_id)
+
     def _is_gone(self, snapshot: Snapshot, mark: str, owner: str) -> bool:
-        """Whether nothing is left: no object in the resource's namespaces; for attachments, no link to the VPC."""
-        left = self.reconciler.unsettled() - self.wanted.state.keys()
+        """Whether nothing is left: no object in the resource's namespaces; for attachments, no link to the VPC; for a
+        connection's route, no speaker that has it."""
+        unsettled = self.reconciler.unsettled()
+        left = unsettled - self.wanted.state.keys()
         if "@" not in mark:
             spaces = {self._own.of(owner), owner, f"{owner}-host"}
             if owner.startswith("vpn-"):
@@ -81,4 +90,5 @@ class ServiceLoop:
         if joined is not None and joined.vpc_id is not None:
             link = TO_VPN_GATEWAY if isinstance(joined, VpnGateway) else TO_INTERNET_GATEWAY
             return link_key(self._own.of(joined.vpc_id), link) not in left
-        return snapshot.get(VpnConnection, owner) is not None
+        connection = snapshot.get(VpnConnection, owner)
+        return connection is not None and self._speaker(connection) not in unsettled
