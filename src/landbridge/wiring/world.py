@@ -33,15 +33,20 @@ def now() -> datetime:
 
 
 def log_to(stream: TextIO = sys.stderr, least: int = logging.INFO) -> None:
-    """One line per event from the level `least` on: readable on a terminal, JSON elsewhere."""
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=True) if stream.isatty() else structlog.processors.JSONRenderer()
+    """One line per event from the level `least` on: readable on a terminal, JSON elsewhere.
+
+    Exceptions are told with their place, and never with the values of variables: among those are keys.
+    """
+    renderers: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=True, exception_formatter=structlog.dev.plain_traceback)]
+        if stream.isatty()
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
+            *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(file=stream),
