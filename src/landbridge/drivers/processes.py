@@ -90,7 +90,7 @@ def namespace_inode(namespace: str) -> int | None:
 def _stat(pid: int) -> tuple[str, int] | None:
     """State letter and start time; None when there is no such process."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        text = _raw(f"/proc/{pid}/stat").decode(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = text[text.rindex(")") + 2 :].split()
@@ -168,9 +168,20 @@ def start(launch: Launch) -> Daemon:
     return Daemon(child.pid, now[1])
 
 
-def _strings(path: str) -> tuple[str, ...]:
-    with open(path, "rb") as file:
-        return tuple(part.decode(errors="surrogateescape") for part in file.read().split(b"\0") if part)
+def _raw(path: str) -> bytes:
+    # Read for every daemon in every look at /proc: without Python's file layers it takes a third of the time.
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(handle, 1 << 16):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(handle)
+
+
+def _strings(raw: bytes) -> tuple[str, ...]:
+    return tuple(part.decode(errors="surrogateescape") for part in raw.split(b"\0") if part)
 
 
 def examine(pid: int, executable: str, run_dir: str) -> Found | None:
@@ -179,9 +190,12 @@ def examine(pid: int, executable: str, run_dir: str) -> Found | None:
         running = os.path.basename(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)"))
         if running != executable:
             return None
-        arguments, variables = _strings(f"/proc/{pid}/cmdline"), _strings(f"/proc/{pid}/environ")
-        if not any(f"{run_dir}/" in text for text in (*arguments, *variables)):
+        command, environ = _raw(f"/proc/{pid}/cmdline"), _raw(f"/proc/{pid}/environ")
+        # Most that run the program are others': they are told apart before anything is taken to pieces.
+        mark = f"{run_dir}/".encode()
+        if mark not in command and mark not in environ:
             return None
+        arguments, variables = _strings(command), _strings(environ)
         network = os.stat(f"/proc/{pid}/ns/net").st_ino
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None

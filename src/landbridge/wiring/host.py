@@ -37,7 +37,7 @@ class Host:
     def roots(self) -> Sequence[str]:
         """The namespaces that bear our mark, and those that daemons of ours are for: one may have lost its name."""
         marked = namespaces.owned(self.names.owner)
-        return sorted({*marked, *self.swan.endpoints.running(), *self.bird.namespaces()})
+        return sorted({*marked, *self.swan.endpoints.namespaces(), *self.bird.namespaces()})
 
 
 SERVICE: Final = PROTOCOL

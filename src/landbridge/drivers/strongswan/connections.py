@@ -119,11 +119,9 @@ class IkeConnectionDriver:
 
         A charon that has to be replaced anyway has none; one that does not answer has none that could be relied on.
         """
-        running = self._endpoints.running()
         seen: list[Seen] = []
         for namespace in namespaces:
-            candidates = running.get(namespace, [])
-            if len(candidates) == 1 and candidates[0].sound:
+            if self._endpoints.socket(namespace).exists() and self._endpoints.charon(namespace) is not None:
                 try:
                     seen += self._read(namespace, self._endpoints.vici(namespace))
                 except CharonSilentError:

@@ -40,7 +40,7 @@ class CharonDriver:
 
         One whose namespace was deleted under it is still read: it runs, and it has to be ended.
         """
-        running = self._endpoints.running()
+        running = self._endpoints.running(namespaces)
         seen = []
         for namespace in namespaces:
             candidates = running.get(namespace)
@@ -66,7 +66,7 @@ class CharonDriver:
         assert isinstance(wanted, Charon)
         namespace = wanted.namespace
         with self._endpoints.lock(namespace):
-            running = self._endpoints.running().get(namespace, [])
+            running = self._endpoints.running((namespace,)).get(namespace, [])
             right = len(running) == 1 and running[0].sound and running[0].digest == self._endpoints.digest(wanted)
             if not right or not self._endpoints.vici(namespace).answers():
                 self._endpoints.start(wanted)

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,14 +115,22 @@ class Endpoints:
             return None
         return HERE if path.parent.name == _HERE_DIRECTORY else path.parent.name
 
-    def running(self) -> dict[str, list[Running]]:
-        """All charons of this run directory, by the namespace that they are for. More than one is one too many."""
+    def running(self, only: Collection[str] | None = None) -> dict[str, list[Running]]:
+        """The charons of this run directory, by the namespace that they are for. More than one is one too many.
+
+        `only`: those for these namespaces (looking for a TUN takes longer than all else).
+        """
         state: dict[str, list[Running]] = {}
         for found in processes.find(EXECUTABLE, self._run_dir):
             namespace = self._namespace_of(found)
-            if namespace is not None:
+            if namespace is not None and (only is None or namespace in only):
                 state.setdefault(namespace, []).append(self._running(namespace, found))
         return state
+
+    def namespaces(self) -> set[str]:
+        """What charons of this run directory run for, whether the namespaces still have these names or not."""
+        found = map(self._namespace_of, processes.find(EXECUTABLE, self._run_dir))
+        return {namespace for namespace in found if namespace is not None}
 
     def _running(self, namespace: str, found: Found) -> Running:
         return Running(
@@ -139,7 +147,7 @@ class Endpoints:
             found = processes.look(known, EXECUTABLE, self._run_dir)
             if found is not None and (running := self._running(namespace, found)).sound:
                 return running
-        candidates = self.running().get(namespace, [])
+        candidates = self.running((namespace,)).get(namespace, [])
         return candidates[0] if len(candidates) == 1 and candidates[0].sound else None
 
     def digest(self, wanted: Charon) -> str:
@@ -251,7 +259,7 @@ class Endpoints:
         Raises:
             DriverError: one is still there.
         """
-        for running in self.running().get(namespace, []):
+        for running in self.running((namespace,)).get(namespace, []):
             if self._known.get(namespace) == running.daemon:
                 self._ending.add(running.daemon)
             processes.stop(running.daemon)
