@@ -1,0 +1,153 @@
+"""Promise 11: landbridge's own customer gateway: up, status, down, again, and what becomes of it when its site goes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import remains
+from cloud import Connection, Instance
+from packets import Probe
+from shell import alive, eventually, namespaces, ok, run
+from sites import Site
+from world import World
+
+pytestmark = pytest.mark.lab
+
+
+def connected(world: World, name: str, public: str, lan: str, vpc_cidr: str) -> tuple[Site, Connection, Instance]:
+    """A VPC, a site, and a BGP connection between them; the customer gateway is not up yet."""
+    vpc = world.cloud.vpc(vpc_cidr)
+    instance = vpc.subnet(vpc_cidr.replace("/16", "/24")).instance()
+    gateway = vpc.vpn_gateway()
+    vpc.main_table.propagate(gateway)
+    site = world.site(name, public, lan)
+    return site, gateway.connect(site), instance
+
+
+def test_up_status_and_down(world: World) -> None:
+    site, connection, instance = connected(world, "paris", "203.0.113.77", "192.168.60.0/24", "10.0.0.0/16")
+    before = snapshot(site)
+
+    said = site.customer_gateway_up(connection)
+
+    assert said.count(": UP") >= 1, said
+    site.host.comes_to_reach(instance)
+    connection.comes_up()
+    status = eventually(
+        lambda: (s := site.customer_gateway(connection)) if all(t["status"] == "UP" for t in s["tunnels"]) else None,
+        "both tunnels are UP, says the customer gateway",
+    )
+    assert alive(status["agent"])
+    assert status["advertised"] == ["192.168.60.0/24"]
+    text = ok(*site.command("status", connection.id))
+    assert text.count("UP") == 2
+    for tunnel in connection.tunnels:
+        assert str(tunnel.status["outside_address"]) in text
+
+    site.customer_gateway_down(connection)
+
+    assert snapshot(site) == before
+    assert not alive(status["agent"])
+    own = world.instances() - {world.instance}
+    assert not remains.of(own, (), world.customers / "customer-gateway" / connection.id)
+    assert not site.host.reaches(instance)
+    gone = run(*site.command("status", connection.id))
+    assert (gone.returncode, gone.stderr.count("\n")) == (1, 1), gone.stderr
+    assert connection.id in gone.stderr
+
+
+def snapshot(site: Site) -> dict[str, object]:
+    """What a gateway machine looks like: links, addresses, routes, rules, filters."""
+    links = json.loads(ok("ip", "-n", site.name, "-j", "address"))
+    return {
+        "links": {link["ifname"]: sorted(a["local"] for a in link["addr_info"]) for link in links},
+        "routes": sorted(ok("ip", "-n", site.name, "route", "show", "table", "all").splitlines()),
+        "rules": ok("ip", "-n", site.name, "rule"),
+        "filters": ok("ip", "netns", "exec", site.name, "nft", "list", "tables"),
+    }
+
+
+def test_up_twice_changes_nothing_and_loses_nothing(world: World) -> None:
+    site, connection, instance = connected(world, "lyon", "203.0.113.78", "192.168.61.0/24", "10.1.0.0/16")
+    site.customer_gateway_up(connection)
+    site.host.comes_to_reach(instance)
+    connection.is_watched(site)
+    agent = site.customer_gateway(connection)["agent"]
+    with Probe(site.host, instance) as probe:
+        probe.passes()
+        site.customer_gateway_up(connection)
+        probe.passes()
+        assert probe.lost() == []
+    assert site.customer_gateway(connection)["agent"] == agent
+
+
+def test_two_connections_on_one_machine_do_not_disturb_each_other(world: World) -> None:
+    site, first, in_first = connected(world, "nice", "203.0.113.79", "192.168.62.0/24", "10.2.0.0/16")
+    vpc = world.cloud.vpc("10.3.0.0/16")
+    in_second = vpc.subnet("10.3.0.0/24").instance()
+    gateway = vpc.vpn_gateway()
+    vpc.main_table.propagate(gateway)
+    second = gateway.connect(site)
+    site.customer_gateway_up(first)
+    site.host.comes_to_reach(in_first)
+    first.is_watched(site)
+
+    with Probe(site.host, in_first) as probe:
+        probe.passes()
+        site.customer_gateway_up(second)
+        site.host.comes_to_reach(in_second)
+        site.customer_gateway_down(second)
+        probe.passes()
+        assert probe.lost() == []
+    assert not site.host.reaches(in_second)
+
+
+def test_a_killed_agent_leaves_the_tunnels_and_up_takes_them_over(world: World) -> None:
+    site, connection, instance = connected(world, "brest", "203.0.113.80", "192.168.63.0/24", "10.4.0.0/16")
+    site.customer_gateway_up(connection)
+    site.host.comes_to_reach(instance)
+    connection.is_watched(site)
+    agent = site.customer_gateway(connection)["agent"]
+    with Probe(site.host, instance) as probe:
+        probe.passes()
+        ok("kill", "-9", str(agent))
+        eventually(lambda: not alive(agent), "the agent is dead")
+        assert site.customer_gateway(connection)["agent"] is None
+        site.customer_gateway_up(connection)
+        probe.passes()
+        assert probe.lost() == []
+    assert site.customer_gateway(connection)["agent"] not in (agent, None)
+
+
+def test_a_site_removed_while_its_customer_gateway_is_up_takes_everything_with_it(world: World) -> None:
+    site, connection, instance = connected(world, "metz", "203.0.113.81", "192.168.64.0/24", "10.5.0.0/16")
+    site.customer_gateway_up(connection)
+    site.host.comes_to_reach(instance)
+    world.instances()
+    own = (world.customers / "customer-gateway" / connection.id / "instance").read_text()
+
+    done = world.landbridge("lab", "site", "remove", site.name)
+
+    assert done.returncode == 0, done.stderr
+    eventually(lambda: not {site.name, f"{site.name}-host"} & namespaces(), "the site is gone")
+    folder = world.customers / "customer-gateway" / connection.id
+    eventually(lambda: not remains.of({own}, (), folder), "its customer gateway is gone", 30)
+    for tunnel in connection.tunnels:
+        tunnel.becomes("DOWN", 75)
+
+
+def test_what_the_machine_cannot_use_is_refused_with_a_sentence(world: World) -> None:
+    site = world.site("nancy", "203.0.113.82", "192.168.65.0/24")
+    static = world.cloud.vpn_gateway().connect(site, static=["192.168.65.0/24"])
+    bad = world.folder / "bad.xml"
+    for content in ("", "not xml", "<vpn_connection/>", '<!DOCTYPE x [<!ENTITY e "f">]><vpn_connection id="&e;"/>'):
+        bad.write_text(content)
+        done = run(*site.command("up", str(bad)))
+        assert done.returncode != 0
+        assert done.stderr.startswith("landbridge: "), done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
+    without_routes = run(*site.command("up", str(site.file_of(static))))
+    assert without_routes.returncode != 0
+    assert "--route" in without_routes.stderr
+    assert not list(world.customers.glob(f"customer-gateway/{static.id}*")), "nothing half-built"
