@@ -18,4 +18,4 @@ LANDBRIDGE: Final = VENV / "bin" / "landbridge"
 if Path(sys.prefix) != VENV:
     if not LANDBRIDGE.exists():
         sys.exit(f"{LANDBRIDGE} is missing: run scripts/bootstrap first.")
-    os.execv(VENV / "bin" / "python", [str(VENV / "bin" / "python"), *sys.argv])  # noqa: S606 - no shell on purpose
+    os.execv(VENV / "bin" / "python", [str(VENV / "bin" / "python"), *sys.argv])

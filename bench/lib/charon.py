@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,10 @@ class HandCharon:
         with (self._folder / "log").open("ab") as log:
             # charon's pid file path is compiled in: a private /run lets many charons live on one machine
             self.process = subprocess.Popen(
-                ["ip", "netns", "exec", self.namespace, "unshare", "-m", "bash", "-c"]
-                + ["mount -t tmpfs tmpfs /run; exec /usr/sbin/charon-systemd"],
+                [
+                    *("ip", "netns", "exec", self.namespace, "unshare", "-m", "bash", "-c"),
+                    "mount -t tmpfs tmpfs /run; exec /usr/sbin/charon-systemd",
+                ],
                 env={"STRONGSWAN_CONF": str(conf), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -87,8 +90,6 @@ class HandCharon:
         return True
 
     def _session(self) -> vici.Session:
-        import socket
-
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         link.settimeout(20)
         link.connect(str(self._socket))

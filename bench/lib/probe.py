@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -109,10 +110,8 @@ def _main() -> None:
         if now >= due:
             number += 1
             due += pace
-            try:
+            with contextlib.suppress(OSError):  # no route (yet, or any more): a lost packet
                 sender.sendto(_PACKET.pack(number, now), (address, PORT))
-            except OSError:  # no route (yet, or any more): a lost packet
-                pass
         readable, _, _ = select.select([sender, echo], [], [], max(0.0, due - time.monotonic()))
         for one in readable:
             try:

@@ -71,8 +71,10 @@ class Product:
         self._log = (folder / f"serve-{tag}.log").open("wb")
         self._agents: dict[str, str] = {}
         self.service = subprocess.Popen(
-            [LANDBRIDGE, "serve", "--lab", "--listen", "127.0.0.1:0", "--state", self.state]
-            + ["--bfd-interval", str(bfd_interval)],
+            [
+                *(LANDBRIDGE, "serve", "--lab", "--listen", "127.0.0.1:0", "--state", self.state),
+                *("--bfd-interval", str(bfd_interval)),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -178,9 +180,10 @@ class Product:
         file.write_text(vpn.xml)
         self._agents[vpn.id] = vpn.site.name
         return subprocess.Popen(
-            ["ip", "netns", "exec", vpn.site.name, LANDBRIDGE, "customer-gateway", "up", file]
-            + ["--state", self.customer_state, "--bfd-interval", str(self.bfd_interval)]
-            + ["--route", VPC_CIDR],
+            [
+                *("ip", "netns", "exec", vpn.site.name, LANDBRIDGE, "customer-gateway", "up", file),
+                *("--state", self.customer_state, "--bfd-interval", str(self.bfd_interval), "--route", VPC_CIDR),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._log,
@@ -197,8 +200,10 @@ class Product:
         site = self._agents.pop(vpn_id)
         if (self.customer_state / "customer-gateway" / vpn_id).exists():
             subprocess.run(
-                ["ip", "netns", "exec", site, LANDBRIDGE, "customer-gateway", "down", vpn_id]
-                + ["--state", self.customer_state],
+                [
+                    *("ip", "netns", "exec", site, LANDBRIDGE, "customer-gateway", "down", vpn_id),
+                    *("--state", self.customer_state),
+                ],
                 stdout=self._log,
                 stderr=self._log,
                 check=True,
@@ -213,8 +218,7 @@ class Product:
 
     def customer(self, site: Site) -> Customer:
         """A customer gateway by hand in a lab site."""
-        made = Customer(self.folder, self.tag, site.name, site.public, "wan")
-        return made
+        return Customer(self.folder, self.tag, site.name, site.public, "wan")
 
     def close(self) -> None:
         """Stop the agents and the service, and purge everything."""

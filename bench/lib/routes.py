@@ -59,9 +59,7 @@ class RouteWatch:
             elif kind == _TABLE:
                 table = struct.unpack_from("=I", rest, 4)[0]
             rest = rest[(length + 3) & ~3 :]
-        return (
-            family == socket.AF_INET and table == self._table and IPv4Network((destination, bits)) == self._prefix
-        )
+        return family == socket.AF_INET and table == self._table and IPv4Network((destination, bits)) == self._prefix
 
     def moment(self, *, there: bool, after: float, seconds: float = 10.0) -> float:
         """When the prefix came (or went), for the first time after a moment.

@@ -133,6 +133,7 @@ class Bench:
 
 
 _BEGAN = time.monotonic()
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(doc: str | None, work: Callable[[Bench], None], add: Callable[[argparse.ArgumentParser], None]) -> NoReturn:
@@ -143,21 +144,17 @@ def main(doc: str | None, work: Callable[[Bench], None], add: Callable[[argparse
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("Benchmarks build networks: run them as root.")
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         signal.signal(number, signal.default_int_handler)
     report = Report()
     with contextlib.ExitStack() as cleanup:
-        cleanup.callback(_uninterrupted)
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="lbbench-")))
         try:
             work(Bench(options, options.quick, folder, cleanup, report, os.urandom(2).hex()))
         except KeyboardInterrupt:
             say("interrupted; taking everything down")
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for number in _ENDING:
+                signal.signal(number, signal.SIG_IGN)
             cleanup.close()
             sys.exit(130)
     sys.exit(report.finish())
-
-
-def _uninterrupted() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
