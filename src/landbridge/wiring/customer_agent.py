@@ -48,6 +48,8 @@ DEVICE_FILE: Final = "device.xml"
 OPTIONS: Final = "options.json"
 STATUS: Final = "status.json"
 _LOOK_EVERY: Final = 2.0
+_LOOK_SOON: Final = 0.1
+"""Seconds; the latter while the machine is not yet as wanted, for somebody is waiting."""
 _END: Final = (signal.SIGTERM, signal.SIGINT)
 _BFD_MULTIPLIER: Final = 3
 
@@ -126,16 +128,12 @@ class Agent:
         self._state: HostState | None = None
         self._made_of: tuple[Task, Health] | None = None
         self._revision = 0
+        self._said = ""
         self._lock = threading.Lock()
         """Guards what `_news` makes from its last result."""
         self._ears = ears = Ears(wake=lambda name: self.reconciler.wake(name), news=self._news)
         self._machine = machine = host(folder, protocol=CUSTOMER, wake=ears.wake, on_ike=ears.on_ike)
-        self.reconciler = Reconciler(
-            self._desired,
-            machine.drivers,
-            lambda: [*machine.roots(), HERE],
-            on_converged=lambda revision, built: self._news(),
-        )
+        self.reconciler = Reconciler(self._desired, machine.drivers, lambda: [*machine.roots(), HERE])
 
     def run(self, signals: SimpleQueue[int]) -> None:
         """Work until told to end."""
@@ -144,7 +142,7 @@ class Agent:
         self._listen()
         self._ears.ask_all()
         self.reconciler.start()
-        while (told := _next(signals)) not in _END:
+        while (told := _next(signals, _LOOK_EVERY if self._in_force() else _LOOK_SOON)) not in _END:
             if told == signal.SIGHUP:
                 self._task = recall(self._folder)
                 self._listen()
@@ -194,7 +192,10 @@ class Agent:
             changed = health != self._health
             self._health = health
             self._states = {v.identity[1]: fold.tunnel_state(v, self._states.get(v.identity[1]), at, at) for v in views}
-            self._folder.write_private(self._folder.path / STATUS, json.dumps(self._document()))
+            words = json.dumps(self._document())
+            if words != self._said:
+                self._folder.write_private(self._folder.path / STATUS, words)
+                self._said = words
         if changed:
             self.reconciler.wake()
 
@@ -268,10 +269,10 @@ def run(path: Path) -> None:
     Agent(folder).run(signals)
 
 
-def _next(signals: SimpleQueue[int]) -> int | None:
-    """The next signal; None if none comes for a while."""
+def _next(signals: SimpleQueue[int], seconds: float) -> int | None:
+    """The next signal; None if none comes in time."""
     try:
-        return signals.get(timeout=_LOOK_EVERY)
+        return signals.get(timeout=seconds)
     except Empty:
         return None
 
