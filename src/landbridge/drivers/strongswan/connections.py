@@ -164,8 +164,7 @@ class IkeConnectionDriver:
             except CharonSilentError:
                 self._endpoints.stop(namespace)
                 raise
-        if wanted.initiate:
-            self._watcher.attend(namespace)
+        self._watcher.attend(namespace)
 
     def _load(self, vici: Vici, wanted: IkeConnection) -> None:
         identity = _secret_id(wanted.name, connection_digest(self._key, wanted))

@@ -88,7 +88,7 @@ class IkeWatcher:
         self._ring()
 
     def attend(self, namespace: str) -> None:
-        """Look after the endpoint's initiating connections now: one may have been loaded."""
+        """Look after the endpoint's connections that should be initiated: one may have been loaded."""
         with self._lock:
             known = self._followed.get(namespace)
             if known is None or known.stream is None:
@@ -186,6 +186,8 @@ class IkeWatcher:
         stream.close()
 
     def _look_after(self, namespace: str, known: _Followed, streams: dict[str, EventStream]) -> None:
+        with self._lock:
+            known.due = float("inf")  # whoever asks for another look from now on is not overheard
         try:
             if known.stream is None:
                 known.stream = EventStream(self._endpoints.socket(namespace))
@@ -197,10 +199,11 @@ class IkeWatcher:
                 for name, message in known.stream.early():
                     self._interpret(namespace, known, name, message)
             if self._initiate(namespace, known):
-                known.due = time.monotonic() + known.pause
+                with self._lock:
+                    known.due = min(known.due, time.monotonic() + known.pause)
                 known.pause = min(known.pause * 1.5, RETRY_MOST)
             else:
-                known.due, known.pause = float("inf"), RETRY
+                known.pause = RETRY
         except (OSError, DriverError):
             self._lost(namespace, known, streams)
 
