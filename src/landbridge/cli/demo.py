@@ -18,9 +18,9 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running at the end.")] = False,
     data_plane: Annotated[DataPlaneChoice, typer.Option(help="Who does ESP.")] = DataPlaneChoice.AUTO,
 ) -> int | None:
-    """Build a VPC, two sites and VPN connections on this machine, and prove each promise with real packets.
+    """Build two VPCs, three sites and their VPN connections on this machine; prove twelve promises with real packets.
 
-    Everything is taken down at the end, also after Ctrl-C.
+    It takes about a minute. Everything is taken down at the end, also after Ctrl-C.
     """
     from landbridge.wiring.demo import demo as run
 
