@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from ipaddress import IPv4Address
 
 from landbridge.control.service import Control
 from landbridge.desired.names import Names, tunnel_link
@@ -48,6 +49,16 @@ class Observer:
                 self._own.endpoint(c.id, t.number) for c in snapshot.all(VpnConnection) if alive(c) for t in c.tunnels
             }
             self._ears.listen(endpoints=endpoints, routers=routers)
+
+    def recall(self, followed: Callable[[str], Collection[tuple[str, IPv4Address]]]) -> None:
+        """Learn what the service before this one knew: a peer whose static routes follow BFD (`followed`, by router)
+        answers it, and means something by being silent now. Before anything else is heard."""
+        with self._lock:
+            views = self._views(self._control.snapshot, self._ears.heard())
+            seen = (
+                v.identity for v in views if not v.dynamic and (v.place.link, v.far_inside) in followed(v.place.router)
+            )
+            self._health = Health(bfd_seen=frozenset(seen))
 
     def health(self) -> Health:
         """What the desired state may depend on."""

@@ -129,6 +129,7 @@ class _Service:
         self._ears = ears = Ears(wake=lambda name: loop.reconciler.wake(name), news=lambda: observer.news())
         self._observer = observer = Observer(self._names, control, ears, on_health=lambda: loop.reconciler.wake())
         machine = host(folder, wake=ears.wake, on_ike=ears.on_ike)
+        self._followed = machine.bird.followed
         settings = Settings(self._names, pools, data_plane, bfd)
         self._loop = loop = ServiceLoop(control, machine, settings, observer.health)
         ears.start(machine)
@@ -177,6 +178,7 @@ class _Service:
         assert self._observer is not None
         assert self._ears is not None
         self._observer.start()
+        self._observer.recall(self._followed)
         self._ears.ask_all()
 
     @property

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landbridge.desired.objects import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
-from landbridge.drivers.bird.render import CANARY_TABLE, fingerprint, fingerprint_in, render, session_of
+from landbridge.drivers.bird.render import CANARY_TABLE, fingerprint, fingerprint_in, followed, render, session_of
 
 GOLDEN = Path(__file__).parent / "bird_golden"
 BIRD = shutil.which("bird", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
@@ -242,3 +242,7 @@ def test_bird_takes_every_speaker(speaker: Speaker) -> None:
         path.write_text(render(speaker), encoding="ascii")
         done = subprocess.run([BIRD, "-p", "-c", str(path)], capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stderr) == (0, ""), render(speaker)
+
+
+def test_whose_routes_follow_bfd_can_be_read_back() -> None:
+    assert followed(render(GATEWAY)) == {("tun2-1", a("169.254.11.2"))}

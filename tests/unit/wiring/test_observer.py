@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
 from typing import cast
 
@@ -14,7 +15,8 @@ from landbridge.control.vpn_connections import CreateVpnConnection
 from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.desired.names import Names
 from landbridge.model.resources import VpnConnection
-from landbridge.observe.fold import Endpoint, Heard
+from landbridge.observe.bgp import BfdPeer
+from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.observer import Observer
 
@@ -69,6 +71,18 @@ def test_the_loop_is_told_too_when_somebody_who_only_looks_finds_out_first() -> 
     watched.observer.observation()
     watched.observer.news()
     assert watched.told == 1
+
+
+def test_a_peer_that_fell_silent_before_the_service_started_is_not_taken_for_one_that_never_answered() -> None:
+    watched = Watched()
+    tunnel, router = watched.connection.tunnels[0], OWN.of(watched.connection.vpn_gateway_id)
+    silent = BfdPeer(
+        address=tunnel.customer_inside, link="t1-1", state="Down", since=datetime.now(UTC), interval=1.0, timeout=0.0
+    )
+    watched.said.words = Heard(speakers={router: SpeakerWords(pid=7, bfd=(silent,))})
+    watched.observer.recall(lambda _: {("t1-1", tunnel.customer_inside)})
+    watched.observer.news()
+    assert watched.observer.health().bfd_seen == {(watched.connection.id, 1)}
 
 
 def test_a_listener_that_comes_late_does_not_stop_listening_to_what_is_newer() -> None:

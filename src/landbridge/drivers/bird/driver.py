@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator
+from ipaddress import IPv4Address
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
@@ -67,6 +68,13 @@ class BirdDriver:
             return [namespace_of(entry) for entry in self._run_dir.iterdir() if (entry / CONFIGURATION).exists()]
         except FileNotFoundError:
             return []
+
+    def followed(self, namespace: str) -> frozenset[tuple[str, IPv4Address]]:
+        """The next hops (link, address) whose static routes follow BFD, by the configuration that was given last."""
+        try:
+            return render.followed((self.place(namespace).run / CONFIGURATION).read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return frozenset()
 
     def fingerprint(self, wanted: HostObject) -> str:
         """Of the configuration that the speaker would have."""

@@ -37,6 +37,7 @@ INTERNAL_RESTART_SECONDS: Final = 120
 _INTERNAL_HOLD: Final = 30
 _ERROR_WAIT: Final = "error wait time 1, 8; error forget time 30;"
 
+_FOLLOWS: Final = re.compile(r"^\troute \S+ via ([0-9.]+)%'([^']+)' bfd \{", re.MULTILINE)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 _LINK: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _LOCAL_SCOPES: Final = "0.0.0.0/8{8,32}, 127.0.0.0/8+, 169.254.0.0/16+, 224.0.0.0/4+, 240.0.0.0/4+"
@@ -82,6 +83,11 @@ def fingerprint(speaker: Speaker) -> str:
 def fingerprint_in(hostname: str) -> str:
     """The fingerprint out of the host name that a running BIRD tells; empty if it carries none of ours."""
     return hostname.removeprefix(_HOSTNAME) if hostname.startswith(_HOSTNAME) else ""
+
+
+def followed(text: str) -> frozenset[tuple[str, IPv4Address]]:
+    """The next hops (link, address) whose static routes follow BFD in a configuration of ours."""
+    return frozenset((link, IPv4Address(via)) for via, link in _FOLLOWS.findall(text))
 
 
 def session_of(protocol: str) -> str:
