@@ -16,9 +16,9 @@ import speakers
 from networks import ip, until
 from speakers import PROPAGATED, Lab, a, n
 
-from landbridge.desired.objects import HERE, Bfd, Seen, Speaker, SpeakerStatic
+from landbridge.desired.objects import HERE, SPEAKER_METRIC, Bfd, Seen, Speaker, SpeakerStatic
 from landbridge.drivers.bird.driver import ASTRAY, SILENT, STOPPED, BirdDriver
-from landbridge.drivers.bird.render import CANARY_TABLE, INTERNAL, KERNEL_METRIC
+from landbridge.drivers.bird.render import CANARY_TABLE, INTERNAL
 from landbridge.drivers.bird.watch import Sessions, SpeakerWatch
 from landbridge.drivers.deaths import Deaths
 from landbridge.drivers.netlink.inside import inside
@@ -234,7 +234,7 @@ def test_own_routes_win_over_learned_ones_and_both_are_there(lab: Lab) -> None:
     ip(f"-n {lab.vpc} route add 192.168.1.0/24 dev lo table {PROPAGATED} metric 10 proto 187")
     lab.all_up()
     shown = ip(f"-n {lab.vpc} route show table {PROPAGATED} 192.168.1.0/24")
-    assert re.findall(r"metric (\d+)", shown) == ["10", str(KERNEL_METRIC)]
+    assert re.findall(r"metric (\d+)", shown) == ["10", str(SPEAKER_METRIC)]
     # The kernel looks for the prefix itself in that table, and finds the lower metric first.
     ip(f"-n {lab.vpc} rule add priority 100 table {PROPAGATED}")
     assert " dev lo " in ip(f"-n {lab.vpc} route get 192.168.1.9")
@@ -349,7 +349,7 @@ def test_a_machine_of_its_own_keeps_what_is_not_ours(lab: Lab) -> None:
         shown = ip("route show")
         for prefix, words in kept.items():
             assert f"{prefix} dev t11 {words.split(' metric')[0]}" in shown
-        assert f"metric {KERNEL_METRIC}" not in shown
+        assert f"metric {SPEAKER_METRIC}" not in shown
 
 
 def test_a_hung_bird_is_started_anew(lab: Lab) -> None:

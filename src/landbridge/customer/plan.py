@@ -16,6 +16,7 @@ from landbridge.desired.endpoint import clamp, dpd_delay, endpoint, tunnel_devic
 from landbridge.desired.names import Names
 from landbridge.desired.objects import (
     HERE,
+    SPEAKER_METRIC,
     Address,
     Bfd,
     BgpSession,
@@ -67,6 +68,15 @@ def inner_network(vpn_id: str, number: int) -> IPv4Network:
     slots = 2 ** (30 - INNER.prefixlen - 1)
     base = int(INNER.network_address) + (digest % slots) * 8
     return IPv4Network((base + 4 * (number - 1), 30))
+
+
+def metric(vpn_id: str) -> int:
+    """The metric of a connection's learned routes. A machine may have several connections, a speaker for each: BIRD
+
+    removes routes of its own metric that it does not know.
+    """
+    digest = int.from_bytes(hashlib.sha256(f"{vpn_id} metric".encode()).digest()[:3], "big")
+    return SPEAKER_METRIC + 1 + digest
 
 
 def wanted(file: DeviceFile, settings: CustomerSettings, health: Health) -> HostState:
@@ -178,6 +188,7 @@ def _speaker(file: DeviceFile, settings: CustomerSettings, health: Health) -> Sp
         router_id=router_id(f"{file.vpn_connection_id}-customer"),
         asn=file.tunnels[0].bgp.customer_asn if file.tunnels[0].bgp else NO_ASN,
         announced=settings.lans,
+        metric=metric(file.vpn_connection_id),
         sessions=tuple(sessions),
         statics=tuple(statics),
         bfd=settings.bfd,

@@ -33,6 +33,10 @@ BIRD_PROTOCOL: Final = 12
 
 MAIN_TABLE: Final = 254
 
+SPEAKER_METRIC: Final = 187
+"""Metric of a speaker's kernel routes: above the reconciler's own (0 and 10), which so win for the same prefix. Not
+BIRD's default of 32, which another BIRD in the same namespace (a customer's own machine) may have."""
+
 
 def namespace_key(namespace: str) -> Key:
     """The key of a namespace; everything in it needs it. HERE needs nothing and has no object."""
@@ -396,6 +400,8 @@ class Speaker(HostObject):
     statics: tuple[SpeakerStatic, ...] = ()
     internal: InternalSession | None = None
     tables: tuple[int, ...] = (MAIN_TABLE,)
+    metric: int = SPEAKER_METRIC
+    """Of the kernel routes that it writes: what tells them from those of another speaker in the same namespace."""
     announced: tuple[IPv4Network, ...] = ()
     """Prefixes that are announced and never installed: the networks that this machine itself is in."""
     bfd: Bfd | None = None

@@ -82,6 +82,13 @@ class Place:
         """Whether there is, or was, a BIRD here."""
         return (self.run / CONFIGURATION).exists()
 
+    def configuration(self) -> str:
+        """The configuration of the BIRD that is, or was, here; empty without one."""
+        try:
+            return (self.run / CONFIGURATION).read_text("ascii")
+        except FileNotFoundError:
+            return ""
+
     def control(self) -> Control:
         """A connection to the BIRD here."""
         return Control(self.socket, within=self.within)

@@ -96,7 +96,7 @@ class BirdDriver:
             found = None
         try:
             if found is not None and self._configure(place, text, render.fingerprint(speaker)):
-                kernel.flush(speaker.namespace, keep=_tables(speaker))
+                kernel.flush(speaker.namespace, speaker.metric, keep=_tables(speaker))
                 return
             self._start(place, text, found, speaker)
         except (OSError, ControlError) as error:
@@ -109,8 +109,9 @@ class BirdDriver:
         if found is not None:
             place.end(found, kindly=found.home)
         try:
-            if exists(actual.namespace):
-                kernel.flush(actual.namespace)
+            metric = render.metric_in(place.configuration())
+            if metric is not None and exists(actual.namespace):
+                kernel.flush(actual.namespace, metric)
         except KernelRefusedError as error:
             raise DriverError(
                 f"BIRD's routes in '{actual.namespace}' could not be removed: {error.strerror}"
@@ -175,9 +176,9 @@ class BirdDriver:
         place.write_candidate(text)
         place.accept_candidate()
         # A kernel that holds routes of ours is a BIRD's that died: they carry traffic until the neighbours are back.
-        recover = kernel.left(speaker.namespace)
+        recover = kernel.left(speaker.namespace, speaker.metric)
         place.start(recover=recover)
-        kernel.flush(speaker.namespace, keep=_tables(speaker))
+        kernel.flush(speaker.namespace, speaker.metric, keep=_tables(speaker))
 
 
 def _settled(control: Control, fingerprint: str) -> bool:

@@ -10,7 +10,6 @@ from typing import Final
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from landbridge.desired.objects import BIRD_PROTOCOL
-from landbridge.drivers.bird.render import KERNEL_METRIC
 from landbridge.drivers.netlink.decode import Message, Route
 from landbridge.drivers.netlink.routes import routes
 from landbridge.drivers.netlink.rtnl import KernelRefusedError, Rtnl
@@ -18,27 +17,27 @@ from landbridge.drivers.netlink.rtnl import KernelRefusedError, Rtnl
 _SHORT_TABLE: Final = 256
 
 
-def left(namespace: str) -> bool:
-    """Whether routes of our BIRD are in the kernel.
+def left(namespace: str, metric: int) -> bool:
+    """Whether routes of a BIRD with this metric are in the kernel.
 
     Raises:
         NamespaceMissing: there is no such namespace.
     """
     with Rtnl(namespace) as rtnl:
-        return any(True for _ in _ours(rtnl))
+        return any(True for _ in _ours(rtnl, metric))
 
 
-def flush(namespace: str, keep: frozenset[int] = frozenset()) -> int:
-    """Remove the routes of our BIRD from all tables but these; how many there were.
+def flush(namespace: str, metric: int, keep: frozenset[int] = frozenset()) -> int:
+    """Remove the routes of a BIRD with this metric from all tables but these; how many there were.
 
-    Told apart from another BIRD's (on a customer's own machine) by their metric.
+    Another BIRD's in the same namespace (on a customer's own machine) have another metric.
 
     Raises:
         NamespaceMissing: there is no such namespace.
         KernelRefusedError: the kernel refuses.
     """
     with Rtnl(namespace) as rtnl:
-        doomed = [route for route in _ours(rtnl) if route.table not in keep]
+        doomed = [route for route in _ours(rtnl, metric) if route.table not in keep]
         for route in doomed:
             try:
                 rtnl.request(Message.DELROUTE, _message(route))
@@ -48,8 +47,8 @@ def flush(namespace: str, keep: frozenset[int] = frozenset()) -> int:
     return len(doomed)
 
 
-def _ours(rtnl: Rtnl) -> Iterator[Route]:
-    return (route for route in routes(rtnl, BIRD_PROTOCOL) if route.metric == KERNEL_METRIC)
+def _ours(rtnl: Rtnl, metric: int) -> Iterator[Route]:
+    return (route for route in routes(rtnl, BIRD_PROTOCOL) if route.metric == metric)
 
 
 def _message(route: Route) -> rtmsg:

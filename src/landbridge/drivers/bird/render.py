@@ -21,10 +21,6 @@ from typing import Final
 
 from landbridge.desired.objects import MAIN_TABLE, Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
 
-KERNEL_METRIC: Final = 187
-"""Metric of every kernel route of ours: above the reconciler's own (0 and 10), which so win for the same prefix. Not
-BIRD's default of 32: routes of another BIRD in the same namespace (a customer's own machine) are told apart by it."""
-
 CANARY_TABLE: Final = 187_000
 """A kernel table that nothing looks into; see `_canary`."""
 
@@ -85,6 +81,12 @@ def fingerprint_in(hostname: str) -> str:
     return hostname.removeprefix(_HOSTNAME) if hostname.startswith(_HOSTNAME) else ""
 
 
+def metric_in(configuration: str) -> int | None:
+    """The metric of the kernel routes that this configuration writes; None if it writes none."""
+    found = re.search(r"\bkernel table \d+; metric (\d+);", configuration)
+    return int(found[1]) if found else None
+
+
 def followed(text: str) -> frozenset[tuple[str, IPv4Address]]:
     """The next hops (link, address) whose static routes follow BFD in a configuration of ours."""
     return frozenset((link, IPv4Address(via)) for via, link in _FOLLOWS.findall(text))
@@ -108,13 +110,14 @@ def _blocks(speaker: Speaker) -> Iterator[str]:
     if speaker.router_id == IPv4Address(0):
         raise ValueError("a speaker needs a router id other than 0.0.0.0")
     asn = _number("an AS number", speaker.asn, 1, _U32)
+    metric = _number("a metric", speaker.metric, 1, _U32)
     yield f"router id {_host(speaker.router_id)};\n"
     yield _PREAMBLE
     for table in speaker.tables:
-        yield _kernel(table)
+        yield _kernel(table, metric)
     yield from _bfd(speaker)
     if speaker.bfd is not None:
-        yield from _canary(speaker.sessions)
+        yield from _canary(speaker.sessions, metric)
     yield from _statics(speaker.statics)
     yield from _announced(speaker.announced)
     if speaker.internal is not None:
@@ -123,7 +126,7 @@ def _blocks(speaker: Speaker) -> Iterator[str]:
         yield _session(session, asn, bfd=speaker.bfd is not None)
 
 
-def _kernel(table: int) -> str:
+def _kernel(table: int, metric: str) -> str:
     """A kernel table and what fills it. The main one is filled at once, others by way of a BIRD table of their own.
 
     `graceful restart` and not `persist` is what keeps BIRD's hands off the kernel while it recovers; `persist` keeps
@@ -132,7 +135,7 @@ def _kernel(table: int) -> str:
     number = _number("a kernel table", table, 1, _U32)
     if table == CANARY_TABLE:
         raise ValueError(f"kernel table {CANARY_TABLE} is taken")
-    options = f"kernel table {number}; metric {KERNEL_METRIC}; learn off; persist; graceful restart on; scan time 10;"
+    options = f"kernel table {number}; metric {metric}; learn off; persist; graceful restart on; scan time 10;"
     if table == MAIN_TABLE:
         return (
             f"protocol kernel kernel_{number} {{ {options}\n"
@@ -164,7 +167,7 @@ def _bfd(speaker: Speaker) -> Iterator[str]:
     yield "}\n"
 
 
-def _canary(sessions: Iterable[BgpSession]) -> Iterator[str]:
+def _canary(sessions: Iterable[BgpSession], metric: str) -> Iterator[str]:
     """Routes to the peers themselves that live and die with BFD, in a table of their own that nobody looks into.
 
     BIRD 2.0.12 marks a lost neighbour's routes as stale in a timer, and acts on that mark only when something wakes its
@@ -177,7 +180,7 @@ def _canary(sessions: Iterable[BgpSession]) -> Iterator[str]:
     for peer, link in peers:
         yield f"\troute {_host(peer)}/32 via {_host(peer)}%'{_link(link)}' bfd;\n"
     yield (
-        f"}}\nprotocol kernel kernel_canary {{ kernel table {CANARY_TABLE}; metric {KERNEL_METRIC}; learn off;\n"
+        f"}}\nprotocol kernel kernel_canary {{ kernel table {CANARY_TABLE}; metric {metric}; learn off;\n"
         "\tipv4 { table canary4; import none; export all; };\n}\n"
     )
 
