@@ -202,7 +202,8 @@ def kernel_table(namespace: str, number: int | str) -> dict[str, set[str]]:
         destination = {"default": "0.0.0.0/0"}.get(route["dst"], route["dst"])
         destination = destination if "/" in destination else f"{destination}/32"
         metric = route.get("metric", 0)
-        way = {route["dev"]} if "dev" in route and route.get("type", "unicast") == "unicast" else {route.get("type", "")}
+        kind = route.get("type", "unicast")
+        way = {route["dev"] if kind == "unicast" and "dev" in route else kind}
         if destination not in found or metric < found[destination][0]:
             found[destination] = (metric, way)
     return {destination: way for destination, (_, way) in found.items()}
@@ -306,7 +307,8 @@ class Connection:
         """Both tunnels are UP, and BFD is on both sides, before the time is over: faults are seen from now on."""
         self.comes_up(seconds)
         for tunnel in self.tunnels:
-            eventually(lambda tunnel=tunnel: tunnel.status["bfd"], f"the cloud has BFD on tunnel {tunnel.number}", seconds)
+            what = f"the cloud has BFD on tunnel {tunnel.number}"
+            eventually(lambda tunnel=tunnel: tunnel.status["bfd"], what, seconds)
         eventually(
             lambda: all(t["bfd"] and t["status"] == "UP" for t in site.customer_gateway(self)["tunnels"]),
             "the site has BFD on both tunnels",

@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from types import TracebackType
@@ -55,10 +55,8 @@ class Host:
         with Capture(at.namespace) as capture, inside(self.namespace, _udp) as sender:
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
-                try:
+                with suppress(OSError):  # unreachable, says a router by ICMP: that is one way of not getting through
                     sender.sendto(token, (there, 9))
-                except OSError:
-                    pass  # unreachable, says a router by ICMP: that is one way of not getting through
                 if capture.contains(token):
                     return True
                 time.sleep(0.05)
@@ -135,6 +133,8 @@ def _kind(frame: bytes) -> str:
         return ""
     packet = frame[14:]
     rest, protocol = packet[(packet[0] & 15) * 4 :], packet[9]
+    if protocol == socket.IPPROTO_IGMP:
+        return ""  # what hosts tell the switch that they are plugged into; no router passes it on
     if protocol == socket.IPPROTO_ESP:
         return "ESP"
     if protocol != socket.IPPROTO_UDP:
@@ -186,10 +186,8 @@ class Probe:
     def _send(self) -> None:
         start = time.monotonic()
         while not self._ended:
-            try:
+            with suppress(OSError):  # lost, and counted as that: no answer will come
                 self._ask.sendto(_SEQUENCE.pack(self.sent), (str(self._target.address), PROBE_PORT))
-            except OSError:
-                pass  # lost, and counted as that: no answer will come
             self.sent += 1
             time.sleep(max(0.0, start + self.sent * PROBE_EVERY - time.monotonic()))
 

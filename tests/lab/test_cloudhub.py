@@ -1,4 +1,4 @@
-"""Promise 10: several sites on one virtual private gateway reach each other through it, and the VPC reaches all of them."""
+"""Promise 10: several sites on one virtual private gateway reach each other through it, and the VPC all of them."""
 
 from __future__ import annotations
 

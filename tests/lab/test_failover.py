@@ -1,4 +1,4 @@
-"""Promise 9: one tunnel dies in every way a tunnel can die; traffic goes on through the other, and comes back unharmed."""
+"""Promise 9: one tunnel dies in every way that a tunnel can die; traffic goes on through the other, and returns."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 import pytest
-from cloud import Instance, VpnGateway, Vpc
+from cloud import Instance, Vpc, VpnGateway
 from packets import Capture, Host, get, web_server
 from shell import eventually, ok, within
 from sites import Site

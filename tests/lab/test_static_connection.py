@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from cloud import Connection, Instance, RouteTable, VpnGateway, Vpc
+from cloud import Connection, Instance, RouteTable, Vpc, VpnGateway
 from faults import dropped_both_ways
 from packets import Probe
 from shell import eventually
@@ -31,7 +30,7 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(world: World) -> Iterator[Lab]:
+def lab(world: World) -> Lab:
     vpc = world.cloud.vpc("10.0.0.0/16")
     instance = vpc.subnet("10.0.1.0/24").instance()
     gateway = vpc.vpn_gateway()
@@ -39,7 +38,7 @@ def lab(world: World) -> Iterator[Lab]:
     connection = gateway.connect(paris, static=["192.168.60.0/24"])
     vpc.main_table.propagate(gateway)
     paris.customer_gateway_up(connection, "--route", "10.0.0.0/16")
-    yield Lab(world, vpc, vpc.main_table, instance, gateway, paris, connection)
+    return Lab(world, vpc, vpc.main_table, instance, gateway, paris, connection)
 
 
 def test_site_and_instance_reach_each_other(lab: Lab) -> None:
@@ -81,8 +80,9 @@ def test_each_tunnel_alone_carries_traffic(lab: Lab, cut: int) -> None:
             probe.passes()
             before = other.status
             eventually(
-                lambda: (now := other.status)["bytes_in"] > before["bytes_in"]
-                and now["bytes_out"] > before["bytes_out"],
+                lambda: (
+                    (now := other.status)["bytes_in"] > before["bytes_in"] and now["bytes_out"] > before["bytes_out"]
+                ),
                 f"tunnel {other.number} carries the traffic",
             )
         probe.passes()

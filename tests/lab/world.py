@@ -1,8 +1,8 @@
 """A real landbridge of a test's own: the service as a process, its two APIs, a lab, and an end that leaves nothing.
 
-    with World() as world:
-        vpc = world.cloud.vpc("10.0.0.0/16")
-        paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
+with World() as world:
+    vpc = world.cloud.vpc("10.0.0.0/16")
+    paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
 """
 
 from __future__ import annotations
