@@ -140,6 +140,7 @@ class Agent:
         home = given_name()
         self._ears.start(self._machine)
         self._listen()
+        self._recall_bfd()
         self._ears.ask_all()
         self.reconciler.start()
         while (told := _next(signals, _LOOK_EVERY if self._in_force() else _LOOK_SOON)) not in _END:
@@ -160,6 +161,13 @@ class Agent:
     def _stop(self) -> None:
         self.reconciler.stop(30)
         self._ears.close()
+
+    def _recall_bfd(self) -> None:
+        """What the agent before this one knew: whose static routes follow BFD answers it, and may be silent now."""
+        followed = self._machine.bird.followed(HERE)
+        views = (view for view in self._views() if not view.dynamic)
+        seen = frozenset(v.identity for v in views if (v.place.link, v.far_inside) in followed)
+        self._health = Health(bfd_seen=seen)
 
     def _listen(self) -> None:
         self._ears.listen(endpoints=[place.endpoint for place in self._places()], routers=[HERE])
