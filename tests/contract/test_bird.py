@@ -80,6 +80,16 @@ def test_what_nobody_may_announce_is_refused(lab: Lab) -> None:
     assert set(lab.routes(lab.vgw)) == {"default", "10.0.0.0/8", "10.0.0.0/16", "192.168.1.0/24"}
 
 
+def test_what_would_swallow_the_tunnels_is_refused(lab: Lab) -> None:
+    """Prefixes that contain an address to be spared, a default route among them; their neighbours are taken."""
+    gateway = lab.gateway(1)
+    sessions = tuple(dataclasses.replace(s, reject_containing=(a("203.0.113.128"),)) for s in gateway.sessions)
+    bad = ("203.0.113.0/24", "203.0.113.128/32", "203.0.0.0/16", "0.0.0.0/0")
+    lab.put(lab.customer(1, *bad, "203.0.113.0/25"), dataclasses.replace(gateway, sessions=sessions), lab.router())
+    until(lambda: "203.0.113.0/25" in lab.routes(lab.vpc), "the good one")
+    assert set(lab.routes(lab.vpc)) == {"192.168.1.0/24", "203.0.113.0/25"}
+
+
 def test_too_many_routes_end_the_session(lab: Lab) -> None:
     many = tuple(f"172.16.{number}.0/24" for number in range(120))
     lab.put(lab.customer(1, *many), lab.gateway(1))

@@ -181,6 +181,7 @@ def _speaker(file: DeviceFile, settings: CustomerSettings, health: Health) -> Sp
                 connection=THE_CONNECTION,
                 hold_time=tunnel.bgp.hold_time,
                 reject=settings.lans,
+                reject_containing=tuple(other.gateway_outside for other in file.tunnels),
             )
         )
     return Speaker(

@@ -246,6 +246,7 @@ class FilterRule:
     """`udp`, `tcp`, `icmp` or `esp`."""
     ports: tuple[int, ...] = ()
     """Destination ports."""
+    source_ports: tuple[int, ...] = ()
     established: bool = False
     dnatted: bool = False
     snat: IPv4Address | None = None
@@ -352,6 +353,8 @@ class BgpSession:
     connection: int
     med: int = 100
     reject: tuple[IPv4Network, ...] = ()
+    reject_containing: tuple[IPv4Address, ...] = ()
+    """Prefixes that contain one of these are refused, the default route among them: what carries the tunnels."""
     receive_limit: int | None = None
     hold_time: int = 30
 

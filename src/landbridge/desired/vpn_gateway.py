@@ -151,15 +151,18 @@ def gateway_router(own: Names, gateway: VpnGateway, vpc: Vpc | None, links: tupl
 
 
 def _input() -> Chain:
-    """Of the tenants' packets the gateway itself hears BGP, BFD and ICMP, nothing else."""
+    """Of the tenants' packets the gateway itself hears BGP, BFD and ICMP, nothing else.
+
+    Without connection tracking: a scan through the gateway could fill its table, and BGP would suffer.
+    """
     return Chain(
         hook=Hook.INPUT,
         accept=False,
         rules=(
             FilterRule(iif="lo", verdict=Verdict.ACCEPT),
-            FilterRule(established=True, verdict=Verdict.ACCEPT),
             FilterRule(protocol="icmp", verdict=Verdict.ACCEPT),
             FilterRule(protocol="tcp", ports=(179,), verdict=Verdict.ACCEPT),
+            FilterRule(protocol="tcp", source_ports=(179,), verdict=Verdict.ACCEPT),
             FilterRule(protocol="udp", ports=(3784, 3785), verdict=Verdict.ACCEPT),
         ),
     )

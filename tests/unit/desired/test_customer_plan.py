@@ -65,6 +65,15 @@ def test_the_lan_is_announced_and_never_learned() -> None:
     assert len({s.connection for s in speaker.sessions}) == 1
 
 
+def test_a_prefix_that_would_swallow_the_tunnels_themselves_is_refused() -> None:
+    """Another site behind the same gateway may announce what it likes, also the cloud's outside addresses."""
+    file = downloaded(static=False)
+    speaker = wanted(file, SETTINGS, Health())["speaker", HERE]
+    assert isinstance(speaker, Speaker)
+    outside = tuple(tunnel.gateway_outside for tunnel in file.tunnels)
+    assert [session.reject_containing for session in speaker.sessions] == [outside, outside]
+
+
 def test_static_routes_lead_through_tunnels_that_are_up() -> None:
     file = downloaded(static=True)
     first = frozenset({(file.vpn_connection_id, 1)})

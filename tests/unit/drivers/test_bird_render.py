@@ -203,6 +203,7 @@ sessions = st.builds(
     connection=u32,
     med=u32,
     reject=st.lists(nets, max_size=4).map(tuple),
+    reject_containing=st.lists(hosts, max_size=2).map(tuple),
     receive_limit=st.none() | st.integers(1, 2**31),
     hold_time=st.integers(3, 65_535),
 )

@@ -17,7 +17,7 @@ WORDS = frozenset(
     re.findall(
         r"\w+",
         """table ip chain type filter nat hook priority policy accept drop iifname oifname saddr daddr protocol udp tcp
-        dport ct state established related status dnat snat to masquerade flags syn rst option maxseg size set
+        dport sport ct state established related status dnat snat to masquerade flags syn rst option maxseg size set
         prerouting input forward output postrouting""",
     )
 )
@@ -36,6 +36,7 @@ rules = st.builds(
     destination=networks,
     protocol=st.one_of(st.none(), st.sampled_from(["udp", "tcp", "icmp", "esp"]), st.text(max_size=5)),
     ports=st.lists(st.integers(-1, 70000), max_size=3).map(tuple),
+    source_ports=st.lists(st.integers(-1, 70000), max_size=3).map(tuple),
     established=st.booleans(),
     dnatted=st.booleans(),
     snat=addresses,
@@ -66,6 +67,7 @@ good_rules = st.builds(
     destination=networks,
     protocol=st.just("udp"),
     ports=st.lists(st.integers(1, 65535), max_size=3).map(tuple),
+    source_ports=st.lists(st.integers(1, 65535), max_size=3).map(tuple),
 )
 
 
@@ -103,6 +105,7 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         destination=(IPv4Network("192.0.2.0/25"), IPv4Network("198.51.100.1/32")),
         protocol="udp",
         ports=(4500, 500),
+        source_ports=(179,),
         established=True,
         dnatted=True,
         verdict=Verdict.DROP,
@@ -113,7 +116,7 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         "\tchain forward_0 {\n"
         "\t\ttype filter hook forward priority 0; policy drop;\n"
         '\t\tiifname "a" iifname != "b" oifname "c" ip saddr 10.0.0.0/8 ip daddr { 192.0.2.0/25, 198.51.100.1/32 } '
-        "ip protocol 17 udp dport { 500, 4500 } ct state established,related ct status dnat drop\n"
+        "ip protocol 17 udp dport { 500, 4500 } udp sport 179 ct state established,related ct status dnat drop\n"
         "\t}\n"
         "}\n"
     )

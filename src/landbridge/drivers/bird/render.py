@@ -249,7 +249,9 @@ def _session(session: BgpSession, asn: str, *, bfd: bool) -> str:
     limit = ""
     if session.receive_limit is not None:
         limit = f"\t\treceive limit {_number('a receive limit', session.receive_limit, 1, 2**31)} action restart;\n"
-    refused = ", ".join([_LOCAL_SCOPES, *(f"{_net(prefix)}+" for prefix in sorted(set(session.reject)))])
+    parts = [f"{_net(prefix)}+" for prefix in sorted(set(session.reject))]
+    covering = [f"{_host(address)}/32-" for address in sorted(set(session.reject_containing))]
+    refused = ", ".join([_LOCAL_SCOPES, *parts, *covering])
     return (
         f"protocol bgp {SESSION_PREFIX}{_name(session.name)} {{\n"
         f"\tlocal {_host(session.local)} as {asn};\n"

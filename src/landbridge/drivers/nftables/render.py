@@ -110,17 +110,23 @@ def _rule(rule: FilterRule, chain: Chain) -> Iterator[str]:
         if rule.protocol not in _PROTOCOLS:
             raise ValueError(f"'{rule.protocol}' is none of {', '.join(_PROTOCOLS)}")
         yield f"ip protocol {_PROTOCOLS[rule.protocol]}"
-    if rule.ports:
-        if rule.protocol not in _WITH_PORTS:
-            raise ValueError("only udp and tcp have ports")
-        if not all(0 < port < 1 << 16 for port in rule.ports):
-            raise ValueError("a port is a number from 1 to 65535")
-        yield f"{rule.protocol} dport {_set([str(int(port)) for port in sorted(set(rule.ports))])}"
+    yield from _ports("dport", rule.ports, rule.protocol)
+    yield from _ports("sport", rule.source_ports, rule.protocol)
     if rule.established:
         yield "ct state established,related"
     if rule.dnatted:
         yield "ct status dnat"
     yield _end(rule, chain)
+
+
+def _ports(which: str, ports: tuple[int, ...], protocol: str | None) -> Iterator[str]:
+    if not ports:
+        return
+    if protocol not in _WITH_PORTS:
+        raise ValueError("only udp and tcp have ports")
+    if not all(0 < port < 1 << 16 for port in ports):
+        raise ValueError("a port is a number from 1 to 65535")
+    yield f"{protocol} {which} {_set([str(int(port)) for port in sorted(set(ports))])}"
 
 
 def _end(rule: FilterRule, chain: Chain) -> str:
