@@ -247,8 +247,8 @@ class Engine:
     def _running_speakers(self) -> set[Key]:
         """Speakers that run and should say something else.
 
-        They are told before anything is made again: where a tunnel died, the sites hear a tenth of a second earlier that
-        its sibling takes over. A speaker does not mind links that come later.
+        They are told before anything is made again: where a tunnel died, the sites hear a tenth of a second earlier
+        that its sibling takes over. A speaker does not mind links that come later.
         """
         return {
             key

@@ -10,7 +10,7 @@ from landbridge.control.service import Control
 from landbridge.desired.names import Names, tunnel_link
 from landbridge.desired.objects import MAIN_TABLE, Health
 from landbridge.desired.vpn_gateway import alive
-from landbridge.model.resources import Vpc, VpnConnection, VpnGateway
+from landbridge.model.resources import State, Vpc, VpnConnection, VpnGateway
 from landbridge.model.snapshot import Snapshot
 from landbridge.observe import fold
 from landbridge.observe.fold import Heard, Place, View
@@ -44,7 +44,8 @@ class Observer:
         del told
         with self._following:
             snapshot = self._control.snapshot
-            routers = {self._own.of(r.id) for kind in (Vpc, VpnGateway) for r in snapshot.all(kind)}
+            routers = {self._own.of(vpc.id) for vpc in snapshot.all(Vpc)}
+            routers |= {self._own.of(g.id) for g in snapshot.all(VpnGateway) if g.state is not State.DELETED}
             endpoints = {
                 self._own.endpoint(c.id, t.number) for c in snapshot.all(VpnConnection) if alive(c) for t in c.tunnels
             }
