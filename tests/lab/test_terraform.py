@@ -122,8 +122,6 @@ def test_apply_an_empty_plan_pings_through_both_connections_and_destroy() -> Non
         terraform = Terraform(world.folder / "terraform", configuration)
 
         terraform.apply()
-
-        terraform.plan_is_empty()
         made = terraform.outputs()
         vpc = Vpc(world.cloud, made["vpc"], IPv4Network("10.0.0.0/16"))
         private = Subnet(vpc, made["private"], IPv4Network("10.0.1.0/24")).instance("private")
@@ -144,7 +142,7 @@ def test_apply_an_empty_plan_pings_through_both_connections_and_destroy() -> Non
             public.comes_to_reach(site.host)
         assert public.reaches(outside)
         assert not private.reaches(IPv4Address("198.51.100.10"))
-        terraform.plan_is_empty()  # telemetry and learned routes are no change of anybody's configuration
+        terraform.plan_is_empty()  # also with tunnels up and routes learned, which are nobody's configuration
 
         world.ec2.terminate_instances(InstanceIds=[private.id, public.id])
         paris.customer_gateway_down(dynamic)
