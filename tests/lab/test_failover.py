@@ -152,3 +152,25 @@ def test_failover_does_not_need_the_service(line: Line, fault: Fault) -> None:
         line.ready()
         probe.passes()
         assert probe.lost(since=healed) == [], "a second outage"
+
+
+def test_without_bfd_dead_peer_detection_is_in_time(world: World, lines: dict[str, Line]) -> None:
+    """DPDTimeoutSeconds is 30: strongSwan's own default would take 165 s."""
+    nice = world.site("nice", "203.0.113.79", "192.168.62.0/24")
+    gateway = lines["static"].gateway
+    connection = gateway.connect(nice, static=["192.168.62.0/24"], tunnels=[{"DPDTimeoutSeconds": 30}] * 2)
+    nice.customer_gateway_up(connection, "--route", "10.0.0.0/16", "--bfd-interval", "0")
+    line = Line(world, lines["static"].instance, gateway, nice, connection)
+    connection.comes_up()
+    cut = eventually(lambda: line.used(), "a tunnel is used")
+    nice.host.comes_to_reach(line.instance)
+    assert not cut.status["bfd"]
+    with Probe(nice.host, line.instance) as probe:
+        probe.passes()
+        with dropped_both_ways(cut.status):
+            probe.stops()
+            probe.passes(40)
+            assert probe.outage() < 30 + 2
+            assert cut.becomes("DOWN")["why"]
+        connection.comes_up(REPAIRED)
+        probe.passes()

@@ -207,7 +207,7 @@ def test_two_services_do_not_disturb_each_other(world: World, lab: Lab) -> None:
             theirs.paris.host.comes_to_reach(theirs.instance)
             assert other.instances().isdisjoint(world.instances())
             assert not lab.paris.host.gets_through_to(theirs.instance, at=theirs.instance), (
-                "same addresses, other world"
+                "the same addresses, elsewhere"
             )
         assert probe.lost() == []
     assert everything(world.instances()) == before
@@ -227,7 +227,7 @@ def test_purge_leaves_nothing(own_world: World) -> None:
     done = world.landbridge("purge", "--yes")
 
     assert done.returncode == 0, done.stderr
-    eventually(lambda: not world.remains(), f"nothing is left of {world.instance}")
+    eventually(lambda: not world.remains(), "nothing is left")
     again = world.landbridge("purge", "--yes")
     assert again.returncode == 1
     assert again.stderr.count("\n") == 1, again.stderr

@@ -210,7 +210,7 @@ class World:
         return "\n".join(f"--- {path}\n{_end(path)}" for path in paths)
 
     def __str__(self) -> str:
-        with suppress(AdminError, AttributeError):
+        with suppress(AdminError, AttributeError, RuntimeError):
             tunnels = [
                 f"{c['id']} tunnel {t['number']}: {t['status']} ike={t['ike']} bgp={t['bgp']} bfd={t['bfd']} {t['why']}"
                 for c in self.status()["vpn_connections"]
