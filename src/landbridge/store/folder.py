@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,9 @@ from landbridge.model.errors import OperatorError
 
 RUN: Final = Path("/run/landbridge")
 """Sockets and daemon files of all instances, each below its instance id: a Unix socket's path is at most 107 bytes."""
+
+
+_LOOK_AGAIN: Final = 0.05
 
 
 class FolderError(OperatorError):
@@ -64,22 +68,20 @@ class Folder:
         """Sockets, process files and configurations of this instance's daemons."""
         return RUN / self.instance
 
-    def lock(self) -> None:
-        """Be the only process on this folder until the process ends.
+    def lock(self, *, patience: float = 0.0) -> None:
+        """Be the only process on this folder until the process ends. `patience`: seconds for another one to end.
 
         Raises:
             FolderError: another one is.
         """
         handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(handle, patience):
             holder = os.read(handle, 20).decode(errors="replace").strip()
             os.close(handle)
             raise FolderError(
                 f"Another landbridge (process {holder or 'unknown'}) uses the state folder {self.path}. "
                 "Stop it first, or name another folder with --state."
-            ) from None
+            )
         os.ftruncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())
 
@@ -102,3 +104,16 @@ class Folder:
         if not path.exists():
             self.write_private(path, make())
         return path.read_text().strip()
+
+
+def _locked(handle: int, patience: float) -> bool:
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_LOOK_AGAIN)
+        else:
+            return True

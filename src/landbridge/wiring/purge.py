@@ -14,6 +14,8 @@ from landbridge.wiring.host import Host, host
 from landbridge.wiring.world import log_to
 
 PASSES = 60
+ENDING = 10.0
+"""Seconds for a service that was just told to stop."""
 
 
 class PurgeError(OperatorError):
@@ -31,7 +33,7 @@ def purge(state: Path, progress: Callable[[str], None]) -> None:
         raise FolderError(f"{state} is not a state folder of landbridge (it has no file `instance`): nothing to purge.")
     log_to(least=logging.ERROR)
     folder = Folder(state)
-    folder.lock()
+    folder.lock(patience=ENDING)
     take_down(host(folder), progress)
     shutil.rmtree(folder.run, ignore_errors=True)
     progress(f"Removing the state folder {folder.path}.")

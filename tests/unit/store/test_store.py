@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -185,6 +186,17 @@ def test_one_process_per_folder(tmp_path: Path) -> None:
     Folder(tmp_path / "state").lock()
     with pytest.raises(FolderError, match="Another landbridge"):
         Folder(tmp_path / "state").lock()
+
+
+def test_patience_waits_for_the_other_process_to_end(tmp_path: Path) -> None:
+    Folder(tmp_path / "state")
+    held = subprocess.Popen(["flock", str(tmp_path / "state" / "lock"), "sleep", "0.3"])
+    while subprocess.run(["flock", "-n", str(tmp_path / "state" / "lock"), "true"], check=False).returncode == 0:
+        pass
+    with pytest.raises(FolderError):
+        Folder(tmp_path / "state").lock()
+    Folder(tmp_path / "state").lock(patience=10)
+    assert held.wait() == 0
 
 
 def test_the_folder_keeps_its_instance_and_key_to_itself(tmp_path: Path) -> None:
