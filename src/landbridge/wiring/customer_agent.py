@@ -1,8 +1,8 @@
 """The agent behind `landbridge customer-gateway up`: the service's own loop over what one device file asks for.
 
-`python -m landbridge.wiring.customer_agent FOLDER` runs it. SIGHUP: look at the file again. SIGTERM: end, and leave the
-tunnels as they are. If the network namespace that it was started in loses its name (a lab site was removed), it takes
-everything down and ends, for nobody could any more.
+`python -m landbridge.wiring.customer_agent FOLDER` runs it. SIGHUP: look at the file again. SIGUSR1: count bytes anew,
+for which there is no event. SIGTERM: end, and leave the tunnels as they are. If the network namespace that it was
+started in loses its name (a lab site was removed), it takes everything down and ends, for nobody could any more.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ class Agent:
         self._made_of: tuple[Task, Health] | None = None
         self._revision = 0
         self._said = ""
+        self._counted = 0
         self._lock = threading.Lock()
         """Guards what `_news` makes from its last result."""
         self._ears = ears = Ears(wake=lambda name: self.reconciler.wake(name), news=self._news)
@@ -148,6 +149,9 @@ class Agent:
                 self._task = recall(self._folder)
                 self._listen()
                 self.reconciler.wake()
+            elif told == signal.SIGUSR1:
+                self._counted += 1
+                self._ears.ask_all()
             if home is not None and given_name() != home:
                 log.info("the network namespace was removed: taking everything down", namespace=home)
                 self._stop()
@@ -228,6 +232,7 @@ class Agent:
             "vpn_connection_id": file.vpn_connection_id,
             "asked": self._task.asked,
             "in_force": self._in_force(),
+            "counted": self._counted,
             "static": file.static,
             "advertised": [str(prefix) for prefix in self._task.settings.lans],
             "faults": [failure.message for failure in self.reconciler.errors()],
@@ -270,10 +275,10 @@ def run(path: Path) -> None:
     """Be the agent of this folder until told to end."""
     log_to()
     folder = Folder(path)
-    folder.lock()
     signals: SimpleQueue[int] = SimpleQueue()  # whose `put` may be called by a signal handler at any point
-    for number in (*_END, signal.SIGHUP):
+    for number in (*_END, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, lambda told, _: signals.put(told))
+    folder.lock()  # whoever sees it locked may send signals
     Agent(folder).run(signals)
 
 

@@ -33,6 +33,7 @@ from landbridge.wiring.world import log_to
 FIRST_WORD_WITHIN: Final = 15.0
 UP_WITHIN: Final = 20.0
 END_WITHIN: Final = 15.0
+COUNTED_WITHIN: Final = 2.0
 _POLL: Final = 0.05
 
 
@@ -93,7 +94,12 @@ def status(vpn_id: str, state: Path) -> dict[str, Any]:
     """What the agent said last, and whether it runs."""
     folder = _existing(vpn_id, state)
     document = _read(folder) or {"vpn_connection_id": vpn_id, "tunnels": []}
-    return {**document, "agent": customer_agent.running(folder)}
+    agent = customer_agent.running(folder)
+    if agent is not None:
+        before, asked = document.get("counted", 0), document.get("asked", 0)
+        os.kill(agent, signal.SIGUSR1)
+        document = _until(folder, asked, lambda anew: bool(anew["counted"] > before), COUNTED_WITHIN) or document
+    return {**document, "agent": agent}
 
 
 def folder_of(state: Path, vpn_id: str) -> Path:
