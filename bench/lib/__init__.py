@@ -15,6 +15,11 @@ BENCH: Final = ROOT / "bench"
 VENV: Final = ROOT / ".venv"
 LANDBRIDGE: Final = VENV / "bin" / "landbridge"
 
+# As on a machine that people use: modules are compiled once. Where that is forbidden (build machines), every start of
+# Python takes twice as long, and that would be measured.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = str(ROOT / ".bench" / "bytecode")
+
 if Path(sys.prefix) != VENV:
     if not LANDBRIDGE.exists():
         sys.exit(f"{LANDBRIDGE} is missing: run scripts/bootstrap first.")
