@@ -75,6 +75,7 @@ class HandCharon:
         """Wait until it serves commands, and move its TUN to the router (traps 2)."""
         until(self._serves, f"charon in {self.namespace}", every=0.01)
         until(lambda: "ipsec0" in netns.run("ip", "-n", self.namespace, "link"), "ipsec0", every=0.01)
+        until(lambda: "220" in netns.run("ip", "-n", self.namespace, "rule"), "the rule for table 220", every=0.01)
         netns.ip(self.namespace, f"link set ipsec0 netns {self.router} name {self.device}")
         netns.ip(self.namespace, "link add ipsec0 type bridge", "link set ipsec0 up", "rule del table 220")
         netns.ip(self.router, f"link set {self.device} txqueuelen 10000", f"link set {self.device} up")

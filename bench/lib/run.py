@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,4 +158,8 @@ def main(doc: str | None, work: Callable[[Bench], None], add: Callable[[argparse
                 signal.signal(number, signal.SIG_IGN)
             cleanup.close()
             sys.exit(130)
+        except Exception:  # noqa: BLE001 - everything is taken down and told
+            traceback.print_exc()
+            cleanup.close()
+            sys.exit(2)
     sys.exit(report.finish())
