@@ -1,4 +1,4 @@
-"""What all tests share: the markers, the time limits, and how hard hypothesis looks."""
+"""What all tests share: the markers, the time limits, how hard hypothesis looks, and what a virtual machine runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,25 @@ from hypothesis import HealthCheck, settings
 
 NIGHTLY = os.environ.get("LANDBRIDGE_NIGHTLY") == "1"
 LAB_TIMEOUT = 180  # seconds; a lab test that says nothing else
+SLOW = float(os.environ.get("LANDBRIDGE_TEST_SLOW", "1"))  # how many times longer everything may take than usual
+
+# One lab test for each of the service's promises. `scripts/test --vm` runs them over the kernel's ESP, with the driver
+# contracts; a name ends before the brackets if all of a test's parameters are meant.
+IN_THE_VM = {
+    "each subnet follows its own route table": "lab/test_vpc.py::test_each_subnet_follows_its_own_route_table",
+    "instances": "lab/test_instances.py::test_a_command_runs_in_the_instances_network",
+    "internet gateway": "lab/test_internet_gateway.py::test_the_internet_reaches_a_public_address",
+    "virtual private gateway": "lab/test_vpn_gateway.py::test_a_gateway_moves_to_another_vpc_with_its_sites",
+    "customer gateways": "lab/test_vpn_gateway.py::test_an_identical_customer_gateway_is_the_existing_one",
+    "two tunnels with AES-GCM": "lab/test_static_connection.py::test_aes_gcm_is_what_was_negotiated",
+    "static routing": "lab/test_static_connection.py::test_a_static_route_comes_and_goes",
+    "dynamic routing": "lab/test_bgp.py::test_site_and_instance_reach_each_other",
+    "propagation": "lab/test_bgp.py::test_without_propagation_or_route_a_subnet_does_not_reach_the_site",
+    "failover": "lab/test_failover.py::test_traffic_goes_on_through_the_other_tunnel_and_returns[bgp-charon_killed]",
+    "CloudHub": "lab/test_cloudhub.py::test_sites_reach_each_other_and_the_vpc_through_the_hub",
+    "landbridge's customer gateway": "lab/test_customer_gateway.py::test_up_status_and_down",
+    "nothing but ciphertext": "lab/test_canary.py::test_only_ike_and_esp_cross_the_internet[static]",
+}
 
 # No deadline: the machine is shared with real daemons, and a slow example is not a wrong one.
 settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True)
@@ -21,10 +40,22 @@ settings.load_profile("nightly" if NIGHTLY else "ci")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give lab tests their time limit; skip, and say why, what this run or this user cannot do."""
     for item in items:
-        if item.get_closest_marker("lab"):
-            if not item.get_closest_marker("timeout"):
-                item.add_marker(pytest.mark.timeout(LAB_TIMEOUT))
-            if os.geteuid() != 0:
-                item.add_marker(pytest.mark.skip(reason="builds network namespaces: run as root"))
+        explicit = item.get_closest_marker("timeout")
+        lab = item.get_closest_marker("lab")
+        if (lab and not explicit) or SLOW != 1:
+            usual = explicit.args[0] if explicit else LAB_TIMEOUT if lab else float(item.config.getini("timeout"))
+            item.add_marker(pytest.mark.timeout(usual * SLOW), append=False)
+        if lab and os.geteuid() != 0:
+            item.add_marker(pytest.mark.skip(reason="builds network namespaces: run as root"))
         if item.get_closest_marker("nightly") and not NIGHTLY:
             item.add_marker(pytest.mark.skip(reason="long: run scripts/test --nightly"))
+        if is_for_the_vm(item.nodeid):
+            item.add_marker("vm")
+
+
+def is_for_the_vm(nodeid: str) -> bool:
+    """Whether `scripts/test --vm` runs it: each promise's test, and every driver contract over the real thing."""
+    name = nodeid.removeprefix("tests/")
+    if name.startswith("contract/"):
+        return "[fake" not in name
+    return any(name == wanted or name.startswith(f"{wanted}[") for wanted in IN_THE_VM.values())
