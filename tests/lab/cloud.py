@@ -226,6 +226,10 @@ class VpnGateway:
         self.cloud.world.ec2.detach_vpn_gateway(VpnGatewayId=self.id, VpcId=vpc.id)
         eventually(lambda: self.attachment() in (None, "detached"), f"{self.id} is detached", 20)
 
+    def delete(self) -> None:
+        """Delete it."""
+        self.cloud.world.ec2.delete_vpn_gateway(VpnGatewayId=self.id)
+
     def attachment(self) -> str | None:
         """The state of its attachment."""
         described = self.cloud.world.ec2.describe_vpn_gateways(VpnGatewayIds=[self.id])["VpnGateways"][0]

@@ -32,6 +32,18 @@ def security_associations(instance: str) -> dict[str, set[str]]:
     return found
 
 
+def ike_associations(instance: str, connection: str) -> dict[str, set[tuple[str, str]]]:
+    """IKE SAs of a connection's endpoints: their initiator's SPI and IKE's version, by endpoint."""
+    found = {}
+    for path in sorted(run_folder(instance).glob(f"*{connection}-*/charon.vici")):
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.settimeout(5)
+            opened.connect(str(path))
+            sas = [sa for each in vici.Session(opened).list_sas() for sa in each.values()]
+            found[path.parent.name] = {(sa["initiator-spi"].decode(), sa["version"].decode()) for sa in sas}
+    return found
+
+
 def bgp_sessions(instance: str) -> dict[str, str]:
     """Established BGP sessions and since when, in BIRD's words."""
     found = {}

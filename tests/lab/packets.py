@@ -123,6 +123,11 @@ class Capture:
         """Whether the bytes were seen."""
         return any(token in frame for frame in self.frames())
 
+    def from_address(self, address: str) -> bool:
+        """Whether an IPv4 packet from there was seen."""
+        source = IPv4Address(address).packed
+        return any(frame[12:14] == b"\x08\x00" and frame[26:30] == source for frame in self.frames())
+
     def kinds(self) -> set[str]:
         """The kinds of the IPv4 packets that were seen."""
         return {kind for frame in self.frames() if (kind := _kind(frame))}

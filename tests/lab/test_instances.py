@@ -43,7 +43,7 @@ def test_a_terminated_instance_is_gone(world: World) -> None:
     assert f"namespace {goes.namespace}" not in world.remains()
     assert not stays.reaches(goes)
     again = subnet.instance("again", PrivateIpAddress=str(goes.address))
-    stays.comes_to_reach(again)
+    stays.comes_to_reach(again, 3)
 
 
 def test_several_instances_start_at_once_with_addresses_of_their_own(world: World) -> None:

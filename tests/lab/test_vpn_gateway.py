@@ -41,6 +41,7 @@ def test_one_gateway_per_vpc_and_one_vpc_per_gateway(world: World) -> None:
     mine = first.vpn_gateway()
     other = world.cloud.vpn_gateway()
     ec2, refuses = world.ec2, world.cloud.refuses
+    world.converged()
     before = world.status()["revision"]
 
     refuses("VpnGatewayAttachmentLimitExceeded", lambda: ec2.attach_vpn_gateway(VpnGatewayId=mine.id, VpcId=second.id))
@@ -48,6 +49,7 @@ def test_one_gateway_per_vpc_and_one_vpc_per_gateway(world: World) -> None:
 
     assert world.status()["revision"] == before
     assert mine.attachment() == "attached"
+    other.delete()
 
 
 def test_a_gateway_moves_to_another_vpc_with_its_sites(world: World) -> None:
@@ -92,11 +94,13 @@ def test_an_identical_customer_gateway_is_the_existing_one(world: World) -> None
 
 def test_a_customer_gateway_in_use_is_not_deleted(world: World) -> None:
     site = world.site("nancy", "203.0.113.82", "192.168.65.0/24")
-    connection = world.cloud.vpn_gateway().connect(site)
+    gateway = world.cloud.vpn_gateway()
+    connection = gateway.connect(site)
     used = connection.describe()["CustomerGatewayId"]
     world.cloud.refuses("IncorrectState", lambda: world.ec2.delete_customer_gateway(CustomerGatewayId=used))
     connection.delete()
     world.ec2.delete_customer_gateway(CustomerGatewayId=used)
+    gateway.delete()
 
 
 def test_a_connection_without_a_customer_gateway_is_refused(world: World) -> None:

@@ -1,0 +1,115 @@
+"""Promise 6: what can be asked of a tunnel is in force, and what is not in force cannot be asked for."""
+
+from __future__ import annotations
+
+import pytest
+from cloud import Instance, VpnGateway
+from daemons import ike_associations
+from faults import dropped_both_ways
+from packets import Capture, Probe
+from shell import eventually, for_a_while, ok
+from world import World
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module")
+def instance(world: World) -> Instance:
+    return world.cloud.vpc("10.0.0.0/16").subnet("10.0.1.0/24").instance()
+
+
+@pytest.fixture(scope="module")
+def gateway(world: World, instance: Instance) -> VpnGateway:
+    vpc_id = next(i["vpc"] for i in world.status()["instances"] if i["id"] == instance.id)
+    made = world.cloud.vpn_gateway()
+    world.ec2.attach_vpn_gateway(VpnGatewayId=made.id, VpcId=vpc_id)
+    [table] = world.ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc_id]}])["RouteTables"]
+    eventually(lambda: made.attachment() == "attached", "it is attached")
+    world.ec2.enable_vgw_route_propagation(RouteTableId=table["RouteTableId"], GatewayId=made.id)
+    return made
+
+
+def test_keys_and_inside_addresses_are_those_asked_for(world: World, gateway: VpnGateway, instance: Instance) -> None:
+    site = world.site("paris", "203.0.113.77", "192.168.60.0/24")
+    connection = gateway.connect(
+        site,
+        tunnels=[
+            {"PreSharedKey": "first.key_of.the.test", "TunnelInsideCidr": "169.254.77.0/30"},
+            {"PreSharedKey": "second.key_of.the.test", "TunnelInsideCidr": "169.254.77.4/30"},
+        ],
+    )
+    assert "first.key_of.the.test" in connection.device_file
+    site.customer_gateway_up(connection)
+    connection.is_watched(site)
+    site.host.comes_to_reach(instance)
+    addresses = ok("ip", "-n", gateway.namespace, "-br", "address")
+    assert "169.254.77.1/30" in addresses
+    assert "169.254.77.5/30" in addresses
+    for address in ("169.254.77.1", "169.254.77.5"):
+        ok("ip", "netns", "exec", site.name, "ping", "-c", "1", "-W", "2", address)
+    world.cloud.refuses(
+        "InvalidCidr.InUse",
+        lambda: gateway.connect(site, asn=65_077, tunnels=[{"TunnelInsideCidr": "169.254.77.4/30"}]),
+    )
+
+
+def test_it_is_ikev2_with_one_association_per_tunnel_even_if_both_sides_initiate(
+    world: World, gateway: VpnGateway, instance: Instance
+) -> None:
+    site = world.site("lyon", "203.0.113.78", "192.168.61.0/24")
+    connection = gateway.connect(site, asn=65_011, tunnels=[{"StartupAction": "start"}] * 2)
+    site.customer_gateway_up(connection)
+    connection.is_watched(site)
+    site.host.comes_to_reach(instance)
+    with Probe(site.host, instance) as probe:
+        probe.passes()
+        before = ike_associations(world.instance, connection.id)
+        for_a_while(lambda: ike_associations(world.instance, connection.id) == before, "the same associations", 3)
+        assert probe.lost() == []
+    assert [len(associations) for associations in before.values()] == [1, 1]
+    assert {version for associations in before.values() for _, version in associations} == {"2"}
+
+
+def test_startup_action_start_dials_without_being_asked(world: World, gateway: VpnGateway) -> None:
+    site = world.site("nice", "203.0.113.79", "192.168.62.0/24")
+    with_start = gateway.connect(site, asn=65_012, tunnels=[{"StartupAction": "start"}, {}])
+    dials, waits = (tunnel.status["outside_address"] for tunnel in with_start.tunnels)
+    with Capture(site.name) as at_the_site:
+        eventually(lambda: at_the_site.from_address(dials), "tunnel 1 dials")
+        assert not at_the_site.from_address(waits), "tunnel 2 waits"
+
+
+def test_dpd_action_none_keeps_a_silent_peer(world: World, gateway: VpnGateway) -> None:
+    site = world.site("brest", "203.0.113.80", "192.168.63.0/24")
+    connection = gateway.connect(site, asn=65_013, tunnels=[{"DPDTimeoutAction": "none"}, {}])
+    site.customer_gateway_up(connection)
+    connection.is_watched(site)
+    keeps, clears = connection.tunnels
+    with dropped_both_ways(keeps.status), dropped_both_ways(clears.status):
+        eventually(lambda: clears.status["ike"] == "down", "the silent peer of tunnel 2 is given up", 45)
+        assert keeps.status["ike"] == "established"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"RekeyFuzzPercentage": 50},
+        {"Phase1LifetimeSeconds": 3600},
+        {"IKEVersions": [{"Value": "ikev1"}]},
+        {"Phase1EncryptionAlgorithms": [{"Value": "AES128"}]},
+        {"EnableTunnelLifecycleControl": True},
+    ],
+)
+def test_what_is_not_in_force_is_refused_and_nothing_is_made(
+    world: World, gateway: VpnGateway, option: dict[str, object]
+) -> None:
+    site = next(s for s in world.sites)
+    before = world.status()["revision"]
+    customer = world.cloud.customer_gateway(site)
+    world.cloud.refuses(
+        "UnsupportedOperation",
+        lambda: world.ec2.create_vpn_connection(
+            Type="ipsec.1", VpnGatewayId=gateway.id, CustomerGatewayId=customer, Options={"TunnelOptions": [option]}
+        ),
+    )
+    assert world.status()["revision"] == before
