@@ -14,6 +14,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from landbridge.desired.objects import Address, KernelRoute, KernelRule, RouteKind
 from landbridge.drivers.netlink import decode
+from landbridge.drivers.netlink.announce import announce
 from landbridge.drivers.netlink.decode import RTNH_F_ONLINK, Message, Route
 from landbridge.drivers.netlink.rtnl import CREATE, EXCLUSIVE, REPLACE, KernelRefusedError, Rtnl
 from landbridge.reconcile.driver import DriverError
@@ -85,6 +86,7 @@ def put_address(wanted: Address, actual: Address | None, protocol: int) -> None:
         if actual is not None and actual.peer != wanted.peer:
             _delete_address(rtnl, actual, index)
         rtnl.request(Message.NEWADDR, _address_message(wanted, index, protocol), CREATE | REPLACE)
+    announce(wanted.namespace, wanted.link, wanted.address.ip)
 
 
 def drop_address(actual: Address) -> None:
