@@ -10,9 +10,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from landbridge.desired.objects import HostObject, Namespace
+from landbridge.desired.mtu import tunnel_mtu
+from landbridge.desired.objects import DataPlane, HostObject, Namespace
 from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.reconcile.driver import Driver
+
+DATA_PLANE = DataPlane(os.environ.get("LANDBRIDGE_TEST_DATA_PLANE", "libipsec"))
+"""Who does ESP in this run: the same tests for both."""
+KERNEL = DATA_PLANE is DataPlane.KERNEL
+IF_ID = 42 if KERNEL else 0
+TUNNEL_MTU = tunnel_mtu(DATA_PLANE, nat=False)
+SLOW = float(os.environ.get("LANDBRIDGE_TEST_SLOW", "1"))
+"""How many times longer everything may take than usual."""
 
 
 def ip(command: str) -> str:
@@ -21,19 +30,19 @@ def ip(command: str) -> str:
 
 
 def run(command: str) -> str:
-    done = subprocess.run(command.split(" "), capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command.split(" "), capture_output=True, text=True, timeout=20 * SLOW, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout
 
 
 def until(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
     """Poll until the condition holds, and give what it gave."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOW
     while True:
         found = condition()
         if found:
             return found
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds * SLOW:g} s: {what}"
         time.sleep(0.002)
 
 

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
+from networks import DATA_PLANE, IF_ID, KERNEL, SLOW, TUNNEL_MTU
+
 from landbridge.desired.objects import (
     Address,
     BgpSession,
     Bridge,
     Chain,
     Charon,
-    DataPlane,
     FilterRule,
     Hook,
     HostObject,
@@ -188,7 +189,7 @@ class ThisMachine:
 
 def outside(*command: str) -> str:
     """Run a program as an outsider would."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20 * SLOW, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
     return done.stdout
 
@@ -329,16 +330,28 @@ def speaker(ground: Ground) -> Case:
 
 
 def charon(ground: Ground) -> Case:
-    item = Charon(namespace=ground.name("a"), data_plane=DataPlane.LIBIPSEC)
+    item = Charon(namespace=ground.name("a"), data_plane=DATA_PLANE)
     return Case(joined(ground), item, replace(item, dpd_timeout=40))
 
 
 def tunnel_device(ground: Ground) -> Case:
     item = TunnelDevice(
-        namespace=ground.name("b"), name="tun1", endpoint=ground.name("a"), data_plane=DataPlane.LIBIPSEC, mtu=1400
+        namespace=ground.name("b"),
+        name="tun1",
+        endpoint=ground.name("a"),
+        data_plane=DATA_PLANE,
+        mtu=TUNNEL_MTU,
+        if_id=IF_ID,
     )
     daemon = charon(ground).first
-    return Case((*joined(ground), daemon), item, replace(item, mtu=1300), takes=(daemon.key,))
+    return Case((*joined(ground), daemon), item, replace(item, mtu=1300), takes=() if KERNEL else (daemon.key,))
+
+
+def tunnel_device_if_id(ground: Ground) -> Case:
+    """Only the kernel's have one: with libipsec this is the case above."""
+    case = tunnel_device(ground)
+    assert isinstance(case.first, TunnelDevice)
+    return replace(case, second=replace(case.first, if_id=43) if KERNEL else case.second)
 
 
 def ike_connection(ground: Ground) -> Case:
@@ -350,6 +363,7 @@ def ike_connection(ground: Ground) -> Case:
         local_id=IPv4Address("10.1.0.1"),
         remote_id=IPv4Address("10.1.0.2"),
         psk=Secret("first-secret-of-the-suite"),
+        if_id=IF_ID,
     )
     before = (*joined(ground), charon(ground).first)
     return Case(before, item, replace(item, psk=Secret("second-secret-of-the-suite"), dpd_delay=20))
@@ -375,6 +389,7 @@ CASES: Mapping[str, Callable[[Ground], Case]] = {
         speaker,
         charon,
         tunnel_device,
+        tunnel_device_if_id,
         ike_connection,
     )
 }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
+from networks import SLOW
 from suite import CASES, Case, Ground, InMemory, ThisMachine, state_of
 
 from landbridge.desired.objects import Bridge, HostObject, HostState, Key, Namespace, VethEnd, host_state
@@ -15,7 +16,7 @@ from landbridge.reconcile.loop import Reconciler
 from landbridge.reconcile.steps import kind_of
 
 GROUNDS: dict[str, type[InMemory] | type[ThisMachine]] = {"fake": InMemory, "real": ThisMachine}
-WAIT = 60
+WAIT = 60 * SLOW
 
 
 @pytest.fixture(params=[pytest.param("fake"), pytest.param("real", marks=pytest.mark.lab)])

@@ -11,9 +11,9 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
-from networks import ip
+from networks import DATA_PLANE, ip
 
-from landbridge.desired.objects import Charon, DataPlane, Namespace, Speaker
+from landbridge.desired.objects import Charon, Namespace, Speaker
 from landbridge.drivers.processes import alive
 from landbridge.store.folder import Folder
 from landbridge.wiring.host import Host, host
@@ -33,7 +33,7 @@ class Machine:
         network = self.host.others[0]
         for namespace in (self.endpoint, self.router):
             network.put(Namespace(namespace=namespace, owner=self.host.names.owner), None)
-        self.host.swan.charons.put(Charon(namespace=self.endpoint, data_plane=DataPlane.LIBIPSEC), None)
+        self.host.swan.charons.put(Charon(namespace=self.endpoint, data_plane=DATA_PLANE), None)
         self.host.bird.put(Speaker(namespace=self.router, router_id=IPv4Address("100.64.0.1"), asn=64512), None)
 
     def remove(self) -> None:

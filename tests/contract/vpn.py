@@ -17,9 +17,9 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from uuid import uuid4
 
-from networks import ip, run, until
+from networks import DATA_PLANE, IF_ID, SLOW, TUNNEL_MTU, ip, run, until
 
-from landbridge.desired.objects import Charon, DataPlane, HostObject, IkeConnection, TunnelDevice
+from landbridge.desired.objects import Charon, HostObject, IkeConnection, TunnelDevice
 from landbridge.drivers import cgroups, processes
 from landbridge.drivers.strongswan import StrongSwan, strongswan
 from landbridge.model.secret import Secret
@@ -28,7 +28,6 @@ from landbridge.reconcile.driver import Driver
 
 KEY = b"a key for digests, only of this test"
 PSK = "correct.horse.battery.staple"
-MTU = 1400
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,16 @@ class Side:
     inside: IPv4Address
 
     def charon(self, dpd_timeout: int = 30) -> Charon:
-        return Charon(namespace=self.endpoint, data_plane=DataPlane.LIBIPSEC, dpd_timeout=dpd_timeout)
+        return Charon(namespace=self.endpoint, data_plane=DATA_PLANE, dpd_timeout=dpd_timeout)
 
     def device(self) -> TunnelDevice:
         return TunnelDevice(
-            namespace=self.router, name="tun0", endpoint=self.endpoint, data_plane=DataPlane.LIBIPSEC, mtu=MTU
+            namespace=self.router,
+            name="tun0",
+            endpoint=self.endpoint,
+            data_plane=DATA_PLANE,
+            mtu=TUNNEL_MTU,
+            if_id=IF_ID,
         )
 
     def connection(self, peer: Side, psk: str = PSK, *, initiate: bool = False) -> IkeConnection:
@@ -58,6 +62,7 @@ class Side:
             remote_id=peer.outside,
             psk=Secret(psk),
             initiate=initiate,
+            if_id=IF_ID,
         )
 
 
@@ -176,8 +181,8 @@ class Vpn:
 
     def pings(self) -> bool:
         """One packet from router to router and back, through the tunnel."""
-        command = f"ip netns exec {self.a.router} ping -c 1 -W 1 {self.b.inside}"
-        return subprocess.run(command.split(), capture_output=True, timeout=20, check=False).returncode == 0
+        command = f"ip netns exec {self.a.router} ping -c 1 -W {SLOW:g} {self.b.inside}"
+        return subprocess.run(command.split(), capture_output=True, timeout=20 * SLOW, check=False).returncode == 0
 
     def await_ping(self, seconds: float = 10.0) -> None:
         until(self.pings, "a ping passes the tunnel", seconds)
@@ -198,12 +203,12 @@ class Vpn:
             drivers.close()
         for found in processes.find("charon-systemd", self.run_dir):
             os.kill(found.daemon.pid, signal.SIGCONT)
-            processes.stop(found.daemon, patience=0.5)
+            processes.stop(found.daemon, patience=0.5 * SLOW)
         for side in (self.a, self.b):
             cgroups.remove_limited_group(f"{self.run_dir.name}-{side.endpoint}")
         for entry in sorted(os.listdir("/run/netns")):
             if entry.startswith(self.prefix):
-                subprocess.run(["ip", "netns", "delete", entry], capture_output=True, timeout=20, check=False)
+                subprocess.run(["ip", "netns", "delete", entry], capture_output=True, timeout=20 * SLOW, check=False)
         shutil.rmtree(self.directory)
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.desired.device_file import DeviceFile, DeviceTunnel
-from landbridge.desired.endpoint import clamp, dpd_delay, endpoint, tunnel_device
+from landbridge.desired.endpoint import clamp, dpd_delay, endpoint, tunnel_device, xfrm_id
+from landbridge.desired.mtu import UPLINK_MTU, tunnel_mtu
 from landbridge.desired.names import Names
 from landbridge.desired.objects import (
     HERE,
@@ -48,13 +49,14 @@ THE_CONNECTION = 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerSettings:
     """What the file does not say. `lans` are announced to the cloud. `routes`: the networks behind a static
-    connection, which the file does not name."""
+    connection, which the file does not name. `uplink_mtu`: of the way to the cloud's endpoints."""
 
     names: Names
     data_plane: DataPlane
     bfd: Bfd | None
     lans: tuple[IPv4Network, ...] = ()
     routes: tuple[IPv4Network, ...] = ()
+    uplink_mtu: int = UPLINK_MTU
 
 
 def links_of(vpn_id: str, number: int) -> tuple[str, str]:
@@ -82,7 +84,12 @@ def metric(vpn_id: str) -> int:
 def wanted(file: DeviceFile, settings: CustomerSettings, health: Health) -> HostState:
     """Everything that the customer gateway of this connection should have on this machine."""
     groups = [_tunnel(file, number, tunnel, settings) for number, tunnel in enumerate(file.tunnels, 1)]
-    return host_state(*groups, (_ruleset(file, settings.names), _speaker(file, settings, health)))
+    return host_state(*groups, (_ruleset(file, settings), _speaker(file, settings, health)))
+
+
+def _mtu(settings: CustomerSettings) -> int:
+    """Our own source NAT makes both sides put ESP into UDP."""
+    return tunnel_mtu(settings.data_plane, nat=True, uplink=settings.uplink_mtu)
 
 
 def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: CustomerSettings) -> tuple[HostObject, ...]:
@@ -90,6 +97,7 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
     space = own.endpoint(file.vpn_connection_id, number)
     device, port = links_of(file.vpn_connection_id, number)
     net = inner_network(file.vpn_connection_id, number)
+    if_id = xfrm_id(settings.data_plane, THE_CONNECTION, number)
     ike = IkeConnection(
         namespace=space,
         name=f"{file.vpn_connection_id}-{number}",
@@ -101,6 +109,7 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
         dpd_delay=dpd_delay(tunnel.dpd_timeout, "restart"),
         dpd_action="restart",
         initiate=True,
+        if_id=if_id,
     )
     return (
         *endpoint(
@@ -120,12 +129,15 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
             link=device,
             endpoint_namespace=space,
             data_plane=settings.data_plane,
+            if_id=if_id,
+            mtu=_mtu(settings),
             address=tunnel.customer_inside,
         ),
     )
 
 
-def _ruleset(file: DeviceFile, own: Names) -> Ruleset:
+def _ruleset(file: DeviceFile, settings: CustomerSettings) -> Ruleset:
+    own, mtu = settings.names, _mtu(settings)
     numbered = list(enumerate(file.tunnels, 1))
     return Ruleset(
         namespace=HERE,
@@ -155,7 +167,7 @@ def _ruleset(file: DeviceFile, own: Names) -> Ruleset:
                     for number, _ in numbered
                 ),
             ),
-            clamp(tuple(links_of(file.vpn_connection_id, number)[0] for number, _ in numbered)),
+            clamp(tuple((links_of(file.vpn_connection_id, number)[0], mtu) for number, _ in numbered)),
         ),
     )
 

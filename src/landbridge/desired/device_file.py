@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
-from landbridge.desired.endpoint import DPD_PROBES, LIBIPSEC_MTU, TCP_IP_HEADERS
+from landbridge.desired.endpoint import DPD_PROBES
+from landbridge.desired.mtu import LIBIPSEC_MTU, TCP_IP_HEADERS, mss
 from landbridge.model.resources import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 from landbridge.model.secret import Secret
 
@@ -114,7 +115,7 @@ def _tunnel(connection: VpnConnection, gateway: VpnGateway, customer: CustomerGa
         esp=ESP,
         dpd_interval=tunnel.options.dpd_timeout // DPD_PROBES,
         dpd_retries=DPD_PROBES,
-        mss=LIBIPSEC_MTU - TCP_IP_HEADERS,
+        mss=mss(LIBIPSEC_MTU),
     )
 
 

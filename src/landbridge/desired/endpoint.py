@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from landbridge.desired.mtu import mss
 from landbridge.desired.names import OUTSIDE
 from landbridge.desired.objects import (
     MAIN_TABLE,
@@ -24,9 +25,6 @@ from landbridge.desired.objects import (
 )
 
 ANYWHERE = IPv4Network("0.0.0.0/0")
-LIBIPSEC_MTU = 1400
-"""libipsec's TUN (fixed in strongSwan's source)."""
-TCP_IP_HEADERS = 40
 DPD_PROBES = 3
 """AWS: a peer is dead after three unanswered probes (facts, section 1.8)."""
 
@@ -76,27 +74,43 @@ def endpoint(
 
 
 def tunnel_device(
-    *, router: str, link: str, endpoint_namespace: str, data_plane: DataPlane, address: IPv4Interface
+    *,
+    router: str,
+    link: str,
+    endpoint_namespace: str,
+    data_plane: DataPlane,
+    if_id: int,
+    mtu: int,
+    address: IPv4Interface,
 ) -> tuple[HostObject, ...]:
     """The plaintext side of an endpoint's tunnel, in the router's namespace, with its inside address."""
     return (
-        TunnelDevice(namespace=router, name=link, endpoint=endpoint_namespace, data_plane=data_plane, mtu=LIBIPSEC_MTU),
+        TunnelDevice(
+            namespace=router, name=link, endpoint=endpoint_namespace, data_plane=data_plane, mtu=mtu, if_id=if_id
+        ),
         Address(namespace=router, link=link, address=address),
     )
 
 
-def clamp(links: tuple[str, ...]) -> Chain:
-    """TCP's segment size clamped to what fits through the tunnels, both ways."""
-    mss = LIBIPSEC_MTU - TCP_IP_HEADERS
+def xfrm_id(data_plane: DataPlane, connection: int, tunnel: int) -> int:
+    """The if_id of a tunnel's XFRM interface and SAs, the same at every start; 0 with libipsec.
+
+    One endpoint's namespace would be enough to tell them apart. Different numbers show mistakes.
+    """
+    return connection * 4 + tunnel if data_plane is DataPlane.KERNEL else 0
+
+
+def clamp(links: tuple[tuple[str, int], ...]) -> Chain:
+    """TCP's segment size clamped to what fits through the tunnels, both ways. `links`: names and MTUs."""
     return Chain(
         hook=Hook.FORWARD,
         priority=-150,
         rules=tuple(
             rule
-            for link in links
+            for link, mtu in links
             for rule in (
-                FilterRule(oif=link, verdict=Verdict.CLAMP_MSS, mss=mss),
-                FilterRule(iif=link, verdict=Verdict.CLAMP_MSS, mss=mss),
+                FilterRule(oif=link, verdict=Verdict.CLAMP_MSS, mss=mss(mtu)),
+                FilterRule(iif=link, verdict=Verdict.CLAMP_MSS, mss=mss(mtu)),
             )
         ),
     )

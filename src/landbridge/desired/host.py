@@ -14,6 +14,7 @@ from typing import TypeVar
 from landbridge.control.base import Pools
 from landbridge.desired import internet_gateway as igw
 from landbridge.desired import lab, vpc, vpn_gateway
+from landbridge.desired.mtu import tunnel_mtu
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names, tunnel_link
 from landbridge.desired.objects import Bfd, DataPlane, Health, HostObject, HostState, Key
 from landbridge.model.resources import (
@@ -27,6 +28,7 @@ from landbridge.model.resources import (
     RouteTable,
     State,
     Subnet,
+    Tunnel,
     Vpc,
     VpnConnection,
     VpnGateway,
@@ -170,7 +172,7 @@ class _View:
             customer = self.snapshot.get(CustomerGateway, connection.customer_gateway_id)
             assert customer is not None, "a connection's customer gateway cannot be deleted"
             pairs.append((connection, customer))
-        links = tuple(tunnel_link(c.number, t.number) for c, _ in pairs for t in c.tunnels)
+        links = tuple((tunnel_link(c.number, t.number), self.mtu(c, t)) for c, _ in pairs for t in c.tunnels)
         self.add(gateway.id, vpn_gateway.gateway_router, gateway, vpc_of, links)
         for connection, customer in pairs:
             for tunnel in connection.tunnels:
@@ -182,14 +184,19 @@ class _View:
                     customer,
                     self.settings.pools.outside,
                     self.settings.data_plane,
+                    self.mtu(connection, tunnel),
                 )
         mine = frozenset(c.id for c, _ in pairs)
         health = Health(
             dead=_only(self.health.dead, mine),
             bfd_seen=_only(self.health.bfd_seen, mine),
             up=_only(self.health.up, mine),
-        )
+        )  # `bare` is in the devices' MTUs already
         self.add(gateway.id, _gateway_speaker, gateway, vpc_of, tuple(pairs), health, self.settings.bfd)
+
+    def mtu(self, connection: VpnConnection, tunnel: Tunnel) -> int:
+        """What fits through: less where ESP is, or for all that is known may be, in UDP."""
+        return tunnel_mtu(self.settings.data_plane, nat=(connection.id, tunnel.number) not in self.health.bare)
 
 
 def _only(tunnels: frozenset[tuple[str, int]], connections: frozenset[str]) -> frozenset[tuple[str, int]]:

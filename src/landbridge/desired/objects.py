@@ -131,12 +131,15 @@ class TunnelDevice(HostObject):
     """The plaintext side of a tunnel: made beside charon in `endpoint`, moved into this (the router's) namespace, up.
 
     libipsec: the TUN of the endpoint's charon. It dies with its charon and is brought back under the same name.
+    Kernel: an XFRM interface, joined to the endpoint's SAs by `if_id`; it does not mind whether charon runs.
     """
 
     name: str
     endpoint: str
     data_plane: DataPlane
     mtu: int
+    if_id: int = 0
+    """Of the XFRM interface; 0 with libipsec, which has none."""
 
     @property
     def key(self) -> Key:
@@ -145,7 +148,9 @@ class TunnelDevice(HostObject):
     @property
     def needs(self) -> tuple[Key, ...]:
         here = (namespace_key(self.namespace),) if self.namespace != HERE else ()
-        return (*here, ("charon", self.endpoint))
+        if self.data_plane is DataPlane.LIBIPSEC:
+            return (*here, ("charon", self.endpoint))
+        return (*here, namespace_key(self.endpoint)) if self.endpoint != HERE else here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,7 +305,8 @@ class IkeConnection(HostObject):
 
     Loaded over vici. Recognised by the id of its shared secret, a keyed digest over all of its properties.
     `remote` None accepts any address. `initiate`: initiate at once and again whenever it is down (our customer gateway,
-    StartupAction=start). `dpd_delay` 0 turns DPD off.
+    StartupAction=start). `dpd_delay` 0 turns DPD off. `if_id`: of the XFRM interface that the kernel's SAs belong to;
+    0 with libipsec, which knows neither extended sequence numbers nor another `replay_window` than its own.
     """
 
     name: str
@@ -318,6 +324,9 @@ class IkeConnection(HostObject):
     ike_lifetime: int = 28800
     child_lifetime: int = 3600
     rekey_margin: int = 270
+    if_id: int = 0
+    replay_window: int = 1024
+    """Packets (AWS: ReplayWindowSize, 64 to 2048, 1024 by default)."""
 
     @property
     def key(self) -> Key:
@@ -456,9 +465,11 @@ class Health:
 
     `dead`: tunnels whose endpoints are known not to carry traffic (process gone, IKE down):
     their sibling's MED is lowered, their static routes are left out. `bfd_seen`: tunnels whose peer answers BFD.
-    `up`: tunnels whose CHILD SA is established.
+    `up`: tunnels whose CHILD SA is established. `bare`: tunnels known to carry ESP without UDP around it: 8 more bytes
+    fit into a packet.
     """
 
     dead: frozenset[TunnelId] = field(default_factory=frozenset)
     bfd_seen: frozenset[TunnelId] = field(default_factory=frozenset)
     up: frozenset[TunnelId] = field(default_factory=frozenset)
+    bare: frozenset[TunnelId] = field(default_factory=frozenset)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.desired import names
-from landbridge.desired.endpoint import ANYWHERE, clamp, dpd_delay, endpoint, tunnel_device
+from landbridge.desired.endpoint import ANYWHERE, clamp, dpd_delay, endpoint, tunnel_device, xfrm_id
 from landbridge.desired.names import BRIDGE, TO_VPC, TO_VPN_GATEWAY, Names
 from landbridge.desired.objects import (
     MAIN_TABLE,
@@ -85,11 +85,13 @@ def cloud_endpoint(
     customer: CustomerGateway,
     outside: IPv4Network,
     data_plane: DataPlane,
+    mtu: int,
 ) -> tuple[HostObject, ...]:
     """One of a connection's two endpoints, and its plaintext side in the gateway's namespace."""
     space = own.endpoint(connection.id, tunnel.number)
     options = tunnel.options
     action = options.dpd_action
+    if_id = xfrm_id(data_plane, connection.number, tunnel.number)
     ike = IkeConnection(
         namespace=space,
         name=f"{connection.id}-{tunnel.number}",
@@ -101,6 +103,7 @@ def cloud_endpoint(
         dpd_delay=dpd_delay(options.dpd_timeout, action),
         dpd_action=action if action is not DpdAction.NONE else "none",
         initiate=options.startup is StartupAction.START,
+        if_id=if_id,
     )
     return (
         *endpoint(
@@ -119,13 +122,20 @@ def cloud_endpoint(
             link=names.tunnel_link(connection.number, tunnel.number),
             endpoint_namespace=space,
             data_plane=data_plane,
+            if_id=if_id,
+            mtu=mtu,
             address=IPv4Interface((tunnel.cloud_inside, tunnel.inside.prefixlen)),
         ),
     )
 
 
-def gateway_router(own: Names, gateway: VpnGateway, vpc: Vpc | None, links: tuple[str, ...]) -> tuple[HostObject, ...]:
-    """The gateway's namespace: a link to the VPC if attached, filters, and a default that leads nowhere."""
+def gateway_router(
+    own: Names, gateway: VpnGateway, vpc: Vpc | None, links: tuple[tuple[str, int], ...]
+) -> tuple[HostObject, ...]:
+    """The gateway's namespace: a link to the VPC if attached, filters, and a default that leads nowhere.
+
+    `links`: the tunnel devices and their MTUs.
+    """
     here = own.of(gateway.id)
     base: tuple[HostObject, ...] = (
         Namespace(namespace=here, owner=own.owner, forwarding=True),

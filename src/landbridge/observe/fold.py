@@ -182,10 +182,16 @@ class Vital:
     up: frozenset[TunnelId]
     dead: frozenset[TunnelId]
     bfd_seen: frozenset[TunnelId]
+    bare: frozenset[TunnelId]
 
 
-def vitals(views: Collection[View], seen_before: Collection[TunnelId], now: datetime) -> Vital:
-    """Which tunnels carry traffic, which do not, and whose peers answer BFD (or did until a moment ago)."""
+def vitals(
+    views: Collection[View], seen_before: Collection[TunnelId], bare_before: Collection[TunnelId], now: datetime
+) -> Vital:
+    """Which tunnels carry traffic, which do not, and whose peers answer BFD (or did until a moment ago).
+
+    `bare`: those whose ESP is not in UDP; what is down now is taken to come back as it was.
+    """
     seen = frozenset(v.identity for v in views if v.bfd_up or (v.identity in seen_before and not _given_up(v, now)))
     return Vital(
         up=frozenset(v.identity for v in views if v.endpoint.up),
@@ -193,7 +199,16 @@ def vitals(views: Collection[View], seen_before: Collection[TunnelId], now: date
             v.identity for v in views if v.endpoint.heard and (v.status is Status.DOWN or v.endpoint.up is None)
         ),
         bfd_seen=seen,
+        bare=frozenset(
+            v.identity
+            for v in views
+            if (_bare(v.endpoint.up) if v.endpoint.up is not None else v.identity in bare_before)
+        ),
     )
+
+
+def _bare(sa: IkeSaStatus) -> bool:
+    return not any(child.udp for child in sa.children)
 
 
 def _given_up(view: View, now: datetime) -> bool:

@@ -66,6 +66,8 @@ class ChildSaStatus:
     rekey_in: int | None
     """Seconds until it will be rekeyed; None when it will not."""
     expires_in: int | None
+    if_id: int = 0
+    """Of the XFRM interface that it belongs to; 0 with libipsec."""
 
     @property
     def carries(self) -> bool:

@@ -199,8 +199,8 @@ class Agent:
         with self._lock:
             views = self._views()
             at = now()
-            vital = fold.vitals(views, self._health.bfd_seen, at)
-            health = Health(dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up)
+            vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, at)
+            health = Health(dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare)
             changed = health != self._health
             self._health = health
             self._states = {v.identity[1]: fold.tunnel_state(v, self._states.get(v.identity[1]), at, at) for v in views}

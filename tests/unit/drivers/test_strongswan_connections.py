@@ -40,6 +40,8 @@ OTHERS: dict[str, Any] = {
     "ike_lifetime": 3600,
     "child_lifetime": 1800,
     "rekey_margin": 100,
+    "if_id": 42,
+    "replay_window": 64,
 }
 
 
@@ -63,6 +65,21 @@ def test_every_property_changes_the_digest() -> None:
 def test_the_secret_is_not_in_the_message_nor_in_the_digest() -> None:
     assert WANTED.psk.reveal() not in repr(connection_message(WANTED))
     assert WANTED.psk.reveal() not in connection_digest(b"k", WANTED)
+
+
+def test_libipsec_is_not_asked_for_what_it_has_not() -> None:
+    message = connection_message(WANTED)
+    assert not {"if_id_in", "if_id_out"} & message.keys()
+    assert "replay_window" not in child(WANTED)
+    assert all("esn" not in proposal for proposal in child(WANTED)["esp_proposals"])
+
+
+def test_the_kernels_sas_belong_to_an_interface_and_have_extended_sequence_numbers() -> None:
+    kernel = replace(WANTED, if_id=42)
+    message = connection_message(kernel)
+    assert (message["if_id_in"], message["if_id_out"]) == ("42", "42")
+    assert child(kernel)["replay_window"] == "1024"
+    assert child(kernel)["esp_proposals"] == [f"{each}-esn-noesn" for each in WANTED.esp_proposals]
 
 
 def test_any_address_may_be_the_peers() -> None:

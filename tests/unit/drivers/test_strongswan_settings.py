@@ -12,6 +12,7 @@ from landbridge.desired.objects import DataPlane
 from landbridge.drivers.strongswan.settings import (
     LONGEST_TIMEOUT,
     charon_settings,
+    data_plane_of,
     retransmission,
     settings_digest,
 )
@@ -75,9 +76,17 @@ def test_a_socket_path_that_the_kernel_would_refuse_is_refused() -> None:
         text(socket=Path("/" + "a" * 107))
 
 
-def test_the_kernel_data_plane_is_a_seam() -> None:
-    with pytest.raises(DriverError, match="comes with the kernel ESP issue"):
-        text(data_plane=DataPlane.KERNEL)
+def test_without_libipsec_the_kernel_does_esp() -> None:
+    kernel = text(data_plane=DataPlane.KERNEL)
+    assert "libipsec" not in kernel
+    assert " kernel-netlink " in kernel
+    assert "install_routes = no" in kernel
+    assert kernel.count("{") == kernel.count("}")
+
+
+@given(st.sampled_from(DataPlane), TIMEOUTS)
+def test_settings_tell_who_does_esp(data_plane: DataPlane, timeout: int) -> None:
+    assert data_plane_of(text(timeout, data_plane=data_plane)) is data_plane
 
 
 @given(TIMEOUTS, TIMEOUTS)

@@ -136,29 +136,29 @@ def test_the_last_change_is_when_the_status_changed() -> None:
 
 def test_vitals_of_tunnels() -> None:
     up = view(endpoint=UP, speaker=SpeakerWords(protocols=(peering("Established"),), bfd=(bfd("Up"),)))
-    vital = vitals([up], frozenset(), NOW)
+    vital = vitals([up], frozenset(), frozenset(), NOW)
     assert (vital.up, vital.dead, vital.bfd_seen) == ({ID}, frozenset(), {ID})
-    gone = vitals([view(endpoint=Endpoint(pid=None))], frozenset(), NOW)
+    gone = vitals([view(endpoint=Endpoint(pid=None))], frozenset(), frozenset(), NOW)
     assert (gone.up, gone.dead) == (frozenset(), {ID})
 
 
 def test_a_tunnel_whose_daemon_died_is_dead_before_bgp_notices() -> None:
     words = SpeakerWords(protocols=(peering("Established"),))
-    assert vitals([view(endpoint=Endpoint(pid=None), speaker=words)], frozenset(), NOW).dead == {ID}
+    assert vitals([view(endpoint=Endpoint(pid=None), speaker=words)], frozenset(), frozenset(), NOW).dead == {ID}
 
 
 def test_a_tunnel_that_nobody_asked_yet_is_not_dead() -> None:
-    assert vitals([view(endpoint=Endpoint(heard=False))], frozenset(), NOW).dead == frozenset()
+    assert vitals([view(endpoint=Endpoint(heard=False))], frozenset(), frozenset(), NOW).dead == frozenset()
 
 
 def test_a_silent_bfd_keeps_the_last_word_for_a_while() -> None:
     """Where BFD answered, a path that only looks alive stays unused; but a peer that gave BFD up is used again."""
     silent = view(dynamic=False, endpoint=UP, speaker=SpeakerWords(bfd=(bfd("Down"),)))
-    assert vitals([silent], {ID}, NOW + timedelta(seconds=1)).bfd_seen == {ID}
-    assert vitals([silent], {ID}, NOW + BFD_SILENCE + timedelta(seconds=1)).bfd_seen == frozenset()
-    assert vitals([silent], frozenset(), NOW).bfd_seen == frozenset()
+    assert vitals([silent], {ID}, frozenset(), NOW + timedelta(seconds=1)).bfd_seen == {ID}
+    assert vitals([silent], {ID}, frozenset(), NOW + BFD_SILENCE + timedelta(seconds=1)).bfd_seen == frozenset()
+    assert vitals([silent], frozenset(), frozenset(), NOW).bfd_seen == frozenset()
 
 
 def test_a_tunnel_that_is_down_stays_bound_to_bfd() -> None:
     lost = view(dynamic=False, speaker=SpeakerWords(bfd=(bfd("Down"),)))
-    assert vitals([lost], {ID}, NOW + 2 * BFD_SILENCE).bfd_seen == {ID}
+    assert vitals([lost], {ID}, frozenset(), NOW + 2 * BFD_SILENCE).bfd_seen == {ID}

@@ -61,6 +61,8 @@ class Link:
     peer_index: int
     carrier: bool = False
     spanning_tree: bool = False
+    if_id: int = 0
+    """Of an XFRM interface."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def link(body: bytes) -> Link:
     found = attributes(body, _LINK.size)
     info = attributes(found.get(18, b""), 0)  # IFLA_LINKINFO: KIND 1, DATA 2
     kind = _text(info, 1)
-    data = attributes(info.get(2, b""), 0) if kind == "bridge" else {}
+    data = attributes(info.get(2, b""), 0) if kind in ("bridge", "xfrm") else {}
     return Link(
         index=index,
         name=_text(found, 3),
@@ -148,7 +150,8 @@ def link(body: bytes) -> Link:
         mtu=_number(found, 4),
         peer_index=_number(found, 5),
         carrier=bool(flags & _IFF_LOWER_UP),
-        spanning_tree=_number(data, 5) != 0,  # IFLA_BR_STP_STATE
+        spanning_tree=kind == "bridge" and _number(data, 5) != 0,  # IFLA_BR_STP_STATE
+        if_id=_number(data, 2) if kind == "xfrm" else 0,  # IFLA_XFRM_IF_ID
     )
 
 

@@ -45,7 +45,8 @@ def strongswan(
 
     `run_dir` is short (a Unix socket's path below it has 107 bytes) and the instance's own; `owner` is its id
     in the aliases of links; `key` is a secret of the instance, with which connections' digests are made. `wake` is
-    called with the endpoint's and its router's namespace when a charon ended, `on_event` with all that happens.
+    called with the endpoint's and its router's namespace when a charon ended, and with the endpoint's when SAs may have
+    gone from its kernel; `on_event` with all that happens.
     """
     deaths = Deaths()
 
@@ -55,7 +56,7 @@ def strongswan(
             wake(name)
 
     endpoints = Endpoints(run_dir, log_dir, deaths=deaths, on_end=ended)
-    watcher = IkeWatcher(endpoints, on_event)
+    watcher = IkeWatcher(endpoints, on_event, on_loss=wake)
     return StrongSwan(
         charons=CharonDriver(endpoints, watcher),
         connections=IkeConnectionDriver(endpoints, key, watcher),

@@ -13,14 +13,19 @@ from dataclasses import fields
 from ipaddress import IPv4Address
 from typing import Final
 
-from landbridge.desired.objects import HostObject, IkeConnection, Key, Seen
+from landbridge.desired.objects import DataPlane, HostObject, IkeConnection, Key, Seen
+from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.endpoints import Endpoints
 from landbridge.drivers.strongswan.vici import CharonSilentError, Loaded, Vici
 from landbridge.drivers.strongswan.watch import IkeWatcher
+from landbridge.observe.ike import ChildState, IkeSaStatus
 from landbridge.reconcile.driver import DriverError
 
 INCOMPLETE: Final = "incomplete"
 """The fingerprint of a connection without its secret, with more than one, or of a secret without its connection."""
+
+LOST: Final = "lost its SAs"
+"""The fingerprint of a connection whose SAs charon believes in and the kernel does not have."""
 
 _FORM: Final = "1"
 """Changes when the same properties are told to charon in another way, so that connections are loaded anew."""
@@ -44,6 +49,7 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
         "dpd_delay": f"{dpd}s",
         "reauth_time": "0s",
         **_lifetime(wanted.ike_lifetime, wanted.rekey_margin, hard="over_time"),
+        **_interface(wanted),
         "local": {"auth": "psk", "id": str(wanted.local_id)},
         "remote": {"auth": "psk", "id": str(wanted.remote_id)},
         "children": {
@@ -51,7 +57,8 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
                 "mode": "tunnel",
                 "local_ts": ["0.0.0.0/0"],
                 "remote_ts": ["0.0.0.0/0"],
-                "esp_proposals": list(wanted.esp_proposals),
+                "esp_proposals": _esp_proposals(wanted),
+                **({"replay_window": str(wanted.replay_window)} if wanted.if_id else {}),
                 "dpd_action": "restart" if persistent else "clear",
                 # Not `start`: the secret is loaded after the connection, and replacing a connection whose children
                 # start by themselves would close its live SAs.
@@ -61,6 +68,16 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
             }
         },
     }
+
+
+def _interface(wanted: IkeConnection) -> dict[str, str]:
+    """To which XFRM interface the kernel's SAs belong."""
+    return {"if_id_in": str(wanted.if_id), "if_id_out": str(wanted.if_id)} if wanted.if_id else {}
+
+
+def _esp_proposals(wanted: IkeConnection) -> list[str]:
+    """The kernel has extended sequence numbers (RFC 4304) and takes peers that have not; libipsec has none."""
+    return [f"{proposal}-esn-noesn" for proposal in wanted.esp_proposals] if wanted.if_id else [*wanted.esp_proposals]
 
 
 def _lifetime(lifetime: int, margin: int, *, hard: str) -> dict[str, str]:
@@ -104,6 +121,17 @@ def _same_peers(loaded: Loaded, wanted: IkeConnection) -> bool:
     )
 
 
+def _missing(believed: Iterable[IkeSaStatus], there: sas.Installed) -> frozenset[tuple[str, int]]:
+    """(connection, CHILD SA) of those that charon believes in and the kernel has not, or not wholly."""
+    return frozenset(
+        (ike.connection, child.unique_id)
+        for ike in believed
+        for child in ike.children
+        if child.state in (ChildState.INSTALLED, ChildState.REKEYING)
+        and (not {child.spi_in, child.spi_out} <= there.spis or child.if_id not in there.if_ids)
+    )
+
+
 class IkeConnectionDriver:
     """Loads and unloads connections. `key` makes the digests; it is the instance's own and secret."""
 
@@ -123,7 +151,8 @@ class IkeConnectionDriver:
         for namespace in namespaces:
             if self._endpoints.socket(namespace).exists() and self._endpoints.charon(namespace) is not None:
                 try:
-                    seen += self._read(namespace, self._endpoints.vici(namespace))
+                    vici = self._endpoints.vici(namespace)
+                    seen += self._read(namespace, vici)
                 except CharonSilentError:
                     continue
         return seen
@@ -131,6 +160,7 @@ class IkeConnectionDriver:
     def _read(self, namespace: str, vici: Vici) -> Iterable[Seen]:
         secrets = vici.secrets()
         names = {loaded.name for loaded in vici.connections()}
+        lost = self._lost(namespace, vici)
         for name in sorted(names | {_name_of(secret) for secret in secrets}):
             own = [secret for secret in secrets if _name_of(secret) == name]
             whole = name in names and len(own) == 1
@@ -140,8 +170,20 @@ class IkeConnectionDriver:
                 kind=IkeConnection,
                 what=key,
                 requires=(("charon", namespace),),
-                fingerprint=own[0].rpartition(":")[2] if whole else INCOMPLETE,
+                fingerprint=LOST if name in lost else own[0].rpartition(":")[2] if whole else INCOMPLETE,
             )
+
+    def _lost(self, namespace: str, vici: Vici) -> frozenset[str]:
+        """Connections with a CHILD SA that is not in the kernel.
+
+        A rekeying may come between the two questions, so what is missing has to be missing twice.
+        """
+        running = self._endpoints.charon(namespace)
+        if running is None or running.data_plane is not DataPlane.KERNEL:
+            return frozenset()
+        once = _missing(vici.sas(), sas.installed(namespace))
+        again = once and once & _missing(vici.sas(), sas.installed(namespace))
+        return frozenset(name for name, _ in again)
 
     def fingerprint(self, wanted: HostObject) -> str:
         """The keyed digest over all properties, the secret among them."""
@@ -151,8 +193,8 @@ class IkeConnectionDriver:
     def put(self, wanted: HostObject, actual: HostObject | None) -> None:
         """Load the connection and then its secret; initiate if that is asked for and no SA is there.
 
-        Live SAs stay, unless they are with another peer than is wanted now. A charon that does not answer is ended,
-        so that the loop starts it anew.
+        SAs that somebody took from the kernel are made anew by rekeying. Live SAs stay, unless they are with another
+        peer than is wanted now. A charon that does not answer is ended, so that the loop starts it anew.
         """
         assert isinstance(wanted, IkeConnection)
         namespace = wanted.namespace
@@ -180,7 +222,9 @@ class IkeConnectionDriver:
             before = loaded.get(wanted.name)
             if before is not None and not _same_peers(before, wanted):
                 vici.terminate(wanted.name)
-        if wanted.initiate and not any(sa.connection == wanted.name for sa in vici.sas()):
+        if wanted.name in self._lost(wanted.namespace, vici):
+            vici.rekey(wanted.name)
+        elif wanted.initiate and not any(sa.connection == wanted.name for sa in vici.sas()):
             vici.initiate(wanted.name)
 
     def drop(self, actual: HostObject) -> None:

@@ -3,6 +3,7 @@
 Three drivers share this: a charon, its connections and its tunnel device are separate objects with one process beneath.
 Nothing is remembered that could not be read again: /proc tells which charon runs where, with which settings (their
 digest is in its environment) and whether its TUN still exists (the descriptor knows the device's present name).
+With kernel ESP there is no TUN; what a charon that died left in its namespace's kernel is flushed before the next one.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from landbridge.desired.objects import HERE, Charon
+from landbridge.desired.objects import HERE, Charon, DataPlane
 from landbridge.drivers import cgroups, processes
 from landbridge.drivers.deaths import Deaths
 from landbridge.drivers.processes import Daemon, Found, Launch
-from landbridge.drivers.strongswan import links
-from landbridge.drivers.strongswan.settings import charon_settings, settings_digest
+from landbridge.drivers.strongswan import links, sas
+from landbridge.drivers.strongswan.settings import charon_settings, data_plane_of, settings_digest
 from landbridge.drivers.strongswan.vici import Vici
 from landbridge.reconcile.driver import DriverError
 
@@ -34,6 +35,7 @@ READY_WITHIN: Final = 15.0
 _POLL: Final = 0.004
 _HERE_DIRECTORY: Final = "_here"
 _DIGEST: Final = "LANDBRIDGE_SETTINGS"
+_DATA_PLANE: Final = "LANDBRIDGE_DATA_PLANE"
 _CONF: Final = "STRONGSWAN_CONF"
 
 
@@ -48,11 +50,12 @@ class Running:
     """Whether it is in the namespace that has the endpoint's name now."""
     device: str
     """The present name of its TUN, wherever that is; empty when the TUN has gone."""
+    data_plane: DataPlane
 
     @property
     def sound(self) -> bool:
         """Whether it can carry traffic at all."""
-        return self.in_place and bool(self.device)
+        return self.in_place and (bool(self.device) or self.data_plane is DataPlane.KERNEL)
 
 
 def _device(pid: int) -> str:
@@ -133,11 +136,13 @@ class Endpoints:
         return {namespace for namespace in found if namespace is not None}
 
     def _running(self, namespace: str, found: Found) -> Running:
+        kernel = found.environment.get(_DATA_PLANE) == DataPlane.KERNEL
         return Running(
             daemon=found.daemon,
             digest=found.environment.get(_DIGEST, ""),
             in_place=found.network == processes.namespace_inode(namespace),
-            device=_device(found.daemon.pid),
+            device="" if kernel else _device(found.daemon.pid),
+            data_plane=DataPlane.KERNEL if kernel else DataPlane.LIBIPSEC,
         )
 
     def charon(self, namespace: str) -> Running | None:
@@ -191,10 +196,10 @@ class Endpoints:
                 settings.write(text)
         except OSError as error:
             raise DriverError(f"{error.filename or directory} cannot be written: {error.strerror}.") from error
-        return self._launch(namespace, settings_digest(text))
+        return self._launch(namespace, settings_digest(text), wanted.data_plane)
 
     def restart(self, namespace: str) -> Running:
-        """Start charon anew with the settings that it had.
+        """Start libipsec's charon anew with the settings that it had.
 
         Raises:
             DriverError: it never had any, or it did not start.
@@ -204,10 +209,12 @@ class Endpoints:
         except FileNotFoundError as error:
             raise DriverError(f"There is no charon in {namespace} yet.") from error
         self.stop(namespace)
-        return self._launch(namespace, settings_digest(text))
+        return self._launch(namespace, settings_digest(text), DataPlane.LIBIPSEC)
 
-    def _launch(self, namespace: str, digest: str) -> Running:
+    def _launch(self, namespace: str, digest: str, data_plane: DataPlane) -> Running:
         links.clear(namespace)
+        if data_plane is DataPlane.KERNEL:
+            sas.flush(namespace)
         daemon = processes.start(
             Launch(
                 command=(EXECUTABLE,),
@@ -216,6 +223,8 @@ class Endpoints:
                 environment={
                     _CONF: str(self._directory(namespace) / "strongswan.conf"),
                     _DIGEST: digest,
+                    # Not with libipsec: charons that were started before there was a choice have none.
+                    **({_DATA_PLANE: data_plane.value} if data_plane is DataPlane.KERNEL else {}),
                 },
                 memory_limit=MEMORY_LIMIT,
                 group=self._group(namespace),
@@ -226,7 +235,8 @@ class Endpoints:
         found = processes.look(daemon, EXECUTABLE, self._run_dir)
         running = self._running(namespace, found) if found is not None else None
         if running is None or not running.sound:
-            raise DriverError(f"charon in {namespace} started without a TUN device. {self._last_words(namespace)}")
+            what = "without a TUN device" if data_plane is DataPlane.LIBIPSEC else "and ended, or lost its namespace"
+            raise DriverError(f"charon in {namespace} started {what}. {self._last_words(namespace)}")
         return running
 
     def _group(self, namespace: str) -> str:
@@ -266,13 +276,19 @@ class Endpoints:
         self.socket(namespace).unlink(missing_ok=True)
 
     def forget(self, namespace: str) -> None:
-        """Remove an ended charon's files and the placeholder of its TUN; the log stays."""
+        """Remove an ended charon's files, the placeholder of its TUN, and SAs that it left; the log stays."""
         directory = self._directory(namespace)
+        try:
+            plane = data_plane_of((directory / "strongswan.conf").read_text())
+        except FileNotFoundError:
+            plane = DataPlane.LIBIPSEC
         for file in (directory / "strongswan.conf", self.socket(namespace)):
             file.unlink(missing_ok=True)
         with suppress(OSError):  # gone already, or something of somebody else's is in it
             directory.rmdir()
         links.clear(namespace)
+        if plane is DataPlane.KERNEL:
+            sas.flush(namespace)
         cgroups.remove_limited_group(self._group(namespace))
         with self._guard:
             self._vici.pop(namespace, None)

@@ -23,11 +23,13 @@ QUEUE: Final = 10_000
 """Packets. +15 % TCP throughput over the TUN's 500, measured."""
 
 _UP: Final = 1
-_TUN: Final = "tun"
+TUN: Final = "tun"
+XFRM: Final = "xfrm"
 _PLACEHOLDER: Final = "bridge"
 
 
-def _change(rtnl: Rtnl, index: int, *attributes: tuple[str, object], up: bool = False) -> None:
+def change(rtnl: Rtnl, index: int, *attributes: tuple[str, object], up: bool = False) -> None:
+    """Set attributes of a link, and bring it up if asked to."""
     message = ifinfmsg()
     message["index"] = index
     message["flags"] = message["change"] = _UP if up else 0
@@ -49,11 +51,11 @@ def endpoint_of(text: str, owner: str) -> str | None:
             return None
 
 
-def tuns(namespace: str) -> list[Link]:
-    """The TUN devices in a namespace; none when it does not exist."""
+def devices(namespace: str) -> list[Link]:
+    """The TUN devices and XFRM interfaces in a namespace; none when it does not exist."""
     try:
         with Rtnl(namespace) as rtnl:
-            return [link for link in rtnl.links() if link.kind == _TUN]
+            return [link for link in rtnl.links() if link.kind in (TUN, XFRM)]
     except NamespaceMissing:
         return []
 
@@ -79,7 +81,7 @@ def clear(endpoint: str) -> None:
             link = rtnl.link(MADE_AS)
             if link is None:
                 return
-            if link.kind not in (_PLACEHOLDER, _TUN) or link.alias:
+            if link.kind not in (_PLACEHOLDER, TUN) or link.alias:
                 raise DriverError(f"A link '{MADE_AS}' that is not ours is in {endpoint}: rename or delete it.")
             message = ifinfmsg()
             message["index"] = link.index
@@ -94,13 +96,13 @@ def move(endpoint: str, namespace: str, name: str, mtu: int, mark: str) -> bool:
     """Move the TUN beside charon to where it is wanted, leave the placeholder, and bring it up. False: no TUN there."""
     with Rtnl(endpoint) as beside:
         tun = beside.link(MADE_AS)
-        if tun is None or tun.kind != _TUN:
+        if tun is None or tun.kind != TUN:
             return False
         target = open_namespace(namespace)
         try:
             # Marked first: a move that was interrupted leaves a device that is recognised.
-            _change(beside, tun.index, ("IFLA_IFALIAS", mark), ("IFLA_MTU", mtu), ("IFLA_TXQLEN", QUEUE))
-            _change(beside, tun.index, ("IFLA_NET_NS_FD", target), ("IFLA_IFNAME", name))
+            change(beside, tun.index, ("IFLA_IFALIAS", mark), ("IFLA_MTU", mtu), ("IFLA_TXQLEN", QUEUE))
+            change(beside, tun.index, ("IFLA_NET_NS_FD", target), ("IFLA_IFNAME", name))
         finally:
             os.close(target)
     settle(endpoint, namespace, name, mtu, mark)
@@ -120,9 +122,9 @@ def settle(endpoint: str, namespace: str, name: str, mtu: int, mark: str) -> Non
             ]
             beside.request(Message.NEWLINK, message, CREATE | EXCLUSIVE)
         elif not placeholder.up:
-            _change(beside, placeholder.index, up=True)
+            change(beside, placeholder.index, up=True)
     with Rtnl(namespace) as there:
         tun = there.link(name)
         if tun is None:
             raise DriverError(f"The tunnel device {name} vanished from {namespace} while it was set up.")
-        _change(there, tun.index, ("IFLA_IFALIAS", mark), ("IFLA_MTU", mtu), ("IFLA_TXQLEN", QUEUE), up=True)
+        change(there, tun.index, ("IFLA_IFALIAS", mark), ("IFLA_MTU", mtu), ("IFLA_TXQLEN", QUEUE), up=True)

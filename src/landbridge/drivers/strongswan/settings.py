@@ -40,6 +40,9 @@ PLUGINS: Final = (
 )
 """All that is loaded, in this order: aesni's AES-GCM is taken before openssl's. Hash, HMAC, AES and groups: openssl."""
 
+_LIBIPSEC: Final = "kernel-libipsec"
+"""The plugin without which kernel-netlink hands ESP to the kernel."""
+
 UNIX_PATH_MAX: Final = 107
 """Bytes of a Unix socket's path (sun_path without its final zero)."""
 
@@ -86,14 +89,20 @@ def retransmission(dpd_timeout: int) -> Retransmission:
     return Retransmission(FIRST_TIMEOUT, BASE, LONGEST_TIMEOUT, tries)
 
 
+_LIBIPSEC_SECTION: Final = """    kernel-libipsec {
+      load = yes
+    }
+"""
+
+
 def charon_settings(*, data_plane: DataPlane, dpd_timeout: int, socket: Path) -> str:
     """The text of strongswan.conf.
 
     Raises:
-        DriverError: the data plane is not there yet, or the socket's path cannot be used.
+        DriverError: the socket's path cannot be used.
     """
-    if data_plane is not DataPlane.LIBIPSEC:
-        raise DriverError("The data plane `kernel` comes with the kernel ESP issue; use `libipsec` until then.")
+    plugins = [name for name in PLUGINS if name != _LIBIPSEC or data_plane is DataPlane.LIBIPSEC]
+    libipsec = _LIBIPSEC_SECTION if data_plane is DataPlane.LIBIPSEC else ""
     path = str(socket)
     if len(path.encode()) > UNIX_PATH_MAX or not all(c.isascii() and (c.isalnum() or c in "/._-") for c in path):
         raise DriverError(
@@ -102,7 +111,7 @@ def charon_settings(*, data_plane: DataPlane, dpd_timeout: int, socket: Path) ->
         )
     ladder = retransmission(dpd_timeout)
     return f"""charon-systemd {{
-  load = {" ".join(PLUGINS)}
+  load = {" ".join(plugins)}
   threads = {THREADS}
   install_routes = no
   install_virtual_ip = no
@@ -133,10 +142,7 @@ def charon_settings(*, data_plane: DataPlane, dpd_timeout: int, socket: Path) ->
     vici {{
       socket = unix://{path}
     }}
-    kernel-libipsec {{
-      load = yes
-    }}
-    kernel-netlink {{
+{libipsec}    kernel-netlink {{
       fwmark = {INERT_MARK:#x}
       roam_events = no
     }}
@@ -148,3 +154,8 @@ def charon_settings(*, data_plane: DataPlane, dpd_timeout: int, socket: Path) ->
 def settings_digest(text: str) -> str:
     """What tells one text of settings from another."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def data_plane_of(text: str) -> DataPlane:
+    """Who does ESP under settings that `charon_settings` wrote."""
+    return DataPlane.LIBIPSEC if _LIBIPSEC in text else DataPlane.KERNEL

@@ -49,6 +49,7 @@ def child_sa(message: Mapping[str, Any]) -> ChildSaStatus:
         spi_out=_text(message, "spi-out"),
         suite=_suite(message),
         udp=_text(message, "encap") == "yes",
+        if_id=int(_text(message, "if-id-in") or "0", 16),
         bytes_in=_number(message, "bytes-in"),
         packets_in=_number(message, "packets-in"),
         bytes_out=_number(message, "bytes-out"),

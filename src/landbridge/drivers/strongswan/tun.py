@@ -1,4 +1,4 @@
-"""The driver of TunnelDevice for libipsec: charon's TUN, under a name of its own in the router's namespace.
+"""The driver of TunnelDevice: libipsec's TUN or the kernel's XFRM interface, under its name in the router's namespace.
 
 The TUN dies with its charon, and a charon whose TUN has died spins and grows (traps 1). So the two are kept together:
 putting the device restarts a charon that has lost its TUN, and dropping the device ends its charon first.
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from landbridge.desired.objects import DataPlane, HostObject, TunnelDevice
 from landbridge.drivers.netlink.inside import NamespaceMissing
 from landbridge.drivers.netlink.rtnl import KernelRefusedError
-from landbridge.drivers.strongswan import links
+from landbridge.drivers.strongswan import links, xfrm
 from landbridge.drivers.strongswan.endpoints import Endpoints
 from landbridge.reconcile.driver import DriverError
 
@@ -19,7 +19,7 @@ _BROKEN_MTU = 0
 
 
 class TunnelDeviceDriver:
-    """Moves TUN devices to where they are wanted. `owner` is in their alias, by which they are recognised."""
+    """Brings TUNs and XFRM interfaces to where they are wanted. `owner` is in their alias, which tells them."""
 
     kinds: frozenset[type[HostObject]] = frozenset({TunnelDevice})
 
@@ -28,40 +28,45 @@ class TunnelDeviceDriver:
         self._owner = owner
 
     def read(self, namespaces: Collection[str]) -> Iterable[HostObject]:
-        """The moved TUNs in these namespaces. One that is down, or has lost its placeholder, reads with an MTU of 0."""
+        """The moved devices in these namespaces. One that is down or lacks its placeholder reads with an MTU of 0."""
         seen: list[TunnelDevice] = []
         for namespace in namespaces:
-            for tun in links.tuns(namespace):
-                endpoint = links.endpoint_of(tun.alias, self._owner)
-                if endpoint is None or tun.name == links.MADE_AS:
-                    continue
-                whole = tun.up and links.has_placeholder(endpoint)
+            for link in links.devices(namespace):
+                endpoint = links.endpoint_of(link.alias, self._owner)
+                if endpoint is None or link.name == links.MADE_AS or namespace == endpoint:
+                    continue  # not moved yet
+                kernel = link.kind == links.XFRM
+                whole = link.up and (kernel or links.has_placeholder(endpoint))
                 self._endpoints.routers[endpoint] = namespace
                 seen.append(
                     TunnelDevice(
                         namespace=namespace,
-                        name=tun.name,
+                        name=link.name,
                         endpoint=endpoint,
-                        data_plane=DataPlane.LIBIPSEC,
-                        mtu=tun.mtu if whole else _BROKEN_MTU,
+                        data_plane=DataPlane.KERNEL if kernel else DataPlane.LIBIPSEC,
+                        mtu=link.mtu if whole else _BROKEN_MTU,
+                        if_id=link.if_id,
                     )
                 )
         return seen
 
     def fingerprint(self, wanted: HostObject) -> str:
-        """Not needed: a TUN tells all of its properties."""
+        """Not needed: a device tells all of its properties."""
         return repr(wanted)
 
     def put(self, wanted: HostObject, actual: HostObject | None) -> None:
-        """Bring the endpoint's TUN to its place, restarting charon if it has none to give."""
+        """Bring the endpoint's device to its place, restarting libipsec's charon if it has none to give."""
         assert isinstance(wanted, TunnelDevice)
-        if wanted.data_plane is not DataPlane.LIBIPSEC:
-            raise DriverError("The data plane `kernel` comes with the kernel ESP issue; use `libipsec` until then.")
         mark = links.alias(self._owner, wanted.endpoint)
         with self._endpoints.lock(wanted.endpoint):
             self._endpoints.routers[wanted.endpoint] = wanted.namespace
             try:
-                there = next((tun for tun in links.tuns(wanted.namespace) if tun.name == wanted.name), None)
+                if wanted.data_plane is DataPlane.KERNEL:
+                    xfrm.put(wanted, self._owner)
+                    return
+                there = next((tun for tun in links.devices(wanted.namespace) if tun.name == wanted.name), None)
+                if there is not None and there.kind == links.XFRM:
+                    xfrm.drop(wanted.namespace, wanted.name, self._owner)
                 charon = self._endpoints.charon(wanted.endpoint)
                 if there is not None and there.alias == mark and charon is not None and charon.device == wanted.name:
                     links.settle(wanted.endpoint, wanted.namespace, wanted.name, wanted.mtu, mark)
@@ -79,9 +84,18 @@ class TunnelDeviceDriver:
                 ) from error
 
     def drop(self, actual: HostObject) -> None:
-        """End the charon that the device belongs to, which takes the device with it."""
+        """Delete the XFRM interface; end the charon that a TUN belongs to, which takes the TUN with it."""
         if not isinstance(actual, TunnelDevice):
             raise DriverError(f"{actual.key} is no tunnel device.")
         with self._endpoints.lock(actual.endpoint):
             self._endpoints.routers.pop(actual.endpoint, None)
+            try:
+                self._drop(actual)
+            except KernelRefusedError as error:
+                raise DriverError(f"The tunnel device {actual.name} could not be deleted: {error.strerror}.") from error
+
+    def _drop(self, actual: TunnelDevice) -> None:
+        if actual.data_plane is DataPlane.KERNEL:
+            xfrm.drop(actual.namespace, actual.name, self._owner)
+        else:
             self._endpoints.stop(actual.endpoint)

@@ -152,6 +152,11 @@ class Vici:
         with self._session() as session:
             session.request("initiate", {"child": name, "ike": name, "timeout": "-1", "init-limits": "no"})
 
+    def rekey(self, name: str) -> None:
+        """Replace the connection's CHILD SAs by new ones. Does not wait for it."""
+        with self._session() as session:
+            session.request("rekey", {"child": name})
+
     def terminate(self, name: str) -> None:
         """End the connection's IKE SAs: the peer is told once, its answer is not waited for."""
         with self._session() as session:

@@ -1,5 +1,7 @@
 """One thread that listens to all charons, says what changed, and keeps initiating what should be up.
 
+With kernel ESP it also hears when SAs or policies go from the kernel, whoever took them, and has the loop look.
+
 Nothing depends on having heard every event: whenever the thread gets (again) in touch with a charon it says `SYNCED`,
 and what is true is read with `sas`. Connections that initiate carry that in charon itself (their close action), so a
 service with no memory goes on where the last one stopped.
@@ -14,9 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from landbridge.desired.objects import DataPlane
 from landbridge.drivers.strongswan.endpoints import Endpoints
+from landbridge.drivers.strongswan.sas import LossEvents
 from landbridge.drivers.strongswan.vici import EventStream, Vici
 from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind, IkeSaStatus, cause_of
 from landbridge.reconcile.driver import DriverError
@@ -34,6 +38,8 @@ RECONNECT: Final = 0.2
 """Seconds between attempts to reach a charon that does not answer."""
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _UPDOWN: Final = {
     ("ike-updown", True): IkeEventKind.IKE_UP,
@@ -62,9 +68,15 @@ class _Followed:
 class IkeWatcher:
     """Follows endpoints' charons. `on_event` is called from the watcher's thread and should be quick."""
 
-    def __init__(self, endpoints: Endpoints, on_event: Callable[[IkeEvent], None]) -> None:
+    def __init__(
+        self, endpoints: Endpoints, on_event: Callable[[IkeEvent], None], on_loss: Callable[[str], None]
+    ) -> None:
+        """`on_loss`: called with the endpoint's namespace when SAs went from its kernel, also by rekeying."""
         self._endpoints = endpoints
         self._on_event = on_event
+        self._on_loss = on_loss
+        self._losses: dict[str, LossEvents] = {}
+        """Belongs to the thread; there is one exactly while there is a stream of a charon with kernel ESP."""
         self._lock = threading.Lock()
         self._followed: dict[str, _Followed] = {}
         self._selector = selectors.DefaultSelector()
@@ -154,10 +166,13 @@ class IkeWatcher:
             return  # so many rings wait to be heard that one more changes nothing
 
     def _tell(self, event: IkeEvent) -> None:
+        self._call(self._on_event, event)
+
+    def _call(self, listener: Callable[[T], None], what: T) -> None:
         try:
-            self._on_event(event)
+            listener(what)
         except Exception:  # a listener's mistake may not make us deaf
-            log.exception("telling of %s in %s failed", event.kind, event.namespace)
+            log.exception("telling of %s failed", what)
 
     def _run(self) -> None:
         streams: dict[str, EventStream] = {}
@@ -167,7 +182,7 @@ class IkeWatcher:
                     break
                 wanted = dict(self._followed)
             for namespace in [name for name, stream in streams.items() if _stream_of(wanted, name) is not stream]:
-                self._hang_up(streams.pop(namespace))
+                self._hang_up(namespace, streams.pop(namespace))
             for namespace, known in wanted.items():
                 if known.due <= time.monotonic():
                     self._look_after(namespace, known, streams)
@@ -178,12 +193,25 @@ class IkeWatcher:
                     os.read(self._alarm, 4096)
                 elif key.data in streams and key.fileobj is streams[key.data]:
                     self._receive(key.data, wanted[key.data], streams)
-        for stream in streams.values():
-            self._hang_up(stream)
+                elif isinstance(key.fileobj, LossEvents) and key.fileobj.receive():
+                    self._call(self._on_loss, key.data)
+        for namespace, stream in streams.items():
+            self._hang_up(namespace, stream)
 
-    def _hang_up(self, stream: EventStream) -> None:
+    def _hang_up(self, namespace: str, stream: EventStream) -> None:
         self._selector.unregister(stream)
         stream.close()
+        losses = self._losses.pop(namespace, None)
+        if losses is not None:
+            self._selector.unregister(losses)
+            losses.close()
+
+    def _hear_losses(self, namespace: str) -> None:
+        running = self._endpoints.charon(namespace)
+        if running is not None and running.data_plane is DataPlane.KERNEL:
+            self._losses[namespace] = losses = LossEvents(namespace)
+            self._selector.register(losses, selectors.EVENT_READ, namespace)
+            self._call(self._on_loss, namespace)  # what went before we listened
 
     def _look_after(self, namespace: str, known: _Followed, streams: dict[str, EventStream]) -> None:
         with self._lock:
@@ -193,6 +221,7 @@ class IkeWatcher:
                 known.stream = EventStream(self._endpoints.socket(namespace))
                 streams[namespace] = known.stream
                 self._selector.register(known.stream, selectors.EVENT_READ, namespace)
+                self._hear_losses(namespace)
                 known.causes.pop("", None)
                 known.carried = {sa.connection for sa in self._endpoints.vici(namespace).sas() if sa.up}
                 self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.SYNCED))
@@ -210,7 +239,7 @@ class IkeWatcher:
     def _lost(self, namespace: str, known: _Followed, streams: dict[str, EventStream]) -> None:
         """No contact: not started yet, ended, or hung. Its death is told by others; here it is tried again."""
         if namespace in streams:
-            self._hang_up(streams.pop(namespace))
+            self._hang_up(namespace, streams.pop(namespace))
         known.stream = None
         known.due = time.monotonic() + RECONNECT
 

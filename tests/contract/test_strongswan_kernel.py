@@ -1,0 +1,156 @@
+"""The kernel's own: SAs in the endpoint's namespace, XFRM interfaces, and what becomes of both when disturbed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from networks import IF_ID, KERNEL, TUNNEL_MTU, ip, until
+from vpn import Side, Vpn
+
+from landbridge.drivers.strongswan import sas
+from landbridge.drivers.strongswan.connections import LOST
+from landbridge.observe.ike import IkeEventKind
+from landbridge.reconcile.driver import DriverError
+
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(not KERNEL, reason="this run's data plane is libipsec (LANDBRIDGE_TEST_DATA_PLANE)"),
+]
+
+
+@pytest.fixture
+def vpn() -> Iterator[Vpn]:
+    made = Vpn()
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
+def spis(vpn: Vpn, side: Side) -> set[str]:
+    [ike] = vpn.sas(side)
+    return {spi for child in ike.children for spi in (child.spi_in, child.spi_out)}
+
+
+def test_sas_stay_in_the_endpoint_with_esn_and_a_replay_window(vpn: Vpn) -> None:
+    vpn.both()
+    vpn.await_ping()
+    shown = ip(f"-n {vpn.a.endpoint} -d xfrm state")
+    assert "esn" in shown
+    assert "replay_window 1024" in shown
+    assert f"if_id {IF_ID:#x}" in shown
+    assert "encap type espinudp" not in shown
+    assert ip(f"-n {vpn.a.router} xfrm state") == ip(f"-n {vpn.a.router} xfrm policy") == ""
+    assert spis(vpn, vpn.a) <= sas.installed(vpn.a.endpoint).spis
+    assert sas.installed(vpn.a.endpoint).if_ids == {IF_ID}
+
+
+def test_a_packet_that_just_fits_passes_and_the_next_larger_does_not(vpn: Vpn) -> None:
+    vpn.both()
+    vpn.await_ping()
+    ping = f"netns exec {vpn.a.router} ping -c 1 -W 10 -M do {vpn.b.inside} -s"
+    ip(f"{ping} {TUNNEL_MTU - 28}")
+    with pytest.raises(AssertionError):
+        ip(f"{ping} {TUNNEL_MTU - 27}")
+
+
+@pytest.mark.parametrize("what", ["state flush", "policy flush", "state deleteall"])
+@pytest.mark.parametrize("initiator", [True, False])
+def test_sas_that_somebody_took_are_noticed_and_made_anew(vpn: Vpn, what: str, initiator: bool) -> None:
+    vpn.both()
+    vpn.await_ping()
+    side, peer = (vpn.a, vpn.b) if initiator else (vpn.b, vpn.a)
+    wanted = side.connection(peer, initiate=initiator)
+    until(lambda: vpn.heard(IkeEventKind.SYNCED, side), "the watcher listens")
+    vpn.woken.clear()
+    before = spis(vpn, side)
+
+    ip(f"-n {side.endpoint} xfrm {what}")
+
+    until(lambda: side.endpoint in vpn.woken, "the loop is told to look", 1.0)
+    assert vpn.seen()[wanted.key].fingerprint == LOST  # type: ignore[attr-defined]
+    assert not vpn.pings()
+    vpn.put(wanted)
+    until(lambda: vpn.is_up(side) and not spis(vpn, side) & before, "there are new SAs", 5.0)
+    vpn.await_ping()
+    assert vpn.seen()[wanted.key].fingerprint == vpn.drivers.connections.fingerprint(wanted)  # type: ignore[attr-defined]
+
+
+def test_one_sa_deleted_by_hand_is_noticed_and_made_anew(vpn: Vpn) -> None:
+    vpn.both()
+    vpn.await_ping()
+    wanted = vpn.a.connection(vpn.b, initiate=True)
+    [child] = vpn.sas(vpn.a)[0].children
+    ip(f"-n {vpn.a.endpoint} xfrm state delete src {vpn.a.outside} dst {vpn.b.outside} proto esp spi 0x{child.spi_out}")
+    assert vpn.seen()[wanted.key].fingerprint == LOST  # type: ignore[attr-defined]
+    vpn.put(wanted)
+    vpn.await_ping()
+
+
+def test_what_a_killed_charon_left_is_flushed_before_the_next_one(vpn: Vpn) -> None:
+    vpn.both()
+    vpn.await_ping()
+    before = spis(vpn, vpn.a)
+    os.kill(vpn.pid(vpn.a), signal.SIGKILL)
+    until(lambda: vpn.heard(IkeEventKind.GONE, vpn.a), "its death is told")
+    assert before <= sas.installed(vpn.a.endpoint).spis
+    vpn.endpoint(vpn.a, vpn.a.connection(vpn.b, initiate=True))
+    assert not before & sas.installed(vpn.a.endpoint).spis
+    vpn.await_ping()
+
+
+def test_a_deleted_interface_is_made_anew_without_its_charon_noticing(vpn: Vpn) -> None:
+    vpn.both()
+    vpn.await_ping()
+    pid, before = vpn.pid(vpn.a), spis(vpn, vpn.a)
+    ip(f"-n {vpn.a.router} link delete tun0")
+    assert vpn.a.device().key not in vpn.seen()
+    vpn.put(vpn.a.device())
+    vpn.address(vpn.a)
+    vpn.await_ping()
+    assert vpn.pid(vpn.a) == pid
+    assert spis(vpn, vpn.a) == before
+
+
+def test_an_interface_under_another_name_or_not_yet_moved_is_no_obstacle(vpn: Vpn) -> None:
+    vpn.both()
+    vpn.await_ping()
+    ip(f"-n {vpn.a.router} link set tun0 down")
+    ip(f"-n {vpn.a.router} link set tun0 name other0")
+    vpn.put(vpn.a.device())
+    assert "other0" not in ip(f"-n {vpn.a.router} link show")
+    ip(f"-n {vpn.a.router} link delete tun0")
+    ip(f"-n {vpn.a.endpoint} link add half0 type xfrm if_id {IF_ID}")
+    vpn.put(vpn.a.device())
+    vpn.address(vpn.a)
+    vpn.await_ping()
+    assert "half0" not in ip(f"-n {vpn.a.endpoint} link show")
+
+
+def test_a_taken_name_and_a_taken_if_id_are_told(vpn: Vpn) -> None:
+    vpn.put(vpn.a.charon())
+    ip(f"-n {vpn.a.router} link add tun0 type dummy")
+    with pytest.raises(DriverError, match=r"'tun0' that is somebody else's.*rename or delete"):
+        vpn.put(vpn.a.device())
+    assert "dummy" in ip(f"-n {vpn.a.router} -d link show tun0")
+    ip(f"-n {vpn.a.router} link delete tun0")
+    ip(f"-n {vpn.a.endpoint} link add theirs0 type xfrm if_id {IF_ID}")
+    ip(f"-n {vpn.a.endpoint} link set theirs0 netns {vpn.b.router}")
+    with pytest.raises(DriverError, match=rf"if_id {IF_ID} .* taken"):
+        vpn.put(vpn.a.device())
+    ip(f"-n {vpn.b.router} link delete theirs0")
+    vpn.put(vpn.a.device())
+    assert vpn.seen()[vpn.a.device().key] == vpn.a.device()
+
+
+def test_another_if_id_reads_as_different_and_is_changed(vpn: Vpn) -> None:
+    vpn.put(vpn.a.device())
+    other = replace(vpn.a.device(), if_id=IF_ID + 1)
+    assert vpn.seen()[other.key] != other
+    vpn.put(other)
+    assert vpn.seen()[other.key] == other
