@@ -304,3 +304,21 @@ def test_what_needs_something_missing_fails_with_a_sentence(net: Network) -> Non
             ),
             None,
         )
+
+
+@pytest.mark.parametrize("address_first", [True, False])
+def test_who_knew_an_address_elsewhere_is_told_where_it_is_now(net: Network, address_first: bool) -> None:
+    """A neighbour's entry would otherwise lead to the old hardware address for many seconds."""
+    net.put(*ground(net))
+    moved = net.name("moved")
+    net.driver.put(Namespace(namespace=moved, owner=net.owner), None)
+    try:
+        run(f"ip -n {net.b} neigh replace 10.1.0.9 lladdr 02:00:00:00:00:99 dev eth0 nud stale")
+        end = VethEnd(namespace=moved, name="eth0", peer_namespace=net.a, peer_name="moved0")
+        port = VethEnd(namespace=net.a, name="moved0", peer_namespace=moved, peer_name="eth0", master="br0")
+        address = Address(namespace=moved, link="eth0", address=IPv4Interface("10.1.0.9/24"))
+        net.put(end, *((address, port) if address_first else (port, address)))
+        hardware = run(f"ip netns exec {moved} cat /sys/class/net/eth0/address").strip()
+        networks.until(lambda: hardware in run(f"ip -n {net.b} neigh show 10.1.0.9"), "the neighbour knows", 2.0)
+    finally:
+        net.driver.drop(Namespace(namespace=moved, owner=net.owner))

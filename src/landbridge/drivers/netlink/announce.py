@@ -24,13 +24,12 @@ def announce(namespace: str, link: str, address: IPv4Address) -> None:
     """Send it, if the link is an Ethernet that is up; on others nobody asks by ARP."""
     with inside(namespace):
         sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC)
-    with sender:
-        # A link that went down or away a moment ago has no neighbours to tell.
-        with suppress(OSError):
-            sender.bind((link, _ETHERTYPE_ARP))
-            _, _, _, kind, hardware = sender.getsockname()
-            if kind == _ARPHRD_ETHER:
-                sender.send(gratuitous(hardware, address))
+    # A link that is down, or went away a moment ago, has no neighbours to tell.
+    with sender, suppress(OSError):
+        sender.bind((link, _ETHERTYPE_ARP))
+        _, _, _, kind, hardware = sender.getsockname()
+        if kind == _ARPHRD_ETHER:
+            sender.send(gratuitous(hardware, address))
 
 
 def gratuitous(hardware: bytes, address: IPv4Address) -> bytes:

@@ -7,10 +7,9 @@ from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network
 
 from landbridge.desired.objects import HERE
-from landbridge.drivers.netlink.decode import Message, link_address
 from landbridge.drivers.netlink.inside import path_of
 from landbridge.drivers.netlink.namespaces import names
-from landbridge.drivers.netlink.routes import ADDRESS_DUMP
+from landbridge.drivers.netlink.routes import addresses
 from landbridge.drivers.netlink.rtnl import Rtnl
 
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
@@ -34,9 +33,8 @@ def connected(*, without_links: Collection[str], without_addresses: Collection[I
         usable = {link.index for link in rtnl.links() if link.up and link.name not in without_links}
         found = {
             address.address.network
-            for body in rtnl.dump(Message.GETADDR, ADDRESS_DUMP)
-            if (address := link_address(body)) is not None
-            and address.link in usable
+            for address in addresses(rtnl)
+            if address.link in usable
             and address.address.ip not in without_addresses
             and any(address.address.network.subnet_of(private) for private in _PRIVATE)
         }

@@ -15,8 +15,10 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from landbridge.desired.objects import HERE, Bridge, HostObject, Seen, VethEnd
 from landbridge.drivers.netlink import marks
+from landbridge.drivers.netlink.announce import announce
 from landbridge.drivers.netlink.decode import Link, Message
 from landbridge.drivers.netlink.inside import NamespaceMissing, open_namespace
+from landbridge.drivers.netlink.routes import addresses
 from landbridge.drivers.netlink.rtnl import CREATE, EXCLUSIVE, KernelRefusedError, Rtnl
 from landbridge.reconcile.driver import DriverError
 
@@ -117,6 +119,10 @@ def put_veth(wanted: VethEnd, owner: str) -> None:
             ("IFLA_MASTER", master),
             ("IFLA_IFALIAS", marks.veth_alias(owner, wanted)),
         )
+        others = [found.address.ip for found in addresses(far) if found.link == peer.index]
+    # An address that came to the other end before this one was up has told nobody.
+    for address in others:
+        announce(wanted.peer_namespace, wanted.peer_name, address)
 
 
 def drop(namespace: str, name: str, kind: str, owner: str) -> None:

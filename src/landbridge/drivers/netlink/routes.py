@@ -15,7 +15,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from landbridge.desired.objects import Address, KernelRoute, KernelRule, RouteKind
 from landbridge.drivers.netlink import decode
 from landbridge.drivers.netlink.announce import announce
-from landbridge.drivers.netlink.decode import RTNH_F_ONLINK, Message, Route
+from landbridge.drivers.netlink.decode import RTNH_F_ONLINK, LinkAddress, Message, Route
 from landbridge.drivers.netlink.rtnl import CREATE, EXCLUSIVE, REPLACE, KernelRefusedError, Rtnl
 from landbridge.reconcile.driver import DriverError
 
@@ -28,15 +28,19 @@ _SCOPE_UNIVERSE: Final = 0
 _SCOPE_LINK: Final = 253
 _FR_ACT_TO_TBL: Final = 1
 _SHORT_TABLE: Final = 256
-ADDRESS_DUMP: Final = struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)
+_ADDRESS_DUMP: Final = struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)
 _RULE_DUMP: Final = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+def addresses(rtnl: Rtnl) -> Iterator[LinkAddress]:
+    """All IPv4 addresses of a namespace, whoever set them."""
+    return filter(None, map(decode.link_address, rtnl.dump(Message.GETADDR, _ADDRESS_DUMP)))
 
 
 def read_addresses(namespace: str, protocol: int, rtnl: Rtnl, links: Mapping[int, str]) -> Iterator[Address]:
     """Addresses with our protocol number (IFA_PROTO, Linux 5.18) on these links (index to name)."""
-    for body in rtnl.dump(Message.GETADDR, ADDRESS_DUMP):
-        found = decode.link_address(body)
-        if found is not None and found.protocol == protocol and found.link in links:
+    for found in addresses(rtnl):
+        if found.protocol == protocol and found.link in links:
             yield Address(namespace=namespace, link=links[found.link], address=found.address, peer=found.peer)
 
 
