@@ -135,7 +135,9 @@ def test_the_customers_end_dies_and_is_repaired(line: Line) -> None:
     assert charon_in(endpoint) != dead
 
 
-@pytest.mark.parametrize("fault", [link_down, dropped_both_ways, dropped_to_the_site])
+@pytest.mark.parametrize(
+    "fault", [link_down, dropped_both_ways, pytest.param(dropped_to_the_site, marks=pytest.mark.nightly)]
+)
 def test_failover_does_not_need_the_service(line: Line, fault: Fault) -> None:
     cut = line.ready()
     status = cut.status
