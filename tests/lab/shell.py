@@ -15,11 +15,15 @@ T = TypeVar("T")
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 LOOK_EVERY = 0.02
+DATA_PLANE = os.environ.get("LANDBRIDGE_TEST_DATA_PLANE", "auto")
+"""Who does ESP in this run, for service and customer gateways: the same tests for all."""
+SLOW = float(os.environ.get("LANDBRIDGE_TEST_SLOW", "1"))
+"""How many times longer everything may take than usual."""
 
 
 def run(*argv: str, timeout: float = 30.0, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and hand over what it said; its exit code is the caller's business."""
-    return subprocess.run(argv, capture_output=True, text=True, timeout=timeout, input=stdin, check=False)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=timeout * SLOW, input=stdin, check=False)
 
 
 def ok(*argv: str, timeout: float = 30.0, stdin: str | None = None) -> str:
@@ -36,12 +40,12 @@ def within(namespace: str, *argv: str, timeout: float = 30.0) -> str:
 
 def eventually(condition: Callable[[], T | None], what: str, seconds: float = 10.0) -> T:
     """Poll until the condition is true, and give what it gave."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOW
     while True:
         found = condition()
         if found:
             return found
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds * SLOW:g} s: {what}"
         time.sleep(LOOK_EVERY)
 
 

@@ -25,7 +25,7 @@ import boto3
 import remains
 from cloud import Cloud
 from packets import Host
-from shell import eventually, ok, run
+from shell import DATA_PLANE, SLOW, eventually, ok, run
 from sites import Site
 
 from landbridge.api.client import AdminClient, AdminError
@@ -46,7 +46,7 @@ class World:
         self.cloud = Cloud(self)
         self.sites: list[Site] = []
         self.hosts: list[str] = []
-        self._options = options
+        self._options = options if "--data-plane" in options else ("--data-plane", DATA_PLANE, *options)
         self._service: subprocess.Popen[bytes] | None = None
         self._gateways: set[str] = set()
 
@@ -99,7 +99,7 @@ class World:
         """End the service by a signal, wait for its end, and give its exit code. What it built stays."""
         assert self._service is not None
         self._service.send_signal(number)
-        code = self._service.wait(60)
+        code = self._service.wait(60 * SLOW)
         self._service = None
         self.admin.close()
         return code
@@ -114,7 +114,7 @@ class World:
 
     def converged(self, seconds: float = 30.0) -> None:
         """Wait until everything is built as wanted."""
-        answer = self.admin.wait(timeout=seconds)
+        answer = self.admin.wait(timeout=seconds * SLOW)
         assert answer["converged"], answer
 
     @property
@@ -184,7 +184,7 @@ class World:
         if self._service is not None:
             self._service.send_signal(signal.SIGTERM)
             try:
-                self._service.wait(40)
+                self._service.wait(40 * SLOW)
             except subprocess.TimeoutExpired:
                 troubles.append("the service did not end by SIGTERM")
                 self._service.kill()

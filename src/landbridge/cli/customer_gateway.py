@@ -12,7 +12,7 @@ import typer
 
 from landbridge.cli.common import AsJson, State, bfd_interval, console, network, print_json, progress
 from landbridge.model.errors import Invalid
-from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, CustomerGatewayOptions
+from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, CustomerGatewayOptions, DataPlaneChoice
 from landbridge.model.secret import Secret
 
 _LONGEST_FILE: Final = 1_000_000
@@ -32,6 +32,12 @@ def register(app: typer.Typer) -> None:
     group.command(epilog="Example: landbridge customer-gateway down vpn-0123456789abcdef0")(down)
     group.command(epilog="Example: landbridge customer-gateway status vpn-0123456789abcdef0")(status)
     app.add_typer(group, name="customer-gateway")
+
+
+def _carries_packets(chosen: DataPlaneChoice) -> DataPlaneChoice:
+    if chosen is DataPlaneChoice.NONE:
+        raise typer.BadParameter("A customer gateway carries packets: choose auto, kernel or libipsec.")
+    return chosen
 
 
 def up(
@@ -56,6 +62,10 @@ def up(
         ),
     ] = DEFAULT_BFD_INTERVAL,
     state: State = DEFAULT_STATE,
+    data_plane: Annotated[
+        DataPlaneChoice,
+        typer.Option(help="Who does ESP. auto: see `landbridge doctor`.", callback=_carries_packets),
+    ] = DataPlaneChoice.AUTO,
 ) -> int | None:
     """Bring up both tunnels, with BGP or static routes and failover.
 
@@ -68,6 +78,7 @@ def up(
         advertise=tuple(advertise or ()),
         bfd_interval=bfd,
         state=state,
+        data_plane=data_plane,
     )
     from landbridge.wiring.customer_gateway import up as run
 

@@ -9,7 +9,19 @@ from typing import Final
 
 import typer
 
-from landbridge.cli import credentials, customer_gateway, demo, execute, lab, plan, purge, serve, status, version
+from landbridge.cli import (
+    credentials,
+    customer_gateway,
+    demo,
+    doctor,
+    execute,
+    lab,
+    plan,
+    purge,
+    serve,
+    status,
+    version,
+)
 from landbridge.model.errors import LandbridgeError, OperatorError
 
 DEBUG: Final = "LANDBRIDGE_DEBUG"
@@ -23,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help in a third of the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (serve, status, plan, execute, credentials, lab, customer_gateway, demo, purge, version):
+for group in (serve, status, plan, execute, credentials, lab, customer_gateway, demo, doctor, purge, version):
     group.register(app)
 
 

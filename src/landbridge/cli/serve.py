@@ -24,7 +24,7 @@ def serve(
     state: State = DEFAULT_STATE,
     data_plane: Annotated[
         DataPlaneChoice,
-        typer.Option(help="Who does ESP. auto: as the kernel can; none: the API alone, without root."),
+        typer.Option(help="Who does ESP. auto: see `landbridge doctor`; none: the API alone, without root."),
     ] = DataPlaneChoice.AUTO,
     lab: Annotated[bool, typer.Option("--lab", help="Simulate the Internet on this machine: sites and hosts.")] = False,
     bfd: Annotated[

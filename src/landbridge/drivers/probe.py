@@ -7,6 +7,7 @@ import fcntl
 import os
 import shutil
 import struct
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,26 @@ PACKAGES: Final = {
     "unshare": "util-linux",
 }
 """Programs, and the Debian packages that have them."""
+
+MODULES: Final = ("esp4", "xfrm_user", "xfrm_interface")
+"""What kernel ESP takes, where it is not built in."""
+
+AUTO_TAKES_THE_KERNEL: Final = False
+NEW: Final = "this kernel has ESP, but landbridge's use of it is new: ask for it with --data-plane kernel"
+
+NEEDS_ROOT: Final = (
+    "Building networks needs root: run this with sudo. "
+    "`landbridge serve --data-plane none` serves the API alone, without root and without packets."
+)
+
+_INTERFACE: Final = "link add lbtrial type xfrm if_id 1"
+# A key of zeros, for an SA that nobody uses.
+_STATE: Final = (
+    "xfrm state add src 127.0.0.1 dst 127.0.0.1 proto esp spi 0x1000 mode tunnel "
+    f"aead rfc4106(gcm(aes)) 0x{20 * '00'} 128 if_id 1"
+)
+_TRIAL: Final = 30.0
+"""Seconds that a trial may take."""
 
 _SBIN: Final = "/usr/local/sbin:/usr/sbin:/sbin"
 _LIBIPSEC: Final = "libstrongswan-kernel-libipsec.so"
@@ -44,58 +65,89 @@ class Choice:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What this machine has. Each list says what is missing, in sentences with the remedy; empty is good."""
+
+    root: bool
+    programs: tuple[str, ...]
+    kernel: tuple[str, ...]
+    libipsec: tuple[str, ...]
+
+
+def diagnose() -> Diagnosis:
+    """Look at this machine. Modules are loaded where that is allowed; nothing else stays changed."""
+    root = os.geteuid() == 0
+    missing = sorted({package for program, package in PACKAGES.items() if not _there(program)})
+    return Diagnosis(
+        root=root,
+        programs=(f"Programs are missing. Install them: apt-get install {' '.join(missing)}",) if missing else (),
+        kernel=tuple(_kernel_lacks()) if root else ("only root can try",),
+        libipsec=tuple(_libipsec_lacks()) if root else ("only root can try",),
+    )
+
+
 def choose(wanted: str) -> Choice:
     """The data plane for `auto`, `libipsec` or `kernel` on this machine.
 
     Raises:
         CannotRun: it cannot be had here.
     """
-    _need_root()
-    missing = sorted({package for program, package in PACKAGES.items() if not _there(program)})
-    if missing:
-        raise CannotRun(f"Programs are missing. Install them: apt-get install {' '.join(missing)}")
-    has_esp, detail = kernel_esp()
+    found = diagnose()
+    if not found.root:
+        raise CannotRun(NEEDS_ROOT)
+    if found.programs:
+        raise CannotRun(found.programs[0])
+    return decide(wanted, found)
+
+
+def decide(wanted: str, found: Diagnosis) -> Choice:
+    """The data plane for `auto`, `libipsec` or `kernel`, out of what a machine has. Pure.
+
+    Raises:
+        CannotRun: it cannot be had there.
+    """
+    kernel, libipsec = "; ".join(found.kernel), "; ".join(found.libipsec)
     if wanted == "kernel":
-        raise CannotRun(
-            "landbridge does not support the kernel's ESP yet "
-            f"({detail}). Use --data-plane libipsec, or auto, which chooses it."
-        )
-    lacks = list(_libipsec_lacks())
-    if lacks:
-        raise CannotRun(f"libipsec cannot be used here: {'; '.join(lacks)}.")
+        if kernel:
+            raise CannotRun(f"The kernel cannot do ESP here: {kernel}. Or use --data-plane libipsec.")
+        return Choice(DataPlane.KERNEL, "the kernel's ESP was asked for")
+    if wanted == "auto" and AUTO_TAKES_THE_KERNEL and not kernel:
+        return Choice(DataPlane.KERNEL, "kernel: it has ESP and XFRM interfaces")
+    if libipsec:
+        what = f"libipsec cannot be used here: {libipsec}."
+        raise CannotRun(f"{what} Nor can the kernel do ESP: {kernel}." if wanted == "auto" and kernel else what)
     if wanted == "libipsec":
         return Choice(DataPlane.LIBIPSEC, "libipsec was asked for")
-    if has_esp:
-        return Choice(DataPlane.LIBIPSEC, "libipsec: this kernel has ESP, but landbridge does not support it yet")
-    return Choice(DataPlane.LIBIPSEC, f"libipsec: {detail}")
+    if not kernel:
+        return Choice(DataPlane.LIBIPSEC, f"libipsec: {NEW}")
+    return Choice(DataPlane.LIBIPSEC, f"libipsec: {found.kernel[0]}")
 
 
-def kernel_esp() -> tuple[bool, str]:
-    """Whether the kernel does ESP and has XFRM interfaces (built in or as modules), and a sentence about it."""
-    lacks = [what for what, name in (("ESP", "esp4"), ("XFRM interfaces", "xfrm_interface")) if not _module(name)]
-    if lacks:
-        return False, f"this kernel has no {' and no '.join(lacks)}"
-    return True, "this kernel has ESP and XFRM interfaces"
-
-
-def _module(name: str) -> bool:
-    release = os.uname().release
-    folder = Path("/lib/modules") / release
-    for index in ("modules.builtin", "modules.dep"):
-        try:
-            if f"/{name}.ko" in (folder / index).read_text():
-                return True
-        except OSError:
-            continue
-    return (Path("/sys/module") / name).exists()
-
-
-def _need_root() -> None:
-    if os.geteuid() != 0:
-        raise CannotRun(
-            "Building networks needs root: run this with sudo. "
-            "`landbridge serve --data-plane none` serves the API alone, without root and without packets."
+def _kernel_lacks() -> Iterator[str]:
+    """What is missing for ESP in the kernel, found out by doing it in a namespace that ends with the trial."""
+    modprobe = shutil.which("modprobe", path=_SBIN)
+    if modprobe is not None:
+        subprocess.run([modprobe, "--quiet", "--all", *MODULES], capture_output=True, timeout=_TRIAL, check=False)
+    lacks = [what for what, command in (("ESP", _STATE), ("XFRM interfaces", _INTERFACE)) if not _works(command)]
+    if not lacks:
+        return
+    yield f"this kernel has no {' and no '.join(lacks)}"
+    if modprobe is None:
+        yield "modules cannot be loaded, for there is no modprobe (apt-get install kmod)"
+    else:
+        yield (
+            f"loading modules did not help on Linux {os.uname().release}: it takes one with {' '.join(MODULES)}, as "
+            "Debian's own has; in a container they are loaded on its host (modprobe -a ...)"
         )
+
+
+def _works(command: str) -> bool:
+    """Whether `ip` with these words succeeds in a network namespace of its own."""
+    words = ["unshare", "--net", "--", "ip", *command.split(" ")]
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{_SBIN}:/usr/bin:/bin"}
+    done = subprocess.run(words, capture_output=True, timeout=_TRIAL, check=False, env=environment)
+    return done.returncode == 0
 
 
 def _there(program: str) -> bool:

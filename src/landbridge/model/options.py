@@ -57,6 +57,7 @@ class CustomerGatewayOptions:
     advertise: tuple[IPv4Network, ...] = ()
     bfd_interval: int = DEFAULT_BFD_INTERVAL
     state: Path = DEFAULT_STATE
+    data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,7 @@ def remember(folder: Folder, options: CustomerGatewayOptions) -> int:
         "routes": [str(prefix) for prefix in options.routes],
         "advertise": [str(prefix) for prefix in options.advertise],
         "bfd_interval": options.bfd_interval,
+        "data_plane": options.data_plane.value,
         "asked": asked,
     }
     folder.write_private(folder.path / OPTIONS, json.dumps(chosen))
@@ -108,7 +109,7 @@ def recall(folder: Folder) -> Task:
         file,
         CustomerSettings(
             names=own,
-            data_plane=choose("auto").data_plane,
+            data_plane=choose(chosen.get("data_plane", "auto")).data_plane,
             bfd=Bfd(interval=interval, multiplier=_BFD_MULTIPLIER) if interval else None,
             lans=lans,
             routes=tuple(map(IPv4Network, chosen["routes"])),

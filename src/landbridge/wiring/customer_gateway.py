@@ -54,7 +54,7 @@ def up(options: CustomerGatewayOptions) -> int:
             "This connection has static routes, and its file does not say what is behind the tunnels. "
             "Name it: --route 10.0.0.0/16 (the VPC's CIDR)."
         )
-    choose("auto")
+    choose(options.data_plane.value)
     folder = Folder(folder_of(options.state, file.vpn_connection_id))
     asked = customer_agent.remember(folder, options)
     agent = customer_agent.running(folder)

@@ -29,6 +29,7 @@ NAMES = {
     "exec",
     "purge",
     "demo",
+    "doctor",
     "version",
     "credentials create",
     "credentials list",
