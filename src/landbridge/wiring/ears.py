@@ -154,7 +154,9 @@ class Ears:
                         pid=found.daemon.pid, protocols=control.protocols(), bfd=control.bfd_sessions()
                     )
         except ControlError as error:
+            # What it said last is nearer to the truth than silence; it is asked again at the next look.
             log.warning("a BGP speaker does not answer", namespace=namespace, reason=str(error))
+            return
         with self._lock:
             died = words.pid is None and self._speakers.get(namespace, words).pid is not None
             if namespace in self._speakers:
