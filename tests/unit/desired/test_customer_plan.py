@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
@@ -91,3 +92,14 @@ def test_link_names_fit_and_do_not_collide() -> None:
     assert len({inner_network(file.vpn_connection_id, number) for number in (1, 2)}) == 2
     devices = [d for d in wanted(file, SETTINGS, Health()).values() if isinstance(d, TunnelDevice)]
     assert {d.namespace for d in devices} == {HERE}
+
+
+def test_with_the_kernels_esp_behind_our_own_nat_less_fits() -> None:
+    kernel = replace(SETTINGS, data_plane=DataPlane.KERNEL)
+    state = wanted(downloaded(static=True), kernel, Health())
+    check(state, state.values())
+    devices = [d for d in state.values() if isinstance(d, TunnelDevice)]
+    assert {d.mtu for d in devices} == {1438}
+    assert len({d.if_id for d in devices} - {0}) == 2
+    narrow = wanted(downloaded(static=True), replace(kernel, uplink_mtu=1400), Health())
+    assert {d.mtu for d in narrow.values() if isinstance(d, TunnelDevice)} == {1338}

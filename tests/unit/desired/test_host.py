@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 import pytest
@@ -283,3 +284,30 @@ def test_a_vpc_that_is_attached_later_comes_before_static_routes_into_it() -> No
 
 def test_a_site_may_announce_as_many_prefixes_as_aws_takes(town: Town) -> None:
     assert {session.receive_limit for session in town.gateway_speaker().sessions} == {100}
+
+
+def test_kernel_tunnels_have_an_interface_of_their_own_and_the_mtu_that_is_known_to_fit() -> None:
+    town = Town()
+    town.planner = Planner(replace(SETTINGS, data_plane=DataPlane.KERNEL))
+    first = (town.vpn.id, 1)
+    state = town.wanted(Health(bare=frozenset({first}))).state
+    check(state, state.values())
+    devices = {item.endpoint: item for item in state.values() if isinstance(item, TunnelDevice)}
+    connections = {item.namespace: item for item in state.values() if isinstance(item, IkeConnection)}
+    one, two = (devices[OWN.endpoint(town.vpn.id, number)] for number in (1, 2))
+    assert (one.mtu, two.mtu) == (1446, 1438)
+    assert 0 not in (one.if_id, two.if_id)
+    assert one.if_id != two.if_id
+    assert all(connections[space].if_id == device.if_id for space, device in devices.items())
+    ruleset = state["ruleset", OWN.of(town.vgw.id), "landbridge"]
+    assert isinstance(ruleset, Ruleset)
+    clamped = {
+        (rule.oif or rule.iif): rule.mss for chain in ruleset.chains for rule in chain.rules if rule.mss is not None
+    }
+    assert clamped == {one.name: 1406, two.name: 1398}
+
+
+def test_libipsecs_tunnels_have_its_mtu_whatever_is_known() -> None:
+    town = Town()
+    state = town.wanted(Health(bare=frozenset({(town.vpn.id, 1)}))).state
+    assert {(d.mtu, d.if_id) for d in state.values() if isinstance(d, TunnelDevice)} == {(1400, 0)}

@@ -162,3 +162,12 @@ def test_a_silent_bfd_keeps_the_last_word_for_a_while() -> None:
 def test_a_tunnel_that_is_down_stays_bound_to_bfd() -> None:
     lost = view(dynamic=False, speaker=SpeakerWords(bfd=(bfd("Down"),)))
     assert vitals([lost], {ID}, frozenset(), NOW + 2 * BFD_SILENCE).bfd_seen == {ID}
+
+
+def test_a_tunnel_is_bare_once_its_esp_is_seen_outside_of_udp_and_until_it_is_seen_in_it() -> None:
+    bare = Endpoint(pid=7, sas=(replace(sa(), children=tuple(replace(c, udp=False) for c in sa().children)),))
+    down = view(endpoint=Endpoint(pid=None))
+    assert vitals([view(endpoint=bare)], frozenset(), frozenset(), NOW).bare == {ID}
+    assert vitals([down], frozenset(), {ID}, NOW).bare == {ID}
+    assert vitals([down], frozenset(), frozenset(), NOW).bare == frozenset()
+    assert vitals([view(endpoint=UP)], frozenset(), {ID}, NOW).bare == frozenset()
