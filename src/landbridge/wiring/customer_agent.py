@@ -26,9 +26,10 @@ import structlog
 from landbridge.customer import device_file
 from landbridge.customer.plan import CustomerSettings, links_of, wanted
 from landbridge.desired.device_file import DeviceFile
+from landbridge.desired.mtu import UPLINK_MTU
 from landbridge.desired.names import Names
 from landbridge.desired.objects import HERE, Bfd, Health, HostState
-from landbridge.drivers.netlink.here import connected, given_name
+from landbridge.drivers.netlink.here import connected, given_name, uplink_mtu
 from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
 from landbridge.model.options import CustomerGatewayOptions
@@ -113,6 +114,7 @@ def recall(folder: Folder) -> Task:
             bfd=Bfd(interval=interval, multiplier=_BFD_MULTIPLIER) if interval else None,
             lans=lans,
             routes=tuple(map(IPv4Network, chosen["routes"])),
+            uplink_mtu=uplink_mtu((tunnel.gateway_outside for tunnel in file.tunnels), UPLINK_MTU),
         ),
         chosen.get("asked", 0),
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+import socket
+from collections.abc import Collection, Iterable
 from ipaddress import IPv4Address, IPv4Network
 
 from landbridge.desired.objects import HERE
@@ -12,6 +13,7 @@ from landbridge.drivers.netlink.namespaces import names
 from landbridge.drivers.netlink.routes import addresses
 from landbridge.drivers.netlink.rtnl import Rtnl
 
+_IP_MTU = 14  # ip(7)
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 
 
@@ -39,3 +41,19 @@ def connected(*, without_links: Collection[str], without_addresses: Collection[I
             and any(address.address.network.subnet_of(private) for private in _PRIVATE)
         }
     return tuple(sorted(found))
+
+
+def uplink_mtu(peers: Iterable[IPv4Address], otherwise: int) -> int:
+    """The largest packet that the kernel knows to fit on the way to all of these; `otherwise` where there is no way.
+
+    Connecting a UDP socket sends nothing: the kernel only looks the route up.
+    """
+    found = [otherwise]
+    for peer in peers:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((str(peer), 500))
+                found.append(probe.getsockopt(socket.IPPROTO_IP, _IP_MTU))
+            except OSError:
+                continue
+    return min(found)
