@@ -127,7 +127,8 @@ def _missing(believed: Iterable[IkeSaStatus], there: sas.Installed) -> frozenset
         (ike.connection, child.unique_id)
         for ike in believed
         for child in ike.children
-        if child.state in (ChildState.INSTALLED, ChildState.REKEYING)
+        # One that is being rekeyed is about to get new ones.
+        if child.state is ChildState.INSTALLED
         and (not {child.spi_in, child.spi_out} <= there.spis or child.if_id not in there.if_ids)
     )
 
