@@ -11,6 +11,8 @@ import pytest
 from networks import IF_ID, KERNEL, TUNNEL_MTU, ip, until
 from vpn import Side, Vpn
 
+from landbridge.desired.mtu import tunnel_mtu
+from landbridge.desired.objects import DataPlane, TunnelDevice
 from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.connections import LOST
 from landbridge.observe.ike import IkeEventKind
@@ -154,3 +156,23 @@ def test_another_if_id_reads_as_different_and_is_changed(vpn: Vpn) -> None:
     assert vpn.seen()[other.key] != other
     vpn.put(other)
     assert vpn.seen()[other.key] == other
+
+
+def test_a_tunnel_of_libipsec_becomes_the_kernels_and_goes_back(vpn: Vpn) -> None:
+    def put(data_plane: DataPlane) -> None:
+        for side, peer in ((vpn.b, vpn.a), (vpn.a, vpn.b)):
+            if_id = IF_ID if data_plane is DataPlane.KERNEL else 0
+            vpn.put(
+                replace(side.charon(), data_plane=data_plane),
+                replace(side.device(), data_plane=data_plane, if_id=if_id, mtu=tunnel_mtu(data_plane, nat=False)),
+                replace(side.connection(peer, initiate=side is vpn.a), if_id=if_id),
+            )
+            vpn.address(side)
+
+    for data_plane in (DataPlane.LIBIPSEC, DataPlane.KERNEL, DataPlane.LIBIPSEC):
+        put(data_plane)
+        vpn.await_ping()
+        device = vpn.seen()[vpn.a.device().key]
+        assert isinstance(device, TunnelDevice)
+        assert device.data_plane is data_plane
+        assert len(vpn.pids()) == 2
