@@ -63,7 +63,6 @@ def test_it_is_ikev2_with_one_association_per_tunnel(world: World, gateway: VpnG
     assert {version for each in associations.values() for _, version in each} == {"2"}
 
 
-@pytest.mark.xfail(reason="both ends have close_action=start: each restarts what the other ends as a duplicate")
 def test_both_sides_may_initiate(world: World, gateway: VpnGateway, instance: Instance) -> None:
     site = world.site("lyon", "203.0.113.78", "192.168.61.0/24")
     connection = gateway.connect(site, asn=65_011, tunnels=[{"StartupAction": "start"}] * 2)

@@ -319,6 +319,9 @@ class IkeConnection(HostObject):
     dpd_action: str = "clear"
     """What follows a dead peer: `clear`, `restart` or `none`."""
     initiate: bool = False
+    yields: bool = False
+    """With `initiate`: the other side may initiate as well. This one then never does while anything is up, and gives up
+    its own attempt when the other's succeeds: of two ends that both restart what was closed, neither comes to rest."""
     ike_proposals: tuple[str, ...] = ("aes128gcm16-prfsha256-ecp256", "aes256gcm16-prfsha384-ecp384")
     esp_proposals: tuple[str, ...] = ("aes128gcm16-ecp256", "aes256gcm16-ecp384", "aes128gcm16", "aes256gcm16")
     ike_lifetime: int = 28800

@@ -103,6 +103,7 @@ def cloud_endpoint(
         dpd_delay=dpd_delay(options.dpd_timeout, action),
         dpd_action=action if action is not DpdAction.NONE else "none",
         initiate=options.startup is StartupAction.START,
+        yields=True,
         if_id=if_id,
     )
     return (

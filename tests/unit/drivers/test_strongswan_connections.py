@@ -35,6 +35,7 @@ OTHERS: dict[str, Any] = {
     "dpd_delay": 5,
     "dpd_action": "restart",
     "initiate": True,
+    "yields": True,
     "ike_proposals": ("aes256gcm16-prfsha384-ecp384",),
     "esp_proposals": ("aes256gcm16",),
     "ike_lifetime": 3600,
@@ -94,6 +95,8 @@ def test_any_address_may_be_the_peers() -> None:
         ({"dpd_action": "none"}, "0s", "clear", "none", "1"),
         ({"dpd_delay": 0}, "0s", "clear", "none", "1"),
         ({"initiate": True}, "10s", "restart", "start", "0"),
+        ({"initiate": True, "yields": True}, "10s", "clear", "none", "1"),
+        ({"initiate": True, "yields": True, "dpd_action": "restart"}, "10s", "restart", "none", "0"),
     ],
 )
 def test_what_follows_a_dead_peer(

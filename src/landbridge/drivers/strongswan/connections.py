@@ -27,16 +27,18 @@ INCOMPLETE: Final = "incomplete"
 LOST: Final = "lost its SAs"
 """The fingerprint of a connection whose SAs charon believes in and the kernel does not have."""
 
-_FORM: Final = "1"
+_FORM: Final = "2"
 """Changes when the same properties are told to charon in another way, so that connections are loaded anew."""
 
 _ANY: Final = "%any"
+DIALLED: Final = "3600s"
 
 
 def connection_message(wanted: IkeConnection) -> dict[str, object]:
     """The connection in vici's terms (swanctl.conf(5))."""
     dpd = wanted.dpd_delay if wanted.dpd_action != "none" else 0
-    persistent = wanted.initiate or wanted.dpd_action == "restart"
+    insists = wanted.initiate and not wanted.yields
+    persistent = insists or wanted.dpd_action == "restart"
     return {
         "version": "2",
         "local_addrs": [str(wanted.local)],
@@ -47,6 +49,8 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
         "unique": "replace",
         "keyingtries": "0" if persistent else "1",
         "dpd_delay": f"{dpd}s",
+        # Of no effect with IKEv2, and told when charon is asked: the mark of a connection that is to be initiated.
+        **({"dpd_timeout": DIALLED} if wanted.initiate else {}),
         "reauth_time": "0s",
         **_lifetime(wanted.ike_lifetime, wanted.rekey_margin, hard="over_time"),
         **_interface(wanted),
@@ -63,7 +67,7 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
                 # Not `start`: the secret is loaded after the connection, and replacing a connection whose children
                 # start by themselves would close its live SAs.
                 "start_action": "none",
-                "close_action": "start" if wanted.initiate else "none",
+                "close_action": "start" if insists else "none",
                 **_lifetime(wanted.child_lifetime, wanted.rekey_margin, hard="life_time"),
             }
         },

@@ -112,11 +112,7 @@ class Vici:
                 remote=tuple(_text(host) for host in body.get("remote_addrs", ())),
                 local_id=_text(body.get("local-1", {}).get("id")),
                 remote_id=_text(body.get("remote-1", {}).get("id")),
-                # strongSwan 5.9 calls the action `start`, older ones `restart`.
-                initiates=any(
-                    _text(child.get("close_action")) in ("start", "restart")
-                    for child in body.get("children", {}).values()
-                ),
+                initiates="dpd_timeout" in body,
             )
             for name, body in found
         )
@@ -151,6 +147,15 @@ class Vici:
         """Ask for the connection's CHILD SA (and IKE SA). Does not wait for it."""
         with self._session() as session:
             session.request("initiate", {"child": name, "ike": name, "timeout": "-1", "init-limits": "no"})
+
+    def give_up(self, unique_id: int) -> None:
+        """End one IKE SA without waiting for the peer."""
+        with self._session() as session:
+            try:
+                session.request("terminate", {"ike-id": str(unique_id), "force": "yes", "timeout": "-1"})
+            except CommandException as error:
+                if "no matching" not in str(error):
+                    raise
 
     def rekey(self, name: str) -> None:
         """Replace the connection's CHILD SAs by new ones. Does not wait for it."""

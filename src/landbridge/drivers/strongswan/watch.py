@@ -22,7 +22,7 @@ from landbridge.desired.objects import DataPlane
 from landbridge.drivers.strongswan.endpoints import Endpoints
 from landbridge.drivers.strongswan.sas import LossEvents
 from landbridge.drivers.strongswan.vici import EventStream, Vici
-from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind, IkeSaStatus, cause_of
+from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind, IkeSaStatus, IkeState, cause_of
 from landbridge.reconcile.driver import DriverError
 
 RETRY: Final = 1.0
@@ -259,7 +259,12 @@ class IkeWatcher:
         if not names:
             return bool(known.revive)
         sas = vici.sas()
-        down = [name for name in names if not any(sa.connection == name and sa.up for sa in sas)]
+        up = {sa.connection for sa in sas if sa.up}
+        for sa in sas:
+            # The peer's attempt came first: a second SA would only be ended as a duplicate, ten seconds later.
+            if sa.connection in up and sa.initiator and sa.established is None and sa.state is IkeState.CONNECTING:
+                vici.give_up(sa.unique_id)
+        down = [name for name in names if name not in up]
         for name in down:
             # An SA in CONNECTING is charon's own attempt; one that is established without a CHILD SA is not.
             if not any(sa.connection == name and sa.established is None for sa in sas):
@@ -289,6 +294,7 @@ class IkeWatcher:
         if kind is IkeEventKind.CHILD_UP:
             known.causes.clear()
             known.carried.add(connection)
+            known.due = 0.0
             known.revive.pop(connection, None)
         elif kind in (IkeEventKind.IKE_DOWN, IkeEventKind.CHILD_DOWN):
             known.carried.discard(connection)
