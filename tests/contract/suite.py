@@ -169,7 +169,7 @@ class ThisMachine:
             return ""
         return "".join(
             outside("ip", "-n", namespace, *words)
-            for words in (("-j", "link"), ("-4", "address"), ("route", "show", "table", "all"), ("rule",))
+            for words in (("-j", "link"), ("-4", "address"), ("-4", "route", "show", "table", "all"), ("rule",))
         ) + outside("ip", "netns", "exec", namespace, "nft", "list", "ruleset")
 
     def down(self) -> None:
