@@ -33,7 +33,8 @@ def test_only_ike_and_esp_cross_the_internet(own_world: World, routing: str) -> 
         assert not internet.contains(answer[:32].encode())
         assert not internet.contains(instance.address.packed), "not even the private addresses"
         assert not internet.contains(paris.host.address.packed)
-        assert internet.kinds() - {"NAT keepalive"} == {"IKE", "ESP in UDP"}
+        # There is no NAT: the kernel's ESP goes as it is. libipsec knows only UDP.
+        assert internet.kinds() - {"NAT keepalive"} in ({"IKE", "ESP in UDP"}, {"IKE", "ESP"})
 
 
 def test_the_same_capture_finds_the_canary_without_a_tunnel(world: World) -> None:

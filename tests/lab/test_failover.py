@@ -19,13 +19,13 @@ from faults import (
     link_down,
 )
 from packets import Probe
-from shell import eventually
+from shell import SLOW, eventually
 from sites import Site
 from world import World
 
 pytestmark = pytest.mark.lab
 
-WITH_BFD = 3.0
+WITH_BFD = 3.0 * SLOW
 """Seconds: three times 300 ms until BFD notices, and what two busy cores take for the rest."""
 REPAIRED = 75.0
 """Seconds: the customer looks for a dead peer only after 30 s of silence (DPDTimeoutSeconds)."""
