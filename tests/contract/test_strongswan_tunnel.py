@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from networks import KERNEL, ip, until
 from vpn import Vpn
 
+from landbridge.desired.objects import DataPlane
+from landbridge.drivers.probe import diagnose
 from landbridge.drivers.strongswan.daemon import UNSOUND
 from landbridge.observe.ike import Cause, IkeEventKind
+from landbridge.reconcile.driver import DriverError
 
 pytestmark = pytest.mark.lab
 libipsec = pytest.mark.skipif(KERNEL, reason="the kernel's ESP has no TUN that dies with charon, and no placeholder")
@@ -208,3 +212,12 @@ def test_a_router_namespace_that_was_deleted_is_served_again(vpn: Vpn) -> None:
     vpn.endpoint(vpn.a, vpn.a.connection(vpn.b, initiate=True))
     assert (vpn.pid(vpn.a) == pid) is KERNEL
     vpn.await_ping()
+
+
+def test_a_kernel_without_xfrm_interfaces_is_told_as_that(vpn: Vpn) -> None:
+    if not diagnose().kernel:
+        pytest.skip("this kernel has them")
+    wanted = replace(vpn.a.device(), data_plane=DataPlane.KERNEL, if_id=42)
+    with pytest.raises(DriverError, match=r"no XFRM interfaces.*modprobe xfrm_interface"):
+        vpn.put(wanted)
+    assert wanted.key not in vpn.seen()
