@@ -4,6 +4,7 @@ The order, with its reasons:
 1. Deletions come first: an address that moves to another link, or a name that changes its kind, has to be free again.
    Dependants go before what they need. Among objects of one namespace speakers and IKE connections go before routes,
    routes before addresses, addresses before links (`_RANK`): a session that ends says so while it still has a way to.
+   For the same reason speakers go before the IKE connections of all namespaces: BGP's last word goes through a tunnel.
    Namespaces go last of all: a charon whose TUN vanishes with a namespace spins, so it has to be stopped by then.
    What merely vanishes with its namespace has no step of its own.
 2. Then creations and changes: what is needed before what needs it. In one namespace `_RANK` ascending: the kernel
@@ -151,7 +152,10 @@ def _check_deletions(desired: HostState, deletes: Collection[Key], dependants: M
 def _deletion_waves(deletes: Mapping[Key, HostObject]) -> Iterator[tuple[Step, ...]]:
     spaces = {key: item for key, item in deletes.items() if kind_of(item) is Namespace}
     before: dict[Key, list[Key]] = defaultdict(list)
+    speakers = [key for key, item in deletes.items() if kind_of(item) is Speaker]
     for key, item in deletes.items():
+        if kind_of(item) is IkeConnection:
+            before[key].extend(speakers)
         if key not in spaces and not (kind_of(item) in _VANISHING and namespace_key(item.namespace) in spaces):
             before[key].extend(())
             for need in item.needs:

@@ -57,6 +57,9 @@ def test_order(desired: State, actual: State) -> None:
         for need in actual[key].needs:
             assert number < deletes.get(need, len(plan.waves)), "dependants go first"
     daemons = [number for key, number in deletes.items() if isinstance(actual[key], Charon | Speaker)]
+    speakers = [number for key, number in deletes.items() if isinstance(actual[key], Speaker)]
+    tunnels = [number for key, number in deletes.items() if isinstance(actual[key], IkeConnection)]
+    assert max(speakers, default=-1) < min(tunnels, default=len(plan.waves)), "wherever they are"
     spaces = [number for key, number in deletes.items() if isinstance(actual[key], Namespace)]
     assert max(daemons, default=-1) < min(spaces, default=len(plan.waves))
 
@@ -115,6 +118,7 @@ def test_a_session_ends_while_it_still_has_a_way_to_say_so() -> None:
     deletes, _ = places(plan_of(left, there))
     assert deletes["speaker", "gw1"] < deletes["address", "gw1", "tun1", "169.254.1.1/30"]
     assert deletes["ike", "ep1", "c1"] < deletes["address", "ep1", "up", "192.0.2.1/24"]
+    assert deletes["speaker", "gw1"] < deletes["ike", "ep1", "c1"], "BGP's last word goes through the tunnel"
 
 
 def test_another_kind_under_the_same_name_is_replaced() -> None:
