@@ -128,7 +128,7 @@ def attach(scope: Scope, command: AttachVpnGateway, context: Context) -> Outcome
                 f"{other.id}. Detach that one from {vpc.id} first."
             )
     attachment = Attachment.ATTACHING if context.builds else Attachment.ATTACHED
-    attached = replace(gateway, vpc_id=vpc.id, attachment=attachment)
+    attached = replace(gateway, vpc_id=vpc.id, attachment=attachment, left=None)
     return Outcome(attached, put(attached))
 
 
@@ -149,7 +149,7 @@ def detach(scope: Scope, command: DetachVpnGateway, context: Context) -> Outcome
     if context.builds:
         detached = replace(gateway, attachment=Attachment.DETACHING)
     else:
-        detached = replace(gateway, attachment=Attachment.DETACHED, vpc_id=None)
+        detached = replace(gateway, attachment=Attachment.DETACHED, vpc_id=None, left=gateway.vpc_id)
     changed: list[Resource] = [detached]
     for table in scope.all(RouteTable):
         if gateway.id in table.propagating:

@@ -133,13 +133,15 @@ class InternetGateway(Resource):
 class VpnGateway(Resource):
     """The virtual private gateway: the cloud side's end of VPN connections, and the hub between sites.
 
-    `asn` is the Amazon-side ASN. `vpc_id` stays while `attachment` is detaching.
+    `asn` is the Amazon-side ASN. `vpc_id` stays while `attachment` is detaching. `left` is the VPC that it was detached
+    from last: EC2 goes on showing that attachment, as `detached`, and clients wait for it.
     """
 
     asn: int
     state: State
     vpc_id: str | None = None
     attachment: Attachment = Attachment.DETACHED
+    left: str | None = None
     deleted: datetime | None = None
 
 

@@ -73,6 +73,8 @@ def test_a_gateways_life(ec2: Ec2) -> None:
     assert ec2("DetachVpnGateway", VpnGatewayId=gateway, VpcId=vpc) == {}
     assert ec2.code("DetachVpnGateway", VpnGatewayId=gateway, VpcId=vpc) == "InvalidVpnGatewayAttachment.NotFound"
     assert ec2("DescribeVpnGateways", Filters=by_vpc)["VpnGateways"] == []
+    (left,) = ec2("DescribeVpnGateways", VpnGatewayIds=[gateway])["VpnGateways"]
+    assert left["VpcAttachments"] == [{"VpcId": vpc, "State": "detached"}], "Ansible waits for this"
     assert ec2("DeleteVpnGateway", VpnGatewayId=gateway) == {}
     assert ec2("DescribeVpnGateways", VpnGatewayIds=[gateway])["VpnGateways"][0]["State"] == "deleted"
     assert ec2.code("DeleteVpnGateway", VpnGatewayId=gateway) == "InvalidVpnGatewayID.NotFound"

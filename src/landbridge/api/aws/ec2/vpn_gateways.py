@@ -81,7 +81,7 @@ def describe(desk: Desk, params: Params) -> Shape:
 
 
 def shape(gateway: VpnGateway) -> Shape:
-    """The gateway as EC2 shows it. Detached, it has no attachments."""
+    """The gateway as EC2 shows it. Never attached, it has no attachments; detached, it has one that says so."""
     return {
         "VpnGatewayId": gateway.id,
         "State": str(gateway.state),
@@ -93,8 +93,8 @@ def shape(gateway: VpnGateway) -> Shape:
 
 
 def _attachments(gateway: VpnGateway) -> list[dict[str, Any]]:
-    if gateway.vpc_id is None or gateway.attachment is Attachment.DETACHED:
-        return []
+    if gateway.attachment is Attachment.DETACHED:
+        return [{"VpcId": gateway.left, "State": str(Attachment.DETACHED)}] if gateway.left else []
     return [{"VpcId": gateway.vpc_id, "State": str(gateway.attachment)}]
 
 
