@@ -9,13 +9,14 @@ from typing import Final
 
 from landbridge.control.base import PLAIN_POOLS, Pools
 from landbridge.control.service import Control
+from landbridge.model.regions import DEFAULT_REGION
 from landbridge.store.codec import Codec
 from landbridge.store.folder import Folder
 from landbridge.store.sql import SqlStore
 from landbridge.wiring.world import SystemEntropy, now
 
 ACCOUNT: Final = "000000000000"
-REGION: Final = "us-east-1"
+REGION: Final = DEFAULT_REGION
 """The region of what has none of its own (access keys, lab sites)."""
 
 

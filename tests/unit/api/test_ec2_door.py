@@ -215,6 +215,13 @@ class TestBoto3:
         assert refusal(door.client(**credentials).describe_vpcs)[:2] == expected
         assert not door.calls
 
+    @pytest.mark.parametrize("region", ["eu-central-7", "local", "cn-north-1"])
+    def test_a_region_that_aws_has_not(self, door: Service, region: str) -> None:
+        expected = (403, "SignatureDoesNotMatch", f"Credential should be scoped to a valid region, not '{region}'.")
+        assert refusal(door.client(region_name=region).describe_vpcs) == expected
+        assert refusal(door.client("sts", region_name=region).get_caller_identity) == expected
+        assert not door.calls
+
     def test_an_sts_refusal_in_its_own_form(self, door: Service) -> None:
         assert refusal(door.client("sts").get_session_token)[:2] == (400, "UnsupportedOperation")
         wrong = door.client("sts", aws_secret_access_key="wrong")
