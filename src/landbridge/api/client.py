@@ -155,12 +155,27 @@ class AdminClient:
             time.sleep(_LOOK_EVERY)
 
     def credentials(self) -> list[Document]:
-        """The access keys, without their secrets."""
+        """The access keys of all accounts, without their secrets."""
         return self._documents("/v1/credentials")
 
-    def create_credentials(self, access_key_id: str | None = None, secret_access_key: str | None = None) -> Document:
-        """Make an access key; the answer is the only place that ever shows its secret."""
-        given = {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
+    def create_credentials(
+        self,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        *,
+        account: str | None = None,
+        role: str | None = None,
+    ) -> Document:
+        """Make an access key; the answer is the only place that ever shows its secret.
+
+        `account`: twelve digits, else the service's first account. `role`: admin (if not given), operator, read-only.
+        """
+        given = {
+            "access_key_id": access_key_id,
+            "secret_access_key": secret_access_key,
+            "account": account,
+            "role": role,
+        }
         return self._document("POST", "/v1/credentials", {k: v for k, v in given.items() if v is not None})
 
     def delete_credentials(self, access_key_id: str) -> None:

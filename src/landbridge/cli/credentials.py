@@ -13,6 +13,7 @@ import typer
 from landbridge.cli.common import AsJson, State, client, columns, print_json
 from landbridge.model.errors import Invalid, Missing
 from landbridge.model.options import DEFAULT_STATE
+from landbridge.model.resources import Role
 
 if TYPE_CHECKING:
     from landbridge.api.client import AdminClient
@@ -36,6 +37,13 @@ def register(app: typer.Typer) -> None:
 
 
 def create(
+    account: Annotated[
+        str | None, typer.Option(metavar="DIGITS", help="The account, twelve digits; else the service's first one.")
+    ] = None,
+    role: Annotated[
+        Role,
+        typer.Option(help="admin: everything; operator: all but access keys; read-only: no change, no pre-shared key."),
+    ] = Role.ADMIN,
     access_key_id: Annotated[str | None, typer.Option(metavar="ID", help="The key's id; else one is drawn.")] = None,
     secret_access_key_file: Annotated[
         str | None,
@@ -44,14 +52,17 @@ def create(
     state: State = DEFAULT_STATE,
     as_json: AsJson = False,
 ) -> None:
-    """Make an access key and print it in AWS's credentials form: the secret is shown this once."""
+    """Make an access key and print it in AWS's credentials form: the secret is shown this once.
+
+    Accounts see nothing of each other; one exists as soon as it has a key.
+    """
     if (access_key_id is None) != (secret_access_key_file is None):
         raise typer.BadParameter(
             "Give both, or neither to have them drawn.", param_hint="--access-key-id, --secret-access-key-file"
         )
     secret = _secret(secret_access_key_file) if secret_access_key_file is not None else None
     with _service(state) as service:
-        made = service.create_credentials(access_key_id, secret)
+        made = service.create_credentials(access_key_id, secret, account=account, role=role)
     if as_json:
         print_json(made)
         return
@@ -61,13 +72,13 @@ def create(
 
 
 def list_(state: State = DEFAULT_STATE, as_json: AsJson = False) -> None:
-    """List the access keys, without their secrets."""
+    """List the access keys of all accounts, without their secrets."""
     with _service(state) as service:
         keys = service.credentials()
     if as_json:
         print_json(keys)
         return
-    print(columns(("ACCESS KEY ID", "CREATED"), [_row(key) for key in keys]))
+    print(columns(("ACCESS KEY ID", "ACCOUNT", "ROLE", "CREATED"), [_row(key) for key in keys]))
 
 
 def delete(access_key_id: Annotated[str, typer.Argument(metavar="ID")], state: State = DEFAULT_STATE) -> None:
@@ -76,8 +87,8 @@ def delete(access_key_id: Annotated[str, typer.Argument(metavar="ID")], state: S
         service.delete_credentials(access_key_id)
 
 
-def _row(key: dict[str, Any]) -> tuple[str, str]:
-    return str(key["access_key_id"]), str(key["created"])
+def _row(key: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(key[name]) for name in ("access_key_id", "account", "role", "created"))
 
 
 def _secret(source: str) -> str:

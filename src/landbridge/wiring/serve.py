@@ -20,7 +20,9 @@ from landbridge.api.aws.ec2.actions import ACTIONS
 from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
 from landbridge.api.aws.errors import dry_run
 from landbridge.api.aws.http import Call, Reply, ec2_app
+from landbridge.api.aws.roles import authorize, caller_identity, sees_secrets
 from landbridge.api.aws.server import ec2_server_config
+from landbridge.api.aws.sigv4 import not_validated
 from landbridge.control.access_keys import CreateAccessKey
 from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
@@ -209,10 +211,12 @@ class _Service:
 
     async def _handle(self, call: Call) -> Reply:
         key = self._control.snapshot.get(AccessKey, call.access_key_id)
-        account = key.account if key is not None else ACCOUNT
+        if key is None:  # deleted since the signature was verified
+            raise not_validated()
         if call.action == GET_CALLER_IDENTITY:
-            return {"Account": account, "UserId": account, "Arn": f"arn:aws:iam::{account}:root"}
-        desk = Desk(self._control, self._observation, account, call.region, call.dry_run)
+            return caller_identity(key)
+        authorize(key, call.action)
+        desk = Desk(self._control, self._observation, key.account, call.region, call.dry_run, sees_secrets(key))
         try:
             return ACTIONS[call.action](desk, call.params)
         except DryRunSucceeded:

@@ -20,7 +20,7 @@ from landbridge import __version__
 from landbridge.cli.program import app, run
 from landbridge.control.lifecycle import waiting
 from landbridge.model.options import DataPlaneChoice, ServeOptions
-from landbridge.model.resources import AccessKey
+from landbridge.model.resources import AccessKey, Role
 
 NAMES = {
     "serve",
@@ -273,6 +273,20 @@ def test_keys_of_a_running_service(state: str, world: World, capsys: pytest.Capt
     assert key.secret.reveal() not in listed
     assert run(["credentials", "delete", key.id, "--state", state]) == 0
     assert list(world.cloud.snapshot.all(AccessKey)) == []
+
+
+def test_keys_of_several_accounts(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    typed = ["--account", "999999999999", "--role", "read-only", "--state", state]
+    assert run(["credentials", "create", *typed]) == 0
+    (key,) = world.cloud.snapshot.all(AccessKey)
+    assert (key.account, key.role) == ("999999999999", Role.READ_ONLY)
+    capsys.readouterr()
+    assert run(["credentials", "list", "--state", state]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == [key.id, "999999999999", "read-only"]
+    assert run(["credentials", "create", "--account", "42", "--state", state]) == 1
+    assert "twelve digits" in capsys.readouterr().err
+    assert run(["credentials", "create", "--role", "root", "--state", state]) == 2
+    assert "'operator'" in capsys.readouterr().err
 
 
 def test_a_secret_comes_from_a_file_or_from_stdin(

@@ -93,7 +93,7 @@ def verify(request: SignedRequest, secret_of: SecretOf, now: datetime) -> Identi
     _check_body(request)
     secret = secret_of(claim.identity.access_key_id)
     if secret is None:
-        raise Ec2Error("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
+        raise not_validated()
     if not hmac.compare_digest(_expected(request, claim, secret), claim.signature):
         raise Ec2Error(
             "SignatureDoesNotMatch",
@@ -102,6 +102,11 @@ def verify(request: SignedRequest, secret_of: SecretOf, now: datetime) -> Identi
             403,
         )
     return claim.identity
+
+
+def not_validated() -> Ec2Error:
+    """The refusal of a key that there is not."""
+    return Ec2Error("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
 
 
 def _claim(request: SignedRequest) -> _Claim:
