@@ -114,7 +114,7 @@ class _Door:
         return sts if f"/{STS}/aws4_request" in claimed else ec2
 
     async def _authenticated(self, request: Request) -> tuple[dict[str, str], sigv4.Identity]:
-        if request.scope["path"] != "/":
+        if request.scope["path"] != "/" or request.scope.get("raw_path", b"/") != b"/":
             raise Ec2Error(
                 "InvalidRequest", "The EC2 API is at the path /. Set the endpoint to scheme, host and port.", 404
             )
