@@ -80,7 +80,7 @@ def landbridge(*words: str, **environment: str) -> subprocess.CompletedProcess[s
         (LANDBRIDGE, *words),
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=120,
         stdin=subprocess.DEVNULL,
         check=False,
         env={**os.environ, "TERM": "dumb", **environment},

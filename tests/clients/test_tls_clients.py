@@ -17,6 +17,8 @@ from serving import Service, landbridge
 from landbridge.store.certificates import OwnCertificates
 from landbridge.wiring.world import now
 
+pytestmark = pytest.mark.timeout(240)
+
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -60,11 +60,16 @@ class AdminClient:
         )
 
     @classmethod
-    def offline(cls, control: Control, *, account: str, region: str) -> AdminClient:
-        """A client of a state that this process holds itself: only credentials can be managed."""
+    def offline(
+        cls, control: Control, *, account: str, region: str, endpoint: Mapping[str, str] | None = None
+    ) -> AdminClient:
+        """A client of a state that this process holds itself: only credentials can be managed.
+
+        `endpoint`: where the EC2 API was last.
+        """
         from landbridge.api.admin.app import credentials_app  # a client of a running service does without the server
 
-        app = credentials_app(control, account=account, region=region)
+        app = credentials_app(control, account=account, region=region, endpoint=endpoint or {})
         client = cls.__new__(cls)
         client._state, client._folder = Path(), None
         client._http = httpx.Client(transport=InProcess(httpx.ASGITransport(app)), base_url="http://landbridge")
@@ -153,6 +158,10 @@ class AdminClient:
                 reason = faults[0]["message"] if faults else "`landbridge status` tells what the service is doing."
                 raise AdminError(f"{found['name']} is not built after {timeout:g} s. {reason}", "NotBuilt")
             time.sleep(_LOOK_EVERY)
+
+    def endpoint(self) -> Document:
+        """Where the EC2 API is, or was last: `url`, and `ca_bundle`, a file to trust. Empty if it never was."""
+        return self._document("GET", "/v1/endpoint")
 
     def credentials(self) -> list[Document]:
         """The access keys of all accounts, without their secrets."""

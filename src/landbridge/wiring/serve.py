@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shlex
 import signal
 import socket
@@ -46,7 +45,7 @@ from landbridge.wiring.errands import regularly
 from landbridge.wiring.host import host
 from landbridge.wiring.loop import ServiceLoop
 from landbridge.wiring.observer import Observer
-from landbridge.wiring.state import ACCOUNT, REGION, control_of
+from landbridge.wiring.state import ACCOUNT, REGION, control_of, note_endpoint
 from landbridge.wiring.world import log_to, now
 
 if TYPE_CHECKING:
@@ -207,7 +206,7 @@ class _Service:
 
     async def run(self, listener: socket.socket) -> None:
         self._url = _url(self._options.host, listener, self._tls)
-        self._folder.write_private(self._folder.endpoint, json.dumps({"url": self._url, "ca_bundle": self._ca_bundle}))
+        note_endpoint(self._folder, self._url, self._ca_bundle)
         public = _Server(ec2_server_config(self._ec2(), **(self._tls.settings if self._tls else {})))
         admin = _Server(admin_server_config(self._admin()))
         servers = (public, admin)

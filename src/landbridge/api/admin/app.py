@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
@@ -78,6 +79,7 @@ def admin_app(parts: AdminParts) -> ASGIApp:
     lab, service = _Lab(parts.control, parts.account, parts.region), _Service(parts)
     return _app(
         *_key_routes(parts.control, parts.account, parts.region),
+        Route("/v1/endpoint", _safely(service.endpoint), methods=["GET"]),
         Route("/v1/status", _safely(service.status), methods=["GET"]),
         Route("/v1/plan", _safely(service.plan), methods=["GET"]),
         Route("/v1/wait", _safely(service.wait), methods=["POST"]),
@@ -93,9 +95,18 @@ def admin_app(parts: AdminParts) -> ASGIApp:
     )
 
 
-def credentials_app(control: Control, *, account: str, region: str) -> ASGIApp:
-    """What is left of the admin API while the service is stopped and only its state is open."""
-    return _app(*_key_routes(control, account, region))
+def credentials_app(
+    control: Control, *, account: str, region: str, endpoint: Mapping[str, str] = MappingProxyType({})
+) -> ASGIApp:
+    """What is left of the admin API while the service is stopped and only its state is open.
+
+    `endpoint`: where the EC2 API was last (`url`, `ca_bundle`), if it ever was.
+    """
+
+    async def last_endpoint(request: Request) -> Response:
+        return JSONResponse(dict(endpoint))
+
+    return _app(*_key_routes(control, account, region), Route("/v1/endpoint", _safely(last_endpoint), methods=["GET"]))
 
 
 def _key_routes(control: Control, account: str, region: str) -> tuple[Route, ...]:
@@ -203,6 +214,10 @@ class _Service:
             return views.status(snapshot, self._parts.observation(), self._parts.facts())
 
         return JSONResponse(await to_thread.run_sync(document))
+
+    async def endpoint(self, request: Request) -> Response:
+        facts = await to_thread.run_sync(self._parts.facts)
+        return JSONResponse({"url": facts.url, "ca_bundle": facts.ca_bundle})
 
     async def plan(self, request: Request) -> Response:
         steps = await to_thread.run_sync(self._parts.plan)
