@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from landbridge.model.errors import Conflict, Invalid, OperatorError
-from landbridge.model.regions import DEFAULT_REGION
+from landbridge.model.options import DEFAULT_REGION
 from landbridge.model.secret import Secret
 
 MARK: Final = "# Written by `landbridge credentials create --profile`, which sets these anew when it is run again."

@@ -14,8 +14,8 @@ import typer
 
 from landbridge.cli.common import AsJson, State, client, columns, print_json
 from landbridge.model.errors import Invalid, Missing
-from landbridge.model.options import DEFAULT_STATE, ServeOptions
-from landbridge.model.regions import DEFAULT_REGION, is_region
+from landbridge.model.options import DEFAULT_REGION, DEFAULT_STATE, ServeOptions
+from landbridge.model.regions import REGIONS
 from landbridge.model.resources import Role
 from landbridge.model.secret import Secret
 
@@ -76,7 +76,7 @@ def create(
         raise typer.BadParameter(
             "Give both, or neither to have them drawn.", param_hint="--access-key-id, --secret-access-key-file"
         )
-    if region is not None and not is_region(region):
+    if region is not None and region not in REGIONS:
         raise typer.BadParameter(f"'{region[:40]}' is none of AWS's regions, such as eu-central-1.")
     if profile is None and (region is not None or force):
         raise typer.BadParameter("They are about a profile: give --profile, too.", param_hint="--region, --force")

@@ -11,6 +11,8 @@ from typing import Final
 from landbridge.model.secret import Secret
 
 DEFAULT_STATE: Final = Path("/var/lib/landbridge")
+DEFAULT_REGION: Final = "us-east-1"
+"""What AWS's own tools take for the region of everything that has none."""
 DEFAULT_BFD_INTERVAL: Final = 300
 """Milliseconds; three losses mean down (traps 19)."""
 SHORTEST_BFD_INTERVAL: Final = 50

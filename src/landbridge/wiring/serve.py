@@ -284,8 +284,8 @@ class _Service:
         if key is None:  # deleted since the signature was verified
             raise not_validated()
         if call.action == GET_CALLER_IDENTITY:
-            return caller_identity(key)
-        authorize(key, call.action)
+            return caller_identity(key, call.region)
+        authorize(key, call.region, call.action)
         desk = Desk(self._control, self._observation, key.account, call.region, call.dry_run, sees_secrets(key))
         try:
             return ACTIONS[call.action](desk, call.params)

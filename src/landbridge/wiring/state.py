@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from landbridge.control.base import PLAIN_POOLS, Pools
 from landbridge.control.service import Control
-from landbridge.model.regions import DEFAULT_REGION
+from landbridge.model.options import DEFAULT_REGION
 from landbridge.store.codec import Codec
 from landbridge.store.folder import Folder
 from landbridge.store.sql import SqlStore

@@ -35,19 +35,23 @@ READS = sorted(name for name in ACTIONS if name.startswith(("Describe", "Get")))
 )
 def test_who_they_are(role: Role, user: str, arn: str) -> None:
     expected = {"Account": ACCOUNT, "UserId": user, "Arn": f"arn:aws:iam::{ACCOUNT}:{arn}"}
-    assert caller_identity(key(role)) == expected
+    assert caller_identity(key(role), REGION) == expected
+
+
+def test_an_arn_is_of_the_regions_partition() -> None:
+    assert caller_identity(READER, "cn-north-1")["Arn"] == f"arn:aws-cn:iam::{ACCOUNT}:user/read-only"
 
 
 @pytest.mark.parametrize("action", sorted(ACTIONS))
 def test_a_reader_reads_and_others_do_everything(action: str) -> None:
     for role in (Role.ADMIN, Role.OPERATOR):
-        authorize(key(role), action)
+        authorize(key(role), REGION, action)
         assert sees_secrets(key(role))
     if action in READS:
-        authorize(READER, action)
+        authorize(READER, REGION, action)
         return
     with pytest.raises(Ec2Error) as refused:
-        authorize(READER, action)
+        authorize(READER, REGION, action)
     assert (refused.value.code, refused.value.status) == ("UnauthorizedOperation", 403)
     assert refused.value.message == (
         f"You are not authorized to perform this operation. User: arn:aws:iam::{ACCOUNT}:user/read-only is not "

@@ -34,7 +34,7 @@ from landbridge.api.aws.model import EC2, STS, Service, service
 from landbridge.api.aws.parse import parse
 from landbridge.api.aws.serialize import serialize
 from landbridge.model.errors import LandbridgeError
-from landbridge.model.regions import is_region
+from landbridge.model.regions import REGIONS
 
 log = structlog.get_logger(__name__)
 
@@ -143,7 +143,7 @@ class _Door:
         if not identity.service == spoken.name == owner.name:
             message = f"Credential should be scoped to correct service: '{owner.name}'."
             raise Ec2Error("SignatureDoesNotMatch", message, 403)
-        if not is_region(identity.region):
+        if identity.region not in REGIONS:
             message = f"Credential should be scoped to a valid region, not '{identity.region}'."
             raise Ec2Error("SignatureDoesNotMatch", message, 403)
         if action not in self.actions:

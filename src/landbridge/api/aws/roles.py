@@ -12,24 +12,25 @@ from __future__ import annotations
 from typing import Final
 
 from landbridge.api.aws.errors import Ec2Error
+from landbridge.model.regions import partition
 from landbridge.model.resources import AccessKey, Role
 
 _READS: Final = ("Describe", "Get", "List")
 
 
-def arn_of(key: AccessKey) -> str:
-    """The caller's ARN in IAM's form."""
+def arn_of(key: AccessKey, region: str) -> str:
+    """The caller's ARN in IAM's form, of the region's partition."""
     entity = "root" if key.role is Role.ADMIN else f"user/{key.role}"
-    return f"arn:aws:iam::{key.account}:{entity}"
+    return f"arn:{partition(region)}:iam::{key.account}:{entity}"
 
 
-def caller_identity(key: AccessKey) -> dict[str, str]:
+def caller_identity(key: AccessKey, region: str) -> dict[str, str]:
     """The answer to STS GetCallerIdentity. `UserId` is what AWS's is for root; else it tells which key was used."""
     user = key.account if key.role is Role.ADMIN else key.id
-    return {"Account": key.account, "UserId": user, "Arn": arn_of(key)}
+    return {"Account": key.account, "UserId": user, "Arn": arn_of(key, region)}
 
 
-def authorize(key: AccessKey, action: str) -> None:
+def authorize(key: AccessKey, region: str, action: str) -> None:
     """Let the key's role call the EC2 action.
 
     Raises:
@@ -38,8 +39,8 @@ def authorize(key: AccessKey, action: str) -> None:
     if key.role is Role.READ_ONLY and not action.startswith(_READS):
         raise Ec2Error(
             "UnauthorizedOperation",
-            f"You are not authorized to perform this operation. User: {arn_of(key)} is not authorized to perform: "
-            f"ec2:{action} because no identity-based policy allows the ec2:{action} action",
+            f"You are not authorized to perform this operation. User: {arn_of(key, region)} is not authorized to "
+            f"perform: ec2:{action} because no identity-based policy allows the ec2:{action} action",
             403,
         )
 
