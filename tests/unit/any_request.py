@@ -27,7 +27,9 @@ Handles: TypeAlias = Mapping[str, str]
 _MODEL = botocore.session.get_session().get_service_model("ec2")
 _SERIALIZER = create_serializer("ec2", include_validation=False)
 _NAMES_A_THING = re.compile(r".*(Ids?|Groups|Resources|PublicIps?|Peer|Target)$")
-_NAMES_NO_THING = re.compile(r"(Image|Kernel|Ramdisk|(Availability)?Zone|MetricCategory)Ids?|ClientToken")
+_NAMES_NO_THING = re.compile(
+    r"(Image|Kernel|Ramdisk|Volume|(Availability)?Zone|MetricCategory|PrefixList|VpcPeeringConnection|User|.*Owner)Ids?"
+)
 _DEPTH = 4
 
 VALUES: Mapping[str, Any] = {
@@ -41,35 +43,81 @@ VALUES: Mapping[str, Any] = {
 }
 """Values of parameters that have to be something in particular; the others get any of their type."""
 
+_RULES = {
+    "GroupId": "{sg}",
+    "IpPermissions": [
+        {
+            "IpProtocol": "tcp",
+            "FromPort": 80,
+            "ToPort": 80,
+            "IpRanges": [{"CidrIp": "192.0.2.0/24", "Description": "a"}],
+        }
+    ],
+}
+_ENTRY = {"NetworkAclId": "{acl}", "Protocol": "-1", "RuleAction": "allow", "Egress": False, "CidrBlock": "0.0.0.0/0"}
+_RULE = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}
+
 NEEDS: Mapping[str, Mapping[str, Any]] = {
+    "AssociateAddress": {"AllocationId": "{eipalloc}", "NetworkInterfaceId": "{eni}", "AllowReassociation": True},
+    "AssociateRouteTable": {"RouteTableId": "{rtb}", "SubnetId": "{subnet}"},
+    "AssociateVpcCidrBlock": {"VpcId": "{vpc}", "CidrBlock": "10.1.0.0/16"},
+    "AuthorizeSecurityGroupEgress": _RULES,
+    "AuthorizeSecurityGroupIngress": _RULES,
     "CreateCustomerGateway": {"IpAddress": "203.0.113.99", "BgpAsn": 65_001},
+    "CreateNetworkAclEntry": {**_ENTRY, "RuleNumber": 50},
+    "CreateRoute": {"RouteTableId": "{rtb}", "DestinationCidrBlock": "192.168.99.0/24", "GatewayId": "{igw}"},
     "CreateSubnet": {"VpcId": "{vpc}", "CidrBlock": "10.0.7.0/24"},
-    "CreateRoute": {"DestinationCidrBlock": "192.168.99.0/24", "GatewayId": "{igw}"},
     "CreateTags": {"Resources": ["{vpc}"], "Tags": [{"Key": "a", "Value": "b"}]},
     "CreateVpnConnection": {"CustomerGatewayId": "{cgw}", "VpnGatewayId": "{vgw}"},
     "CreateVpnConnectionRoute": {"VpnConnectionId": "{vpn}", "DestinationCidrBlock": "192.168.99.0/24"},
-    "AssociateRouteTable": {"RouteTableId": "{rtb}", "SubnetId": "{subnet}"},
     "DeleteRoute": {"RouteTableId": "{rtb}", "DestinationCidrBlock": "10.250.0.0/16"},
     "DeleteVpnConnectionRoute": {"VpnConnectionId": "{vpn}", "DestinationCidrBlock": "192.168.70.0/24"},
+    "DescribeAddressesAttribute": {"Attribute": "domain-name"},
+    "DescribeInstanceAttribute": {"InstanceId": "{i}", "Attribute": "instanceType"},
+    "DisassociateAddress": {"AssociationId": "{eipassoc}"},
     "DisassociateRouteTable": {"AssociationId": "{rtbassoc}"},
+    "ModifyInstanceAttribute": {"InstanceId": "{i}", "SourceDestCheck": {"Value": True}},
+    "ModifyNetworkInterfaceAttribute": {"NetworkInterfaceId": "{eni}", "SourceDestCheck": {"Value": True}},
+    "ModifySecurityGroupRules": {
+        "GroupId": "{sg}",
+        "SecurityGroupRules": [
+            {"SecurityGroupRuleId": "{sgr}", "SecurityGroupRule": {**_RULE, "CidrIpv4": "192.0.2.0/24"}}
+        ],
+    },
     "ModifySubnetAttribute": {"SubnetId": "{subnet}", "MapPublicIpOnLaunch": {"Value": True}},
-    "ModifyVpnTunnelOptions": {"VpnConnectionId": "{vpn}", "TunnelOptions": {"DPDTimeoutSeconds": 30}},
     "ModifyVpcAttribute": {"VpcId": "{vpc}", "EnableDnsHostnames": {"Value": True}},
+    "ModifyVpnTunnelOptions": {"VpnConnectionId": "{vpn}", "TunnelOptions": {"DPDTimeoutSeconds": 30}},
+    "ReplaceNetworkAclAssociation": {"AssociationId": "{aclassoc}", "NetworkAclId": "{acl}"},
+    "ReplaceNetworkAclEntry": {**_ENTRY, "RuleNumber": 100},
     "ReplaceRoute": {"RouteTableId": "{rtb}", "DestinationCidrBlock": "10.250.0.0/16", "GatewayId": "{vgw}"},
     "ReplaceRouteTableAssociation": {"AssociationId": "{rtbassoc}", "RouteTableId": "{rtb}"},
+    "ResetNetworkInterfaceAttribute": {"NetworkInterfaceId": "{eni}", "SourceDestCheck": "x"},
+    "RevokeSecurityGroupEgress": _RULES,
+    "RevokeSecurityGroupIngress": _RULES,
     "RunInstances": {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": "{subnet}"},
+    "UnassignPrivateIpAddresses": {"NetworkInterfaceId": "{eni}", "PrivateIpAddresses": ["10.0.1.200"]},
+    "UpdateSecurityGroupRuleDescriptionsEgress": _RULES,
+    "UpdateSecurityGroupRuleDescriptionsIngress": _RULES,
 }
 """What an action takes besides what the model demands. `{vpc}` is the caller's own, by the prefix of its id."""
 
-OTHERWISE: Mapping[str, Mapping[str, Any]] = {
-    "RunInstances": {
-        "ImageId": "ami-1",
-        "MinCount": 1,
-        "MaxCount": 1,
-        "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": "{subnet}"}],
-    },
+_RUN = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1}
+OTHERWISE: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    "ModifyNetworkInterfaceAttribute": (
+        {
+            "NetworkInterfaceId": "{eni}",
+            "Attachment": {"AttachmentId": "{eni-attach}", "DeleteOnTermination": True},
+        },
+    ),
+    "ModifySecurityGroupRules": (
+        {"GroupId": "{sg}", "SecurityGroupRules": [{"SecurityGroupRuleId": "{sgr}", "SecurityGroupRule": _RULE}]},
+    ),
+    "RunInstances": (
+        {**_RUN, "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": "{subnet}"}]},
+        {**_RUN, "NetworkInterfaces": [{"DeviceIndex": 0}]},
+    ),
 }
-"""A second way of asking the same, where there is one."""
+"""Other ways of asking the same, where there are some."""
 
 
 def ask(
@@ -109,7 +157,7 @@ def requests(action: str, own: Handles) -> list[dict[str, Any]]:
     whole = request(action, own)
     spare = set(whole) - set(_input(action).required_members)
     less = [{name: value for name, value in whole.items() if name != left_out} for left_out in sorted(spare)]
-    return [whole, *less, *([_with_handles(OTHERWISE[action], own)] if action in OTHERWISE else [])]
+    return [whole, *less, *(_with_handles(each, own) for each in OTHERWISE.get(action, ()))]
 
 
 def has_dry_run(action: str) -> bool:

@@ -75,15 +75,19 @@ def furnish(ec2: Ec2) -> Handles:
     )["VpnConnection"]["VpnConnectionId"]
     ec2("CreateVpnConnectionRoute", VpnConnectionId=connection, DestinationCidrBlock="192.168.70.0/24")
     ec2("RunInstances", ImageId="ami-1", MinCount=1, MaxCount=1, SubnetId=subnet)
+    made: dict[str, dict[str, Any]] = {}
     for action, parameters in {
-        "AllocateAddress": {"Domain": "vpc"},
         "CreateNetworkInterface": {"SubnetId": subnet},
+        "AllocateAddress": {"Domain": "vpc"},
         "CreateDhcpOptions": {"DhcpConfigurations": [{"Key": "domain-name", "Values": ["example.net"]}]},
         "CreateSecurityGroup": {"GroupName": "web", "Description": "web", "VpcId": vpc},
         "CreateNetworkAcl": {"VpcId": vpc},
     }.items():
         if action in ACTIONS:
-            ec2(action, **parameters)
+            made[action] = ec2(action, **parameters)
+    if "AssociateAddress" in ACTIONS:
+        interface = made["CreateNetworkInterface"]["NetworkInterface"]["NetworkInterfaceId"]
+        ec2("AssociateAddress", AllocationId=made["AllocateAddress"]["AllocationId"], NetworkInterfaceId=interface)
     return handles(ec2)
 
 
@@ -203,8 +207,8 @@ def answers(
     return Answers(*of_others, ones_own)
 
 
-# A customer gateway's address is nobody's here.
-FREE = {("CreateCustomerGateway", ("PublicIp",))}
+# A customer gateway's address is nobody's here; and EC2 itself wants addresses in VPCs released by their allocation.
+FREE = {("CreateCustomerGateway", ("PublicIp",)), ("ReleaseAddress", ("PublicIp",))}
 EVERYWHERE = [(action, place) for action in sorted(ACTIONS) for place in places(action) if (action, place) not in FREE]
 
 
