@@ -101,6 +101,7 @@ NEEDS: Mapping[str, Mapping[str, Any]] = {
 }
 """What an action takes besides what the model demands. `{vpc}` is the caller's own, by the prefix of its id."""
 
+_BY_GROUP = ({"GroupId": "{sg}", "IpPermissions": [_RULE]},)
 _RUN = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1}
 OTHERWISE: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "ModifyNetworkInterfaceAttribute": (
@@ -112,6 +113,10 @@ OTHERWISE: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "ModifySecurityGroupRules": (
         {"GroupId": "{sg}", "SecurityGroupRules": [{"SecurityGroupRuleId": "{sgr}", "SecurityGroupRule": _RULE}]},
     ),
+    "RevokeSecurityGroupEgress": _BY_GROUP,
+    "RevokeSecurityGroupIngress": _BY_GROUP,
+    "UpdateSecurityGroupRuleDescriptionsEgress": _BY_GROUP,
+    "UpdateSecurityGroupRuleDescriptionsIngress": _BY_GROUP,
     "RunInstances": (
         {**_RUN, "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": "{subnet}"}]},
         {**_RUN, "NetworkInterfaces": [{"DeviceIndex": 0}]},

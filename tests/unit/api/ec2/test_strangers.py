@@ -7,8 +7,10 @@ thing of another account or region (a stranger's), by an id that nothing has, an
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -38,6 +40,12 @@ class Neighbours:
 
     cloud: Cloud
     own: Mapping[tuple[str, str], Handles]
+    """One of each, fitting together."""
+
+    @cached_property
+    def all_own(self) -> Mapping[tuple[str, str], Mapping[str, list[str]]]:
+        """All that there is, by the prefix of its id."""
+        return {who: everything_of(Ec2(self.cloud, *who)) for who in self.own}
 
     def ask(self, who: tuple[str, str], action: str, parameters: Mapping[str, Any]) -> tuple[str, str]:
         return ask(self.cloud, *who, action, parameters)
@@ -74,7 +82,7 @@ def furnish(ec2: Ec2) -> Handles:
         Options={"StaticRoutesOnly": True},
     )["VpnConnection"]["VpnConnectionId"]
     ec2("CreateVpnConnectionRoute", VpnConnectionId=connection, DestinationCidrBlock="192.168.70.0/24")
-    ec2("RunInstances", ImageId="ami-1", MinCount=1, MaxCount=1, SubnetId=subnet)
+    launched = ec2("RunInstances", ImageId="ami-1", MinCount=1, MaxCount=1, SubnetId=subnet)
     made: dict[str, dict[str, Any]] = {}
     for action, parameters in {
         "CreateNetworkInterface": {"SubnetId": subnet},
@@ -88,15 +96,25 @@ def furnish(ec2: Ec2) -> Handles:
     if "AssociateAddress" in ACTIONS:
         interface = made["CreateNetworkInterface"]["NetworkInterface"]["NetworkInterfaceId"]
         ec2("AssociateAddress", AllocationId=made["AllocateAddress"]["AllocationId"], NetworkInterfaceId=interface)
-    return handles(ec2)
+    chosen = {"eni": launched["Instances"][0]["NetworkInterfaces"][0]["NetworkInterfaceId"]}
+    if "CreateSecurityGroup" in made:
+        chosen["sg"] = group = made["CreateSecurityGroup"]["GroupId"]
+        itself = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": group}]}
+        ec2("AuthorizeSecurityGroupEgress", GroupId=group, IpPermissions=[itself])
+        rules = ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[itself])["SecurityGroupRules"]
+        chosen["sgr"] = rules[0]["SecurityGroupRuleId"]
+    return {prefix: found[0] for prefix, found in everything_of(ec2).items()} | chosen
 
 
-def handles(ec2: Ec2) -> Handles:
+def everything_of(ec2: Ec2) -> Mapping[str, list[str]]:
     """What the caller can name its things by, as its answers show them."""
     shown = everything_shown_to(ec2)
-    found = {prefix: f"{prefix}-{digits}" for prefix, digits in _ID.findall(shown)}
-    public = _PUBLIC.findall(shown)
-    return found | ({"ip": public[0]} if public else {})
+    found: dict[str, list[str]] = defaultdict(list)
+    for prefix, digits in dict.fromkeys(_ID.findall(shown)):
+        found[prefix].append(f"{prefix}-{digits}")
+    for address in dict.fromkeys(_PUBLIC.findall(shown)):
+        found["ip"].append(address)
+    return found
 
 
 def everything_shown_to(ec2: Ec2) -> str:
@@ -185,14 +203,14 @@ class Answers:
 
     anothers: tuple[str, str]
     nobodys: tuple[str, str]
-    ones_own: tuple[str, str]
+    ones_own: list[tuple[str, str]]
 
 
 def answers(
     street: Neighbours, who: tuple[str, str], action: str, parameters: Mapping[str, Any], place: Path, prefix: str
 ) -> Answers:
     """The id's digits are left out of messages: they are all that may differ."""
-    own, anothers = street.own[who], street.own[OWNER][prefix]
+    own, anothers = street.all_own[who].get(prefix, []), street.own[OWNER][prefix]
     nobodys = "192.0.2.1" if prefix == "ip" else f"{prefix}-0123456789abcdef0"
 
     def given(handle: str, **more: Any) -> tuple[str, str]:
@@ -202,8 +220,10 @@ def answers(
     before = street.cloud.snapshot
     of_others = given(anothers), given(nobodys)
     assert street.cloud.snapshot is before, "nothing has changed"
-    ones_own = given(own.get(prefix, nobodys), **({"DryRun": True} if has_dry_run(action) else {}))
-    street.cloud.control._snapshot = before
+    ones_own = []
+    for handle in own:
+        ones_own.append(given(handle, **({"DryRun": True} if has_dry_run(action) else {})))
+        street.cloud.control._snapshot = before
     return Answers(*of_others, ones_own)
 
 
@@ -224,9 +244,9 @@ def test_anothers_thing_is_no_thing(street: Neighbours, action: str, place: Path
         for answer in seen:
             assert answer.anothers == answer.nobodys
             assert answer.anothers[0] not in {"ok", "DryRunOperation"}
-        proved = proved or any(answer.ones_own[0] != answer.nobodys[0] for answer in seen)
+        proved = proved or any(code != answer.nobodys[0] for answer in seen for code, _ in answer.ones_own)
         proved = proved or all(answer.anothers[0] in NOT_BUILT for answer in seen)
-        said |= {answer.ones_own for answer in seen}
+        said |= {own for answer in seen for own in answer.ones_own}
     assert proved, (
         "One's own thing gets the same answer, so nothing is proved here: say in NEEDS in tests/unit/any_request.py "
         f"what {action} takes besides. It said {said}"
