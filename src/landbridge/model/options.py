@@ -11,6 +11,8 @@ from typing import Final
 from landbridge.model.secret import Secret
 
 DEFAULT_STATE: Final = Path("/var/lib/landbridge")
+DEFAULT_REGION: Final = "us-east-1"
+"""What AWS's own tools take for the region of everything that has none."""
 DEFAULT_BFD_INTERVAL: Final = 300
 """Milliseconds; three losses mean down (traps 19)."""
 SHORTEST_BFD_INTERVAL: Final = 50
@@ -31,7 +33,8 @@ class ServeOptions:
     """How to run the service.
 
     `host` and `port`: where the EC2 API listens; port 0 takes a free one. `bfd_interval`: milliseconds, 0 turns BFD
-    off.
+    off. `tls`: with a certificate of the service's own, for `tls_names` (DNS names and addresses) besides those it
+    knows itself; or `tls_cert` and `tls_key`, PEM files.
     """
 
     host: str = "127.0.0.1"
@@ -40,6 +43,10 @@ class ServeOptions:
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
     lab: bool = False
     bfd_interval: int = DEFAULT_BFD_INTERVAL
+    tls: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -308,8 +308,17 @@ class LabHost(Resource):
     state: State
 
 
+class Role(StrEnum):
+    """What a key may do in its account: all of it, all but access keys, or look at it without seeing secrets."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    READ_ONLY = "read-only"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessKey(Resource):
-    """A key that signs requests. The id is the access key id."""
+    """A key that signs requests of its account. The id is the access key id."""
 
     secret: Secret
+    role: Role = Role.ADMIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 from datetime import UTC, datetime
@@ -16,8 +17,10 @@ from sqlalchemy import create_engine, inspect
 
 from landbridge.model.errors import Unavailable
 from landbridge.model.resources import (
+    AccessKey,
     Association,
     Resource,
+    Role,
     Route,
     RouteTable,
     State,
@@ -204,3 +207,13 @@ def test_the_folder_keeps_its_instance_and_key_to_itself(tmp_path: Path) -> None
     assert (first.instance, first.key) == (second.instance, second.key)
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
     assert (tmp_path / "state" / "key").stat().st_mode & 0o077 == 0
+
+
+def test_a_key_of_before_there_were_roles_is_an_admins() -> None:
+    codec = Codec(KEY)
+    made = AccessKey(id="LKIA1", secret=Secret("s" * 40), role=Role.OPERATOR, **COMMON)
+    text = json.loads(codec.encode(made))
+    assert text.pop("role") == "operator"
+    loaded = codec.decode("access-key", json.dumps(text))
+    assert isinstance(loaded, AccessKey)
+    assert loaded.role is Role.ADMIN

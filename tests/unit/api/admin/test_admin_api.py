@@ -115,6 +115,33 @@ def test_a_key_of_ones_own(world: World, http: httpx.Client) -> None:
     assert (half.status_code, half.json()["code"]) == (400, "Combination")
 
 
+def test_keys_of_any_account_in_any_role(world: World, http: httpx.Client) -> None:
+    made = http.post("/v1/credentials", json={"account": "999999999999", "role": "read-only"}).json()
+    assert (made["account"], made["role"]) == ("999999999999", "read-only")
+    first = http.post("/v1/credentials").json()
+    assert (first["account"], first["role"]) == (ACCOUNT, "admin")
+    assert {key["account"] for key in http.get("/v1/credentials").json()} == {ACCOUNT, "999999999999"}
+    assert http.delete(f"/v1/credentials/{made['access_key_id']}").status_code == 200
+    assert [key.account for key in world.cloud.snapshot.all(AccessKey)] == [ACCOUNT]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"account": "42"}, "twelve digits"),
+        ({"account": 999999999999}, "text"),
+        ({"role": "root"}, "admin, operator, read-only"),
+        ({"role": ""}, "text"),
+        ({"role": ["admin"]}, "text"),
+    ],
+)
+def test_no_such_account_or_role(world: World, http: httpx.Client, body: dict[str, object], said: str) -> None:
+    answer = http.post("/v1/credentials", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "Invalid")
+    assert said in answer.json()["error"]
+    assert not list(world.cloud.snapshot.all(AccessKey))
+
+
 def test_a_refused_secret_is_not_repeated(http: httpx.Client) -> None:
     answer = http.post("/v1/credentials", json={"access_key_id": "CI_KEY", "secret_access_key": "hush hush hush hush"})
     assert answer.status_code == 400

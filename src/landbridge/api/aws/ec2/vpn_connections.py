@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
@@ -16,9 +17,11 @@ from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnCon
 from landbridge.desired.device_file import device_file, to_xml
 from landbridge.model.errors import Unsupported
 from landbridge.model.resources import CustomerGateway, State, Tunnel, VpnConnection, VpnGateway
+from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation, TunnelState
 
 CATEGORY: Final = "VPN"
+REDACTED: Final = "REDACTED"
 _LIVE: Final = (State.PENDING, State.AVAILABLE)
 
 
@@ -45,7 +48,7 @@ def create(desk: Desk, params: Params) -> Shape:
             tags=tags_of(params, NOUN),
         ),
     )
-    return {"VpnConnection": shape(connection, desk.scope, desk.observation)}
+    return {"VpnConnection": shape(_as_seen(desk, connection), desk.scope, desk.observation)}
 
 
 def delete(desk: Desk, params: Params) -> Shape:
@@ -76,7 +79,8 @@ def describe(desk: Desk, params: Params) -> Shape:
     only(params, "VpnConnectionIds", "Filters")
     ids = ids_of(params, "VpnConnectionIds", NOUN)
     scope = desk.scope
-    found = [scope.get(VpnConnection, i, NOUN) for i in ids] if ids else list(scope.all(VpnConnection))
+    named = [scope.get(VpnConnection, i, NOUN) for i in ids] if ids else scope.all(VpnConnection)
+    found = [_as_seen(desk, connection) for connection in named]  # before filters: they would tell keys by guessing
     shown = select(found, params.get("Filters"), _filters(scope), lambda connection: connection.tags)
     desk.reads()
     return {"VpnConnections": [shape(connection, scope, desk.observation) for connection in shown]}
@@ -103,6 +107,14 @@ def _filters(scope: Scope) -> Mapping[str, Field[VpnConnection]]:
         "vpn-connection-id": lambda connection: (connection.id,),
         "vpn-gateway-id": lambda connection: (connection.vpn_gateway_id,),
     }
+
+
+def _as_seen(desk: Desk, connection: VpnConnection) -> VpnConnection:
+    """The connection as the caller may see it. REDACTED is what AWS shows for keys that it keeps elsewhere."""
+    if desk.sees_secrets:
+        return connection
+    one, two = (replace(tunnel, psk=Secret(REDACTED)) for tunnel in connection.tunnels)
+    return replace(connection, tunnels=(one, two))
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
