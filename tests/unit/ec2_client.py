@@ -10,7 +10,7 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from support import ACCOUNT, REGION, Cloud
 
-from landbridge.api.aws.ec2.actions import ACTIONS
+from landbridge.api.aws.ec2.actions import carry_out
 from landbridge.api.aws.ec2.door import Desk
 from landbridge.api.aws.errors import Ec2Error, from_domain
 from landbridge.api.aws.parse import parse
@@ -38,7 +38,7 @@ class Ec2:
         dry_run = params.pop("DryRun", False)
         desk = Desk(self.cloud.control, self.observation, self.account, self.region, dry_run)
         try:
-            document = serialize(action, ACTIONS[action](desk, params), "request-1")
+            document = serialize(action, carry_out(desk, action, params), "request-1")
         except LandbridgeError as refusal:
             raise from_domain(refusal) from refusal
         answer: dict[str, Any] = create_parser("ec2").parse(

@@ -16,7 +16,7 @@ import uvicorn
 import landbridge
 from landbridge.api.admin.app import AdminParts, admin_app
 from landbridge.api.admin.server import admin_server_config, listen
-from landbridge.api.aws.ec2.actions import ACTIONS
+from landbridge.api.aws.ec2.actions import ACTIONS, carry_out
 from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
 from landbridge.api.aws.errors import dry_run
 from landbridge.api.aws.http import Call, Reply, ec2_app
@@ -214,7 +214,7 @@ class _Service:
             return {"Account": account, "UserId": account, "Arn": f"arn:aws:iam::{account}:root"}
         desk = Desk(self._control, self._observation, account, call.region, call.dry_run)
         try:
-            return ACTIONS[call.action](desk, call.params)
+            return carry_out(desk, call.action, call.params)
         except DryRunSucceeded:
             raise dry_run() from None
 
