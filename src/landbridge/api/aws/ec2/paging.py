@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 from landbridge.api.aws.ec2.door import Desk, Params, Shape
+from landbridge.api.aws.model import EC2, Scalar, service
 from landbridge.model.errors import Combination, Invalid
 from landbridge.model.resources import Resource
 
@@ -33,25 +34,34 @@ def query_of(desk: Desk, action: str, params: Params) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:_DIGEST]
 
 
-def opened(params: Params, query: bytes) -> Params:
+def opened(action: str, params: Params, query: bytes) -> Params:
     """The parameters with the token read, if there is one.
 
     A token is not signed: who makes one up for a query of their own skips some of their own things, and no more.
 
     Raises:
-        Invalid: a token that was not given out for this query, or MaxResults outside 5 to 1000.
+        Invalid: a token that was not given out for this query, or MaxResults outside EC2's range.
         Combination: MaxResults together with named ids.
     """
     size, token = params.get(SIZE), params.get(NEXT)
     if size is not None:
-        # The model bounds it for most actions, and then this is not reached; for the others these are EC2's.
-        if not LEAST <= size <= MOST:
-            bound = f"greater than or equal to {LEAST}" if size < LEAST else f"smaller than or equal to {MOST}"
-            raise Invalid(SIZE, f"Value ( {size} ) for parameter {SIZE} is invalid. Expecting a value {bound}.")
+        _check_size(action, size)
         for name, value in params.items():
             if name.endswith("Ids") and value:
                 raise Combination(f"The parameter {name} cannot be used with the parameter {SIZE}")
     return params if token is None else {**params, NEXT: _read(token, query)}
+
+
+def _check_size(action: str, size: int) -> None:
+    """What the model does not bound (DescribeInstances, DescribeTags), EC2 bounds all the same."""
+    shape = service(EC2).operation(action).input.fields[SIZE].shape
+    if isinstance(shape, Scalar) and shape.minimum is None and size < LEAST:
+        bound = f"greater than or equal to {LEAST}"
+    elif isinstance(shape, Scalar) and shape.maximum is None and size > MOST:
+        bound = f"smaller than or equal to {MOST}"
+    else:
+        return
+    raise Invalid(SIZE, f"Value ( {size} ) for parameter {SIZE} is invalid. Expecting a value {bound}.")
 
 
 def closed(reply: Shape, query: bytes) -> Shape:
