@@ -10,9 +10,9 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from support import ACCOUNT, REGION, Cloud
 
-from landbridge.api.aws.ec2.actions import ACTIONS
-from landbridge.api.aws.ec2.door import Desk
-from landbridge.api.aws.errors import Ec2Error, from_domain
+from landbridge.api.aws.ec2.actions import carry_out
+from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
+from landbridge.api.aws.errors import Ec2Error, dry_run, from_domain
 from landbridge.api.aws.parse import parse
 from landbridge.api.aws.serialize import serialize
 from landbridge.model.errors import LandbridgeError
@@ -39,7 +39,7 @@ class Ec2:
         dry_run = params.pop("DryRun", False)
         desk = Desk(self.cloud.control, self.observation, self.account, self.region, dry_run, self.sees_secrets)
         try:
-            document = serialize(action, ACTIONS[action](desk, params), "request-1")
+            document = serialize(action, carry_out(desk, action, params), "request-1")
         except LandbridgeError as refusal:
             raise from_domain(refusal) from refusal
         answer: dict[str, Any] = create_parser("ec2").parse(
@@ -49,13 +49,14 @@ class Ec2:
         return answer
 
     def code(self, action: str, **arguments: Any) -> str:
-        """The error code of a call that is refused, having changed nothing."""
+        """The error code of a call that is refused, or a dry run, having changed nothing."""
         before = self.cloud.snapshot
-        with pytest.raises(Ec2Error) as caught:
+        with pytest.raises((Ec2Error, DryRunSucceeded)) as caught:
             self(action, **arguments)
         assert self.cloud.snapshot is before
-        assert caught.value.message.strip()
-        return caught.value.code
+        refusal = caught.value if isinstance(caught.value, Ec2Error) else dry_run()
+        assert refusal.message.strip()
+        return refusal.code
 
 
 def _text(value: object) -> str:

@@ -21,12 +21,13 @@ class NotFound(LandbridgeError):
 
 
 class MalformedId(LandbridgeError):
-    """Text that cannot be an id of that kind."""
+    """Text that cannot be an id of that kind. `prefix` is what such ids begin with, if they have one."""
 
-    def __init__(self, kind: str, identity: str) -> None:
+    def __init__(self, kind: str, identity: str, prefix: str = "") -> None:
         super().__init__(f"Invalid id: '{identity}' is not a {kind} id")
         self.kind = kind
         self.identity = identity
+        self.prefix = prefix
 
 
 class Invalid(LandbridgeError):

@@ -18,7 +18,7 @@ import uvicorn
 import landbridge
 from landbridge.api.admin.app import AdminParts, admin_app
 from landbridge.api.admin.server import admin_server_config, listen
-from landbridge.api.aws.ec2.actions import ACTIONS
+from landbridge.api.aws.ec2.actions import ACTIONS, carry_out
 from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
 from landbridge.api.aws.errors import dry_run
 from landbridge.api.aws.http import Call, Reply, ec2_app
@@ -288,7 +288,7 @@ class _Service:
         authorize(key, call.region, call.action)
         desk = Desk(self._control, self._observation, key.account, call.region, call.dry_run, sees_secrets(key))
         try:
-            return ACTIONS[call.action](desk, call.params)
+            return carry_out(desk, call.action, call.params)
         except DryRunSucceeded:
             raise dry_run() from None
 

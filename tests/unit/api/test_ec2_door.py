@@ -188,7 +188,7 @@ class TestBoto3:
         assert door.calls[0].params == {"VpcId": "vpc-1"}
 
     def test_a_domain_error(self, door: Service) -> None:
-        expected = (400, "InvalidVpcID.NotFound", "The vpc 'vpc-2' does not exist")
+        expected = (400, "InvalidVpcID.NotFound", "The vpc ID 'vpc-2' does not exist")
         assert refusal(door.client().delete_vpc, VpcId="vpc-2") == expected
 
     def test_a_dry_run(self, door: Service) -> None:
@@ -252,7 +252,7 @@ class TestAwsCli:
     def test_a_describe_and_a_refusal(self, door: Service) -> None:
         assert json.loads(aws(door, "describe-vpcs", "--vpc-ids", "vpc-1").stdout)["Vpcs"][0]["VpcId"] == "vpc-1"
         refused = aws(door, "delete-vpc", "--vpc-id", "vpc-2")
-        assert "(InvalidVpcID.NotFound) when calling the DeleteVpc operation: The vpc 'vpc-2'" in refused.stderr
+        assert "(InvalidVpcID.NotFound) when calling the DeleteVpc operation: The vpc ID 'vpc-2'" in refused.stderr
         assert refused.returncode != 0
 
 

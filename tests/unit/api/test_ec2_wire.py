@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from xml.etree import ElementTree
@@ -12,13 +13,17 @@ from botocore.serialize import create_serializer
 from botocore.session import Session
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from wire_values import EC2, OPERATIONS, pruned, values
+from wire_values import ALL, EC2, OURS, full, pruned, values
 
 from landbridge.api.aws.errors import Ec2Error, error_xml
 from landbridge.api.aws.parse import MAX_DEPTH, MAX_NAME, MAX_PARAMETERS, MAX_VALUE, parse
 from landbridge.api.aws.serialize import ReplyError, serialize
 
-FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+NIGHTLY = os.environ.get("LANDBRIDGE_NIGHTLY") == "1"
+SUPPRESS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+FEW = settings(max_examples=200 if NIGHTLY else 10, suppress_health_check=SUPPRESS)
+MANY = settings(max_examples=20_000 if NIGHTLY else 400, suppress_health_check=SUPPRESS)
+WITH_OUTPUT = [action for action in ALL if EC2.operation_model(action).output_shape]
 
 
 def read_by_botocore(action: str, document: bytes) -> dict[str, Any]:
@@ -49,11 +54,35 @@ def _outcome(action: str, parameters: dict[str, str]) -> str:
     return "values"
 
 
+@pytest.mark.timeout(3600 if NIGHTLY else 180)
 class TestRoundTrips:
-    @pytest.mark.parametrize("action", OPERATIONS)
+    """Every operation of the model, whether landbridge has it or not: it may tomorrow."""
+
+    def test_a_full_request_of_every_operation(self) -> None:
+        for action in ALL:
+            params = full(EC2.operation_model(action).input_shape)
+            assert parse(action, written_by_botocore(action, params)) == (pruned(params) or {}), action
+
+    def test_a_full_answer_of_every_operation(self) -> None:
+        for action in ALL:
+            shape = EC2.operation_model(action).output_shape
+            reply = full(shape) if shape else {}
+            read = read_by_botocore(action, serialize(action, reply, "request-1"))
+            assert read.pop("ResponseMetadata")["RequestId"] == "request-1"
+            assert read == reply, action
+
+    @MANY
+    @given(data=st.data())
+    def test_what_botocore_writes_we_read_equal(self, data: st.DataObject) -> None:
+        self._request(data.draw(st.sampled_from(ALL)), data)
+
+    @pytest.mark.parametrize("action", OURS)
     @FEW
     @given(data=st.data())
-    def test_what_botocore_writes_we_read_equal(self, action: str, data: st.DataObject) -> None:
+    def test_what_botocore_writes_of_ours_we_read_equal(self, action: str, data: st.DataObject) -> None:
+        self._request(action, data)
+
+    def _request(self, action: str, data: st.DataObject) -> None:
         params = data.draw(values(EC2.operation_model(action).input_shape, request=True))
         whole = pruned(params) or {}
         sent = written_by_botocore(action, params)
@@ -61,14 +90,29 @@ class TestRoundTrips:
         assume(params == whole or _outcome(action, sent) != "MissingParameter")
         assert parse(action, sent) == whole
 
-    @pytest.mark.parametrize("action", [name for name in OPERATIONS if EC2.operation_model(name).output_shape])
+    @MANY
+    @given(data=st.data())
+    def test_what_we_write_botocore_reads_equal(self, data: st.DataObject) -> None:
+        self._answer(data.draw(st.sampled_from(WITH_OUTPUT)), data)
+
+    @pytest.mark.parametrize("action", [action for action in OURS if action in WITH_OUTPUT])
     @FEW
     @given(data=st.data())
-    def test_what_we_write_botocore_reads_equal(self, action: str, data: st.DataObject) -> None:
+    def test_what_we_write_of_ours_botocore_reads_equal(self, action: str, data: st.DataObject) -> None:
+        self._answer(action, data)
+
+    def _answer(self, action: str, data: st.DataObject) -> None:
         reply = data.draw(values(EC2.operation_model(action).output_shape, request=False))
         read = read_by_botocore(action, serialize(action, reply, "request-1"))
         assert read.pop("ResponseMetadata")["RequestId"] == "request-1"
         assert read == reply
+
+    def test_no_parameter_of_the_model_is_too_deep_or_too_long(self) -> None:
+        for action in ALL:
+            for name in written_by_botocore(action, full(EC2.operation_model(action).input_shape)):
+                # Room for the largest index.
+                assert name.count(".") < MAX_DEPTH, name
+                assert len(name) + 3 * name.count(".") < MAX_NAME, name
 
     @given(text=st.text())
     def test_no_text_at_all_breaks_the_document(self, text: str) -> None:
@@ -183,6 +227,46 @@ class TestRequests:
         code, message = refusal(action, parameters)
         assert code == "InvalidParameterValue"
         assert len(message) < 400
+
+    @pytest.mark.parametrize(
+        ("action", "parameters", "message"),
+        [
+            (
+                "DescribeVpcs",
+                {"MaxResults": "4"},
+                "Value ( 4 ) for parameter MaxResults is invalid. Expecting a value greater than or equal to 5.",
+            ),
+            (
+                "DescribeRouteTables",
+                {"MaxResults": "101"},
+                "Value ( 101 ) for parameter MaxResults is invalid. Expecting a value smaller than or equal to 100.",
+            ),
+            (
+                "CreateVpc",
+                {"InstanceTenancy": "mine"},
+                "Value (mine) for parameter InstanceTenancy is invalid. Valid values: default, dedicated, host.",
+            ),
+            (
+                "GetSecurityGroupsForVpc",
+                {"VpcId": "vpc-1", "MaxResults": "1_0"},
+                "Value ( 1_0 ) for parameter MaxResults is invalid. Expecting a whole number of 32 bits.",
+            ),
+            (
+                "CreateVpcEndpoint",
+                {f"DnsOptions.PrivateDnsSpecifiedDomain.{n}": "x" for n in range(1, 12)} | {"VpcId": "vpc-1"},
+                "The parameter DnsOptions.PrivateDnsSpecifiedDomain has 11 members. At most 10 are taken.",
+            ),
+            (
+                "AssociateRouteTable",
+                {"SubnetId": "subnet-1"},
+                "The request must contain the parameter RouteTableId",
+            ),
+        ],
+    )
+    def test_what_the_model_knows_is_checked_for_every_action(
+        self, action: str, parameters: dict[str, str], message: str
+    ) -> None:
+        assert refusal(action, parameters)[1] == message
 
     def test_a_sensitive_value_is_not_repeated(self) -> None:
         sent = {"InstanceId": "i-1", "UserData.Value": "my password, which is no base64"}

@@ -1,83 +1,28 @@
-"""Random values by botocore's shapes, and the operations that the wire is tested with."""
+"""Values by botocore's shapes: random ones, full ones, and what of a request's values the wire cannot carry."""
 
 from __future__ import annotations
 
 import string
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 from botocore.session import Session
 from hypothesis import strategies as st
 
+from landbridge.api.aws.ec2.actions import ACTIONS
+
 EC2 = Session().get_service_model("ec2")
 
-OPERATIONS = [
-    "CreateVpc",
-    "DeleteVpc",
-    "DescribeVpcs",
-    "DescribeVpcAttribute",
-    "ModifyVpcAttribute",
-    "AssociateVpcCidrBlock",
-    "CreateSubnet",
-    "DeleteSubnet",
-    "DescribeSubnets",
-    "ModifySubnetAttribute",
-    "CreateRouteTable",
-    "DeleteRouteTable",
-    "DescribeRouteTables",
-    "AssociateRouteTable",
-    "DisassociateRouteTable",
-    "ReplaceRouteTableAssociation",
-    "CreateRoute",
-    "ReplaceRoute",
-    "DeleteRoute",
-    "CreateInternetGateway",
-    "DeleteInternetGateway",
-    "DescribeInternetGateways",
-    "AttachInternetGateway",
-    "DetachInternetGateway",
-    "RunInstances",
-    "DescribeInstances",
-    "TerminateInstances",
-    "StopInstances",
-    "DescribeInstanceStatus",
-    "DescribeNetworkInterfaces",
-    "CreateVpnGateway",
-    "DeleteVpnGateway",
-    "DescribeVpnGateways",
-    "AttachVpnGateway",
-    "DetachVpnGateway",
-    "EnableVgwRoutePropagation",
-    "DisableVgwRoutePropagation",
-    "CreateCustomerGateway",
-    "DeleteCustomerGateway",
-    "DescribeCustomerGateways",
-    "CreateVpnConnection",
-    "DeleteVpnConnection",
-    "DescribeVpnConnections",
-    "CreateVpnConnectionRoute",
-    "DeleteVpnConnectionRoute",
-    "ModifyVpnConnection",
-    "ModifyVpnConnectionOptions",
-    "ModifyVpnTunnelOptions",
-    "GetVpnConnectionDeviceSampleConfiguration",
-    "CreateTags",
-    "DeleteTags",
-    "DescribeTags",
-    "DescribeAvailabilityZones",
-    "DescribeRegions",
-    "DescribeAccountAttributes",
-    "DescribeSecurityGroups",
-    "DescribeNetworkAcls",
-    "DescribeDhcpOptions",
-]
+ALL: list[str] = sorted(EC2.operation_names)
+OURS: list[str] = sorted(ACTIONS)
 
 # What XML 1.0 can carry.
 XML_TEXT = st.characters(
     codec="utf-8",
     exclude_categories=["Cs", "Cc"],
     exclude_characters="\ufffe\uffff",
-    include_characters="\t\n\r",
+    include_characters="\t\n\r\x7f\x85",
 )
 
 
@@ -92,7 +37,9 @@ def values(draw: st.DrawFn, shape: Any, *, request: bool) -> Any:
                 chosen |= set(shape.required_members)
             return {name: draw(values(shape.members[name], request=request)) for name in sorted(chosen)}
         case "list":
-            return draw(st.lists(values(shape.member, request=request), max_size=3))
+            facts = shape.metadata
+            least, most = (facts.get("min") or 0, min(facts.get("max") or 3, 3)) if request else (0, 3)
+            return draw(st.lists(values(shape.member, request=request), min_size=least, max_size=max(least, most)))
         case _:
             return draw(_scalars(shape, request=request))
 
@@ -119,6 +66,48 @@ def _scalars(shape: Any, *, request: bool) -> st.SearchStrategy[Any]:
             return st.binary(min_size=int(request), max_size=50)
         case other:
             raise NotImplementedError(other)
+
+
+def full(shape: Any) -> Any:
+    """A value with every member of every structure, no two leaves alike where the shape allows it."""
+    return _full(shape, count(1))
+
+
+def _full(shape: Any, numbers: count[int]) -> Any:
+    match shape.type_name:
+        case "structure":
+            return {name: _full(member, numbers) for name, member in shape.members.items()}
+        case "list":
+            most = shape.metadata.get("max") or 2
+            return [_full(shape.member, numbers) for _ in range(min(most, 2 if _is_flat(shape.member) else 1))]
+    number, low, high = next(numbers), shape.metadata.get("min"), shape.metadata.get("max")
+    match shape.type_name:
+        case "string" if shape.enum:
+            return shape.enum[number % len(shape.enum)]
+        case "string":
+            text = f"{number} <a&b> \"c\" 'd' + %41 é ☃ \U0001f600\r\n\t".ljust(low or 0, "x")
+            return text[:high] if high else text
+        case "integer" | "long":
+            return int(_within(number, low, high))
+        case "float" | "double":
+            return _within(number + 0.5, low, high)
+        case "boolean":
+            return number % 2 == 0
+        case "timestamp":
+            return datetime(2026, 11, 23, 5, tzinfo=UTC) + timedelta(seconds=number)
+        case "blob":
+            return bytes((number % 256, 0, 255, 10))
+        case other:
+            raise NotImplementedError(other)
+
+
+def _within(number: float, low: float | None, high: float | None) -> float:
+    number = number if low is None else max(number, low)
+    return number if high is None else min(number, high)
+
+
+def _is_flat(shape: Any) -> bool:
+    return shape.type_name not in ("structure", "list")
 
 
 def pruned(value: Any) -> Any:

@@ -61,6 +61,10 @@ def internal_error(request_id: str) -> Ec2Error:
 # --- The table: what the domain calls it -> what EC2 calls it ---------------------------------------------------------
 
 Code: TypeAlias = str | Callable[[Any], str]  # a code, or what finds it in the error's attributes
+Text: TypeAlias = Callable[[Any], str]  # EC2's own sentence, where it has one; else the error's
+Row: TypeAlias = tuple[Code, int] | tuple[Code, int, Text]
+
+_SHOWN: Final = 100  # characters of what was sent
 
 
 def _camel(noun: str) -> str:
@@ -87,6 +91,14 @@ _MALFORMED: Final[Mapping[str, str]] = {
     "vpn-connection": "InvalidVpnConnectionID.NotFound",
     "gateway": "InvalidGatewayID.NotFound",
     "association": "InvalidAssociationID.NotFound",
+    "elastic-ip": "InvalidAllocationID.NotFound",
+}
+_CALLED: Final[Mapping[str, str]] = {
+    # What EC2's sentences call a kind; the others are called `routeTable ID` for `route-table`.
+    "route-table-association": "association ID",
+    "security-group": "security group",
+    "dhcp-options": "dhcpOption ID",
+    "elastic-ip": "allocation ID",
 }
 
 
@@ -94,17 +106,32 @@ def _not_found(error: domain.NotFound) -> str:
     return _NOT_FOUND.get(error.kind) or f"Invalid{_camel(error.kind)}ID.NotFound"
 
 
+def _does_not_exist(error: domain.NotFound | domain.MalformedId) -> str:
+    identity = error.identity[:_SHOWN]
+    if error.kind == "resource":
+        return f"The ID '{identity}' is not valid"
+    camel = _camel(error.kind)
+    return f"The {_CALLED.get(error.kind, f'{camel[0].lower()}{camel[1:]} ID')} '{identity}' does not exist"
+
+
 def _malformed(error: domain.MalformedId) -> str:
     return _MALFORMED.get(error.kind) or f"Invalid{_camel(error.kind)}Id.Malformed"
+
+
+def _is_no_id(error: domain.MalformedId) -> str:
+    if not _malformed(error).endswith(".Malformed"):
+        return _does_not_exist(error)
+    expected = f' (expecting "{error.prefix}-...")' if error.prefix else ""
+    return f'Invalid id: "{error.identity[:_SHOWN]}"{expected}'
 
 
 def _limit(error: domain.LimitExceeded) -> str:
     return f"{_camel(error.resource)}LimitExceeded"
 
 
-DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = {
-    domain.NotFound: (_not_found, 400),
-    domain.MalformedId: (_malformed, 400),
+DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], Row]] = {
+    domain.NotFound: (_not_found, 400, _does_not_exist),
+    domain.MalformedId: (_malformed, 400, _is_no_id),
     domain.Invalid: ("InvalidParameterValue", 400),
     domain.Missing: ("MissingParameter", 400),
     domain.Combination: ("InvalidParameterCombination", 400),
@@ -142,6 +169,7 @@ def from_domain(error: domain.LandbridgeError) -> Ec2Error:
     """The domain's error in EC2's words. KeyError if neither its class nor a base of it is in the table."""
     for kind in type(error).__mro__:
         if kind in DOMAIN_ERRORS:
-            code, status = DOMAIN_ERRORS[kind]
-            return Ec2Error(code if isinstance(code, str) else code(error), error.message, status)
+            code, status, *text = DOMAIN_ERRORS[kind]
+            message = text[0](error) if text else error.message
+            return Ec2Error(code if isinstance(code, str) else code(error), message, status)
     raise KeyError(type(error).__name__)

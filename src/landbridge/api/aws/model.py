@@ -22,7 +22,10 @@ ScalarType: TypeAlias = Literal["string", "integer", "long", "boolean", "double"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scalar:
-    """One value written as text. Bounds are those of the model: of the number, or of the string's length."""
+    """One value written as text. Bounds are those of the model: of the number, or of the string's length.
+
+    The model's patterns are left alone: few shapes have one, and not all of those can be matched at all.
+    """
 
     type: ScalarType
     minimum: float | None
@@ -33,11 +36,16 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListOf:
-    """A list. `tag` names an item in an answer; `infix` stands between name and index in a request ('' with EC2)."""
+    """A list. `tag` names an item in an answer; `infix` stands between name and index in a request ('' with EC2).
+
+    Bounds are those of the number of items in a request.
+    """
 
     element: Shape
     tag: str
     infix: str
+    minimum: int | None
+    maximum: int | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +128,9 @@ class Service:
                 self._fill(made, shape)
             case "list":
                 tag = shape.member.serialization.get("name", "item" if self.speaks_ec2 else "member")
-                made = ListOf(self._shape(shape.member), tag, infix="" if self.speaks_ec2 else "member")
+                infix = "" if self.speaks_ec2 else "member"
+                bounds = shape.metadata.get("min"), shape.metadata.get("max")
+                made = ListOf(self._shape(shape.member), tag, infix, *bounds)
             case "map":
                 raise NotImplementedError(f"{self.name} has a map, {shape.name}: the wire knows no maps yet.")
             case _:

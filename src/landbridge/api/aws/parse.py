@@ -122,7 +122,15 @@ def _list(shape: ListOf, node: _Node, path: str) -> list[Any] | None:
         _read(shape.element, node.below[index], f"{path}.{index}", may_be_empty=True)
         for index in sorted(node.below, key=int)
     ]
-    return [item for item in items if item is not None] or None
+    return _bounded([item for item in items if item is not None], shape, path) or None
+
+
+def _bounded(items: list[Any], shape: ListOf, path: str) -> list[Any]:
+    if items and shape.minimum is not None and len(items) < shape.minimum:
+        raise _invalid(f"The parameter {_shown(path)} has {len(items)} members. Give at least {shape.minimum}.")
+    if shape.maximum is not None and len(items) > shape.maximum:
+        raise _invalid(f"The parameter {_shown(path)} has {len(items)} members. At most {shape.maximum} are taken.")
+    return items
 
 
 def _scalar(shape: Scalar, node: _Node, path: str, *, may_be_empty: bool) -> Any:
@@ -131,10 +139,12 @@ def _scalar(shape: Scalar, node: _Node, path: str, *, may_be_empty: bool) -> Any
     text = node.text
     if text is None or (text == "" and not may_be_empty):
         return None
-    shown = "***" if shape.sensitive else _shown(text)
     try:
         value = _FROM_TEXT[shape.type](text, shape)
     except ValueError as unfit_text:
+        shown = "***" if shape.sensitive else _shown(text)
+        if shape.type in _INTEGER_BITS:
+            shown = f" {shown} "  # EC2 writes numbers so
         raise _invalid(f"Value ({shown}) for parameter {path} is invalid. {unfit_text}") from None
     return value
 
@@ -143,7 +153,10 @@ def _string(text: str, shape: Scalar) -> str:
     if shape.choices and text not in shape.choices:
         few = len(shape.choices) <= 12
         raise ValueError(f"Valid values: {', '.join(shape.choices)}." if few else "It is none that EC2 knows.")
-    _check_range(len(text), shape, "Its length")
+    if shape.minimum is not None and len(text) < shape.minimum:
+        raise ValueError(f"Its length must be at least {shape.minimum}.")
+    if shape.maximum is not None and len(text) > shape.maximum:
+        raise ValueError(f"Its length must be at most {shape.maximum}.")
     return text
 
 
@@ -151,7 +164,7 @@ def _integer(text: str, shape: Scalar) -> int:
     limit = 1 << (_INTEGER_BITS[shape.type] - 1)
     if _INTEGER.fullmatch(text) is None or not -limit <= (number := int(text)) < limit:
         raise ValueError(f"Expecting a whole number of {_INTEGER_BITS[shape.type]} bits.")
-    _check_range(number, shape, "It")
+    _check_range(number, shape)
     return number
 
 
@@ -162,7 +175,7 @@ def _float(text: str, shape: Scalar) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise ValueError("Expecting a number.")
-    _check_range(number, shape, "It")
+    _check_range(number, shape)
     return number
 
 
@@ -202,11 +215,11 @@ _FROM_TEXT: Final[Mapping[ScalarType, Callable[[str, Scalar], Any]]] = {
 }
 
 
-def _check_range(number: float, shape: Scalar, what: str) -> None:
+def _check_range(number: float, shape: Scalar) -> None:
     if shape.minimum is not None and number < shape.minimum:
-        raise ValueError(f"{what} must be at least {shape.minimum}.")
+        raise ValueError(f"Expecting a value greater than or equal to {shape.minimum}.")
     if shape.maximum is not None and number > shape.maximum:
-        raise ValueError(f"{what} must be at most {shape.maximum}.")
+        raise ValueError(f"Expecting a value smaller than or equal to {shape.maximum}.")
 
 
 def _shown(text: str) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import time
 from ipaddress import IPv4Network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.api.aws.ec2.filters import MAX_FILTERS, MAX_VALUES, glob, select
+from landbridge.api.aws.ec2.filters import MAX_FILTERS, MAX_VALUES, absent, select
+from landbridge.api.aws.ec2.globs import MOST_WORK, Glob, TooMuchWork, Work
 from landbridge.api.aws.ec2.params import network, only
-from landbridge.model.errors import Invalid, Missing, Unsupported
+from landbridge.model.errors import Invalid, LimitExceeded, Missing, Unsupported
 
 ANIMALS = [("cat", 4, ("fur", "tail")), ("eel", 0, ("tail",)), ("man", 2, ())]
 FIELDS = {
@@ -46,27 +46,59 @@ def test_what_no_filter_may_be() -> None:
         chosen(("name", []))
     with pytest.raises(Missing):
         select(ANIMALS, [{"Values": ["x"]}], FIELDS)
-    with pytest.raises(Invalid):
+    with pytest.raises(LimitExceeded):
         chosen(*[("name", ["cat"])] * (MAX_FILTERS + 1))
-    with pytest.raises(Invalid):
+    with pytest.raises(LimitExceeded):
         chosen(("name", ["cat"] * (MAX_VALUES + 1)))
 
 
-@given(st.text("ab*?\\", max_size=8), st.text("ab*?\\", max_size=8))
+def test_what_nothing_has_finds_nothing() -> None:
+    fields = {**FIELDS, **absent("wings", "gills")}
+    assert select(ANIMALS, [{"Name": "wings", "Values": ["*", ""]}], fields) == []
+    assert select(ANIMALS, [{"Name": "name", "Values": ["*"]}], fields) == ANIMALS
+
+
+def test_values_are_asked_for_once_a_thing() -> None:
+    asked: list[str] = []
+
+    def legs(animal: tuple[str, int, tuple[str, ...]]) -> tuple[str, ...]:
+        asked.append(animal[0])
+        return (str(animal[1]),)
+
+    filters = [{"Name": "legs", "Values": ["*"]}] * MAX_FILTERS
+    assert select(ANIMALS, filters, {"legs": legs}) == ANIMALS
+    assert asked == ["cat", "eel", "man"]
+
+
+@given(st.text("ab*?\\", max_size=10), st.text("ab*?\\", max_size=10))
 def test_wildcards_are_what_a_regular_expression_makes_of_them(pattern: str, text: str) -> None:
     parts = {"*": ".*", "?": "."}
     pieces = re.findall(r"\\.|.", pattern)
     written = "".join(
         re.escape(piece[1]) if len(piece) == 2 else parts.get(piece, re.escape(piece)) for piece in pieces
     )
-    assert glob(pattern, text) == (re.fullmatch(written, text) is not None)
+    assert Glob(pattern).matches(text, Work()) == (re.fullmatch(written, text) is not None)
 
 
-def test_a_hostile_pattern_is_done_in_a_moment() -> None:
+@pytest.mark.parametrize(
+    "pattern", ["*a" * 120 + "b", "*a?a*" * 80, "?" * 250 + "*b", "*" + "a?" * 100 + "b*", "*" * 250]
+)
+def test_a_hostile_pattern_takes_little_work(pattern: str) -> None:
     # A backtracking matcher would be busy for years.
-    before = time.process_time()
-    assert not glob("*a" * 120 + "b", "a" * 255)
-    assert time.process_time() - before < 2
+    work = Work()
+    Glob(pattern).matches("a" * 256, work)
+    assert MOST_WORK - work.left < 2 * len(pattern) * 256
+
+
+def test_the_work_of_a_request_is_bounded() -> None:
+    values = [f"*{'a?' * 120}{n}*" for n in range(MAX_VALUES)]
+    with pytest.raises(TooMuchWork):
+        Work(9).spend(10)
+    with pytest.raises(Invalid, match="too many comparisons"):
+        select(["a" * 6_000] * 50, [{"Name": "text", "Values": values}], {"text": lambda text: (text,)})
+    # Many things, and a word in each one's long text.
+    filters = [{"Name": "text", "Values": ["*word*", "*another ?*"]}]
+    assert select(["a" * 6_000] * 1_000, filters, {"text": lambda text: (text,)}) == []
 
 
 @pytest.mark.parametrize(

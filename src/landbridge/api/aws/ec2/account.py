@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
-from landbridge.api.aws.ec2.filters import Field, select
+from landbridge.api.aws.ec2.filters import Field, absent, select
 from landbridge.api.aws.ec2.params import only
 from landbridge.control.zones import zone_id, zones
 from landbridge.model.errors import Invalid
@@ -18,6 +18,7 @@ _ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
 _OPT_IN: Final = "opt-in-not-required"
 
 _ZONE_FILTERS: Final[Mapping[str, Field[str]]] = {
+    **absent("group-long-name", "message", "parent-zone-id", "parent-zone-name"),
     "group-name": lambda z: (z[:-1],),
     "opt-in-status": lambda z: (_OPT_IN,),
     "region-name": lambda z: (z[:-1],),
@@ -27,6 +28,7 @@ _ZONE_FILTERS: Final[Mapping[str, Field[str]]] = {
     "zone-type": lambda z: ("availability-zone",),
 }
 _REGION_FILTERS: Final[Mapping[str, Field[str]]] = {
+    **absent("endpoint"),
     "opt-in-status": lambda r: (_OPT_IN,),
     "region-name": lambda r: (r,),
 }

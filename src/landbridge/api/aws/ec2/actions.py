@@ -1,4 +1,4 @@
-"""Every EC2 action that landbridge answers, as one visible list."""
+"""Every EC2 action that landbridge answers, as one visible list, and what holds for all of them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from landbridge.api.aws.ec2 import (
     instances,
     interfaces,
     internet_gateways,
+    paging,
     propagation,
     route_tables,
     subnets,
@@ -19,7 +20,7 @@ from landbridge.api.aws.ec2 import (
     vpn_connections,
     vpn_gateways,
 )
-from landbridge.api.aws.ec2.door import Action
+from landbridge.api.aws.ec2.door import Action, Desk, DryRunSucceeded, Params, Shape
 
 ACTIONS: Mapping[str, Action] = {
     **account.ACTIONS,
@@ -36,3 +37,17 @@ ACTIONS: Mapping[str, Action] = {
     **vpn_connections.ACTIONS,
     **propagation.ACTIONS,
 }
+
+
+def carry_out(desk: Desk, action: str, params: Params) -> Shape:
+    """The action's answer.
+
+    Raises:
+        LandbridgeError: it was refused; nothing has changed.
+        DryRunSucceeded: it would have succeeded; nothing has changed.
+    """
+    query = paging.query_of(desk, action, params)
+    reply = ACTIONS[action](desk, paging.opened(action, params, query))
+    if desk.dry_run:  # of an action that changes nothing; the others are left in `Desk.run`
+        raise DryRunSucceeded
+    return paging.closed(reply, query)

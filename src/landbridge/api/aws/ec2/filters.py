@@ -6,9 +6,11 @@ Each subject says which filters it has: a mapping from a filter's name to the fu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from landbridge.model.errors import Invalid, Missing
+from landbridge.api.aws.ec2.globs import Glob, TooMuchWork, Work
+from landbridge.model.errors import Invalid, LimitExceeded, Missing
 from landbridge.model.resources import Tags
 
 T = TypeVar("T")
@@ -25,42 +27,9 @@ def yes(value: bool) -> tuple[str]:
     return ("true" if value else "false",)
 
 
-def glob(pattern: str, text: str) -> bool:
-    """Whether the text matches: `*` is any characters, `?` any one, a backslash takes the next literally.
-
-    Takes time proportional to the product of the lengths, whatever the pattern.
-    """
-    tokens = _tokens(pattern)
-    at, here = 0, 0
-    star, resume = -1, 0
-    while here < len(text):
-        if at < len(tokens) and tokens[at] == "*":
-            star, resume = at, here
-            at += 1
-        elif at < len(tokens) and (tokens[at] == "?" or tokens[at] == "=" + text[here]):
-            at += 1
-            here += 1
-        elif star >= 0:
-            # Let the last star take one character more and try again behind it.
-            resume += 1
-            at, here = star + 1, resume
-        else:
-            return False
-    return all(rest == "*" for rest in tokens[at:])
-
-
-def _tokens(pattern: str) -> list[str]:
-    """`*`, `?`, or `=` and the literal character."""
-    tokens: list[str] = []
-    characters = iter(pattern)
-    for character in characters:
-        if character == "\\":
-            tokens.append("=" + next(characters, "\\"))
-        elif character in "*?":
-            tokens.append(character)
-        else:
-            tokens.append("=" + character)
-    return tokens
+def absent(*names: str) -> Mapping[str, Field[Any]]:
+    """Filters by something that nothing here has: EC2 knows them, and they find nothing."""
+    return dict.fromkeys(names, lambda thing: ())
 
 
 def select(
@@ -72,34 +41,58 @@ def select(
     """The things that pass all filters, in their order. With `tags` there are `tag:KEY` and `tag-key`, too.
 
     Raises:
-        Invalid: a filter that the subject does not have, or too many.
+        Invalid: a filter that the subject does not have, or wildcards that take too long.
         Missing: a filter without a name or without values.
+        LimitExceeded: too many filters or values.
     """
     filters = filters or ()
     if len(filters) > MAX_FILTERS:
-        raise Invalid("Filter", f"At most {MAX_FILTERS} filters can be given; there are {len(filters)}.")
-    conditions = [_condition(condition, fields, tags) for condition in filters]
-    return [thing for thing in things if all(condition(thing) for condition in conditions)]
+        raise LimitExceeded("filter", f"At most {MAX_FILTERS} filters can be given; there are {len(filters)}.")
+    asked: dict[str, tuple[Field[T], list[_Condition]]] = {}
+    for given in filters:
+        name = given.get("Name")
+        if not name:
+            raise Missing("Filter.Name")
+        if name not in asked:
+            asked[name] = _field(name, fields, tags), []
+        asked[name][1].append(_condition(name, given.get("Values") or ()))
+    work = Work()
+    try:
+        return [thing for thing in things if _passes(thing, asked.values(), work)]
+    except TooMuchWork:
+        message = "The filters take too many comparisons. Give fewer or shorter values with wildcards."
+        raise Invalid("Filter", message) from None
 
 
-def _condition(
-    given: Mapping[str, Any], fields: Mapping[str, Field[T]], tags: Callable[[T], Tags] | None
-) -> Callable[[T], bool]:
-    name, wanted = given.get("Name"), given.get("Values")
-    if not name:
-        raise Missing("Filter.Name")
-    values = _field(name, fields, tags)
+def _passes(thing: T, asked: Iterable[tuple[Field[T], list[_Condition]]], work: Work) -> bool:
+    for field, conditions in asked:
+        values = tuple(field(thing))
+        if not all(condition.holds(values, work) for condition in conditions):
+            return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """One filter's values: one of them has to match."""
+
+    literal: frozenset[str]
+    patterns: tuple[Glob, ...]
+
+    def holds(self, values: Iterable[str], work: Work) -> bool:
+        return any(
+            value in self.literal or any(pattern.matches(value, work) for pattern in self.patterns) for value in values
+        )
+
+
+def _condition(name: str, wanted: Sequence[str]) -> _Condition:
     if not wanted:
         raise Missing("Filter.Value")
     if len(wanted) > MAX_VALUES:
-        raise Invalid("Filter", f"A filter has at most {MAX_VALUES} values; '{name}' has {len(wanted)}.")
+        message = f"A filter has at most {MAX_VALUES} values; '{name[:100]}' has {len(wanted)}."
+        raise LimitExceeded("filter", message)
     literal = frozenset(pattern for pattern in wanted if not any(special in pattern for special in "*?\\"))
-    patterns = tuple(pattern for pattern in wanted if pattern not in literal)
-
-    def holds(thing: T) -> bool:
-        return any(value in literal or any(glob(p, value) for p in patterns) for value in values(thing))
-
-    return holds
+    return _Condition(literal, tuple(Glob(pattern) for pattern in wanted if pattern not in literal))
 
 
 def _field(name: str, fields: Mapping[str, Field[T]], tags: Callable[[T], Tags] | None) -> Field[T]:

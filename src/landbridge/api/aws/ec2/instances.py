@@ -9,6 +9,7 @@ from landbridge.api.aws.ec2 import interfaces
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select
 from landbridge.api.aws.ec2.groups import default_group
+from landbridge.api.aws.ec2.instance_filters import MONITORING, USER_ENDED_IT, has_ended, life, transition_reason
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import address, checked_id, id_of, ids_of, only, required, tag_list, tags_of
 from landbridge.control import instances
@@ -26,10 +27,6 @@ CODES: Final[Mapping[InstanceState, int]] = {
 """EC2's numbers of instance states."""
 
 DEFAULT_TYPE: Final = "t3.micro"
-_USER_ENDED_IT: Final = {
-    "Code": "Client.UserInitiatedShutdown",
-    "Message": "Client.UserInitiatedShutdown: User initiated shutdown",
-}
 
 
 def state(instance: Instance) -> Shape:
@@ -39,13 +36,12 @@ def state(instance: Instance) -> Shape:
 
 def shape(desk: Desk, instance: Instance) -> Shape:
     """An Instance. A terminated one has neither addresses nor interfaces any more."""
-    ended = instance.state in (InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED)
     common: Shape = {
         "InstanceId": instance.id,
         "ImageId": instance.image_id,
         "State": state(instance),
-        "StateTransitionReason": "User initiated" if ended else "",
-        "StateReason": dict(_USER_ENDED_IT) if ended else None,
+        "StateTransitionReason": transition_reason(instance),
+        "StateReason": USER_ENDED_IT if has_ended(instance) else None,
         "PrivateDnsName": "",
         "PublicDnsName": "",
         "KeyName": instance.key_name or None,
@@ -58,7 +54,7 @@ def shape(desk: Desk, instance: Instance) -> Shape:
             "GroupName": "",
             "Tenancy": "default",
         },
-        "Monitoring": {"State": "disabled"},
+        "Monitoring": {"State": MONITORING},
         "Architecture": "x86_64",
         "BlockDeviceMappings": [],
         "ClientToken": instance.client_token,
@@ -187,6 +183,7 @@ def filters(desk: Desk) -> Mapping[str, Field[Instance]]:
     groups: Field[Instance] = lambda i: (g["GroupId"] for g in default_group(desk, i.vpc_id))  # noqa: E731
     names: Field[Instance] = lambda i: (g["GroupName"] for g in default_group(desk, i.vpc_id))  # noqa: E731
     return {
+        **life(desk),
         "architecture": lambda i: ("x86_64",),
         "availability-zone": lambda i: (interfaces.zone_of(desk, i) or "",),
         "client-token": lambda i: (i.client_token,),

@@ -1,22 +1,86 @@
-"""Pages of a long answer: MaxResults and an opaque NextToken that survives changes between two pages."""
+"""Pages of a long answer: MaxResults and an opaque NextToken that survives changes between two pages.
+
+What holds for every action is done around the action (`opened`, `closed`): bounds, what cannot be combined, and that a
+token is of this query. In between, an action shows its `page` and knows the token as the place where to go on.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import json
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
-from landbridge.api.aws.ec2.door import Params
+from landbridge.api.aws.ec2.door import Desk, Params, Shape
+from landbridge.api.aws.model import EC2, Scalar, service
 from landbridge.model.errors import Combination, Invalid
 from landbridge.model.resources import Resource
 
 T = TypeVar("T")
-R = TypeVar("R", bound=Resource)
 
+SIZE: Final = "MaxResults"
+NEXT: Final = "NextToken"
 LEAST: Final = 5
 MOST: Final = 1000
-_MARK: Final = "landbridge-page-1:"
+_DIGEST: Final = 16  # bytes
+
+
+def query_of(desk: Desk, action: str, params: Params) -> bytes:
+    """What a token belongs to: who asks where for what. The size of the pages may change from one to the next."""
+    asked = {name: value for name, value in params.items() if name not in (SIZE, NEXT)}
+    text = json.dumps([action, desk.account, desk.region, asked], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).digest()[:_DIGEST]
+
+
+def opened(action: str, params: Params, query: bytes) -> Params:
+    """The parameters with the token read, if there is one.
+
+    A token is not signed: who makes one up for a query of their own skips some of their own things, and no more.
+
+    Raises:
+        Invalid: a token that was not given out for this query, or MaxResults outside EC2's range.
+        Combination: MaxResults together with named ids.
+    """
+    size, token = params.get(SIZE), params.get(NEXT)
+    if size is not None:
+        _check_size(action, size)
+        for name, value in params.items():
+            if name.endswith("Ids") and value:
+                raise Combination(f"The parameter {name} cannot be used with the parameter {SIZE}")
+    return params if token is None else {**params, NEXT: _read(token, query)}
+
+
+def _check_size(action: str, size: int) -> None:
+    """What the model does not bound (DescribeInstances, DescribeTags), EC2 bounds all the same."""
+    shape = service(EC2).operation(action).input.fields[SIZE].shape
+    if isinstance(shape, Scalar) and shape.minimum is None and size < LEAST:
+        bound = f"greater than or equal to {LEAST}"
+    elif isinstance(shape, Scalar) and shape.maximum is None and size > MOST:
+        bound = f"smaller than or equal to {MOST}"
+    else:
+        return
+    raise Invalid(SIZE, f"Value ( {size} ) for parameter {SIZE} is invalid. Expecting a value {bound}.")
+
+
+def closed(reply: Shape, query: bytes) -> Shape:
+    """The reply with the next page's token, if there is one, made what clients get."""
+    place = reply.get(NEXT)
+    if place is None:
+        return reply
+    return {**reply, NEXT: base64.urlsafe_b64encode(query + place.encode()).decode("ascii")}
+
+
+def _read(token: str, query: bytes) -> str:
+    try:
+        raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
+        if raw[:_DIGEST] != query:
+            raise ValueError
+        return raw[_DIGEST:].decode()
+    except (binascii.Error, ValueError):
+        message = f"Value ( {token[:100]} ) for parameter {NEXT} is invalid. The token is invalid."
+        raise Invalid(NEXT, message) from None
 
 
 def in_order_of_creation(resource: Resource) -> str:
@@ -25,38 +89,15 @@ def in_order_of_creation(resource: Resource) -> str:
 
 
 def page(things: Iterable[T], params: Params, key: Callable[[T], str]) -> tuple[list[T], str | None]:
-    """The page that MaxResults and NextToken ask for, sorted by a key that is unique, and the next page's token.
+    """The page that MaxResults and NextToken ask for, sorted by a key that is unique, and where the next one begins.
 
-    The token names the last thing shown, so that things made or deleted in the meantime shift nothing.
-
-    Raises:
-        Invalid: a token that is none of ours, or MaxResults outside 5 to 1000.
-        Combination: MaxResults together with named ids.
+    A token names the last thing shown, so that things made or deleted in the meantime shift nothing.
     """
     ordered = sorted(things, key=key)
-    size, token = params.get("MaxResults"), params.get("NextToken")
-    if token is not None:
-        after = _read(token)
+    size, after = params.get(SIZE), params.get(NEXT)
+    if after is not None:
         ordered = [thing for thing in ordered if key(thing) > after]
     if size is None:
         return ordered, None
-    if not LEAST <= size <= MOST:
-        raise Invalid("MaxResults", f"Value ({size}) for parameter maxResults is invalid. Expecting {LEAST} to {MOST}.")
-    if any(name.endswith("Ids") for name in params):
-        raise Combination("The parameter MaxResults cannot be used together with ids. Leave one of them out.")
     shown = ordered[:size]
-    return shown, _write(key(shown[-1])) if len(ordered) > size else None
-
-
-def _write(last: str) -> str:
-    return base64.urlsafe_b64encode((_MARK + last).encode()).decode("ascii")
-
-
-def _read(token: str) -> str:
-    try:
-        text = base64.urlsafe_b64decode(token.encode("ascii")).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    if not text.startswith(_MARK):
-        raise Invalid("NextToken", "The NextToken is none that this service gave out. Begin again without it.")
-    return text.removeprefix(_MARK)
+    return shown, key(shown[-1]) if len(ordered) > size else None

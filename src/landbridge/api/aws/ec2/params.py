@@ -65,7 +65,7 @@ def checked_id(text: str, noun: str) -> str:
         MalformedId: it cannot.
     """
     if not is_id(PREFIXES[noun], text):
-        raise MalformedId(noun, text[:100])
+        raise MalformedId(noun, text[:100], PREFIXES[noun])
     return text
 
 

@@ -1,0 +1,222 @@
+"""A small cloud with one of everything, and for every action a request that succeeds in it.
+
+What is tried with every action (dry runs, ids, filters, pages, fuzzing) begins with these: who adds an action adds its
+request to `EXAMPLES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ec2_client import Ec2, subnet_of, table_of, vpc_of
+from support import Cloud, SeededEntropy
+
+from landbridge.model.snapshot import Snapshot
+
+UNKNOWN = "0123456789abcdef0"
+TAGS = [{"Key": "Name", "Value": 'a "b" <c> & é ☃ +%'}, {"Key": "empty", "Value": ""}]
+
+
+@dataclass(frozen=True)
+class World:
+    """The ids of what there is. A `spare` thing has nothing in it and is attached to nothing."""
+
+    vpc: str
+    spare_vpc: str
+    subnet: str
+    spare_subnet: str
+    table: str
+    spare_table: str
+    association: str
+    igw: str
+    spare_igw: str
+    vgw: str
+    spare_vgw: str
+    cgw: str
+    spare_cgw: str
+    vpn: str
+    instance: str
+
+
+def build(ec2: Ec2) -> World:
+    """instance -- subnet -- VPC == VGW == static connection == customer gateway, with tags, routes and spares."""
+    vpc, spare_vpc = vpc_of(ec2), vpc_of(ec2, "10.9.0.0/16")
+    subnet, spare_subnet = subnet_of(ec2, vpc), subnet_of(ec2, vpc, "10.0.2.0/24")
+    table, spare_table = table_of(ec2, vpc), table_of(ec2, vpc)
+    association = ec2("AssociateRouteTable", RouteTableId=table, SubnetId=subnet)["AssociationId"]
+    igw, spare_igw = (ec2("CreateInternetGateway")["InternetGateway"]["InternetGatewayId"] for _ in range(2))
+    ec2("AttachInternetGateway", InternetGatewayId=igw, VpcId=vpc)
+    vgw, spare_vgw = (ec2("CreateVpnGateway", Type="ipsec.1")["VpnGateway"]["VpnGatewayId"] for _ in range(2))
+    ec2("AttachVpnGateway", VpnGatewayId=vgw, VpcId=vpc)
+    cgw, spare_cgw = (
+        ec2("CreateCustomerGateway", Type="ipsec.1", IpAddress=address, BgpAsn=65010)["CustomerGateway"][
+            "CustomerGatewayId"
+        ]
+        for address in ("203.0.113.7", "203.0.113.8")
+    )
+    vpn = ec2(
+        "CreateVpnConnection",
+        Type="ipsec.1",
+        VpnGatewayId=vgw,
+        CustomerGatewayId=cgw,
+        Options={"StaticRoutesOnly": True},
+    )["VpnConnection"]["VpnConnectionId"]
+    ec2("CreateVpnConnectionRoute", VpnConnectionId=vpn, DestinationCidrBlock="192.168.0.0/16")
+    ec2("EnableVgwRoutePropagation", RouteTableId=table, GatewayId=vgw)
+    ec2("CreateRoute", RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=igw)
+    [launched] = ec2("RunInstances", ImageId="lab", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"]
+    world = World(
+        vpc=vpc,
+        spare_vpc=spare_vpc,
+        subnet=subnet,
+        spare_subnet=spare_subnet,
+        table=table,
+        spare_table=spare_table,
+        association=association,
+        igw=igw,
+        spare_igw=spare_igw,
+        vgw=vgw,
+        spare_vgw=spare_vgw,
+        cgw=cgw,
+        spare_cgw=spare_cgw,
+        vpn=vpn,
+        instance=launched["InstanceId"],
+    )
+    ec2("CreateTags", Resources=[vpc, subnet, table, igw, vgw, cgw, vpn, world.instance], Tags=TAGS)
+    return world
+
+
+@cache
+def built() -> tuple[Snapshot, World]:
+    """The small cloud, built once."""
+    ec2 = Ec2(Cloud())
+    world = build(ec2)
+    return ec2.cloud.snapshot, world
+
+
+def cloud_at(snapshot: Snapshot, seed: int = 1) -> Cloud:
+    """A cloud of its own that is as the snapshot says. The seed is another one than that of `built`."""
+    cloud = Cloud(entropy=SeededEntropy(seed))
+    cloud.control._snapshot = snapshot
+    return cloud
+
+
+Example = Callable[[Ec2, World], dict[str, Any]]
+
+
+@cache
+def example_of(action: str) -> tuple[Snapshot, Mapping[str, Any]]:
+    """The action's request, and the cloud that it succeeds in."""
+    snapshot, world = built()
+    ec2 = Ec2(cloud_at(snapshot))
+    arguments = EXAMPLES[action](ec2, world)
+    return ec2.cloud.snapshot, arguments
+
+
+def _specified(kind: str) -> list[dict[str, Any]]:
+    return [{"ResourceType": kind, "Tags": TAGS}]
+
+
+def _filter(name: str, *values: str) -> list[dict[str, Any]]:
+    return [{"Name": name, "Values": list(values)}]
+
+
+EXAMPLES: dict[str, Example] = {
+    "DescribeAvailabilityZones": lambda ec2, w: {"Filters": _filter("state", "available")},
+    "DescribeRegions": lambda ec2, w: {"Filters": _filter("region-name", "eu-*")},
+    "DescribeAccountAttributes": lambda ec2, w: {"AttributeNames": ["default-vpc"]},
+    # VPCs and subnets
+    "CreateVpc": lambda ec2, w: {"CidrBlock": "10.7.0.0/16", "TagSpecifications": _specified("vpc")},
+    "DeleteVpc": lambda ec2, w: {"VpcId": w.spare_vpc},
+    "DescribeVpcs": lambda ec2, w: {"Filters": _filter("tag:Name", "a*")},
+    "ModifyVpcAttribute": lambda ec2, w: {"VpcId": w.vpc, "EnableDnsHostnames": {"Value": True}},
+    "DescribeVpcAttribute": lambda ec2, w: {"VpcId": w.vpc, "Attribute": "enableDnsSupport"},
+    "CreateSubnet": lambda ec2, w: {
+        "VpcId": w.vpc,
+        "CidrBlock": "10.0.7.0/24",
+        "AvailabilityZone": ec2.region + "b",
+        "TagSpecifications": _specified("subnet"),
+    },
+    "DeleteSubnet": lambda ec2, w: {"SubnetId": w.spare_subnet},
+    "DescribeSubnets": lambda ec2, w: {"SubnetIds": [w.subnet, w.spare_subnet]},
+    "ModifySubnetAttribute": lambda ec2, w: {"SubnetId": w.subnet, "MapPublicIpOnLaunch": {"Value": True}},
+    # route tables
+    "CreateRouteTable": lambda ec2, w: {"VpcId": w.vpc, "TagSpecifications": _specified("route-table")},
+    "DeleteRouteTable": lambda ec2, w: {"RouteTableId": w.spare_table},
+    "DescribeRouteTables": lambda ec2, w: {"Filters": _filter("vpc-id", w.vpc)},
+    "AssociateRouteTable": lambda ec2, w: {"RouteTableId": w.spare_table, "SubnetId": w.spare_subnet},
+    "DisassociateRouteTable": lambda ec2, w: {"AssociationId": w.association},
+    "ReplaceRouteTableAssociation": lambda ec2, w: {"AssociationId": w.association, "RouteTableId": w.spare_table},
+    "CreateRoute": lambda ec2, w: {
+        "RouteTableId": w.table,
+        "DestinationCidrBlock": "172.16.0.0/16",
+        "GatewayId": w.vgw,
+    },
+    "ReplaceRoute": lambda ec2, w: {"RouteTableId": w.table, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": w.vgw},
+    "DeleteRoute": lambda ec2, w: {"RouteTableId": w.table, "DestinationCidrBlock": "0.0.0.0/0"},
+    "EnableVgwRoutePropagation": lambda ec2, w: {"RouteTableId": w.spare_table, "GatewayId": w.vgw},
+    "DisableVgwRoutePropagation": lambda ec2, w: {"RouteTableId": w.table, "GatewayId": w.vgw},
+    # internet gateways
+    "CreateInternetGateway": lambda ec2, w: {"TagSpecifications": _specified("internet-gateway")},
+    "AttachInternetGateway": lambda ec2, w: {"InternetGatewayId": w.spare_igw, "VpcId": w.spare_vpc},
+    "DetachInternetGateway": lambda ec2, w: {"InternetGatewayId": w.igw, "VpcId": w.vpc},
+    "DeleteInternetGateway": lambda ec2, w: {"InternetGatewayId": w.spare_igw},
+    "DescribeInternetGateways": lambda ec2, w: {"Filters": _filter("attachment.vpc-id", w.vpc)},
+    # instances
+    "RunInstances": lambda ec2, w: {
+        "ImageId": "lab",
+        "MinCount": 1,
+        "MaxCount": 2,
+        "SubnetId": w.subnet,
+        "TagSpecifications": _specified("instance"),
+    },
+    "TerminateInstances": lambda ec2, w: {"InstanceIds": [w.instance]},
+    "DescribeInstances": lambda ec2, w: {"Filters": _filter("instance-state-name", "pending", "running")},
+    "DescribeNetworkInterfaces": lambda ec2, w: {"Filters": _filter("subnet-id", w.subnet)},
+    # groups and ACLs
+    "DescribeSecurityGroups": lambda ec2, w: {"Filters": _filter("group-name", "default")},
+    "DescribeNetworkAcls": lambda ec2, w: {"Filters": _filter("default", "true")},
+    # tags
+    "CreateTags": lambda ec2, w: {"Resources": [w.vpc, w.vpn], "Tags": TAGS},
+    "DeleteTags": lambda ec2, w: {"Resources": [w.vpc, w.vpn], "Tags": [{"Key": "Name"}]},
+    "DescribeTags": lambda ec2, w: {"Filters": _filter("resource-id", w.vpc)},
+    # the VPN
+    "CreateVpnGateway": lambda ec2, w: {
+        "Type": "ipsec.1",
+        "AmazonSideAsn": 64600,
+        "TagSpecifications": _specified("vpn-gateway"),
+    },
+    "AttachVpnGateway": lambda ec2, w: {"VpnGatewayId": w.spare_vgw, "VpcId": w.spare_vpc},
+    "DetachVpnGateway": lambda ec2, w: {"VpnGatewayId": w.vgw, "VpcId": w.vpc},
+    "DeleteVpnGateway": lambda ec2, w: {"VpnGatewayId": w.spare_vgw},
+    "DescribeVpnGateways": lambda ec2, w: {"VpnGatewayIds": [w.vgw]},
+    "CreateCustomerGateway": lambda ec2, w: {
+        "Type": "ipsec.1",
+        "IpAddress": "203.0.113.9",
+        "BgpAsn": 65020,
+        "DeviceName": "paris",
+        "TagSpecifications": _specified("customer-gateway"),
+    },
+    "DeleteCustomerGateway": lambda ec2, w: {"CustomerGatewayId": w.spare_cgw},
+    "DescribeCustomerGateways": lambda ec2, w: {"Filters": _filter("bgp-asn", "65010")},
+    "CreateVpnConnection": lambda ec2, w: {
+        "Type": "ipsec.1",
+        "CustomerGatewayId": w.spare_cgw,
+        "VpnGatewayId": w.vgw,
+        "Options": {
+            "StaticRoutesOnly": False,
+            "TunnelOptions": [
+                {"TunnelInsideCidr": "169.254.200.0/30", "PreSharedKey": "A_key.of_the_user"},
+                {"DPDTimeoutSeconds": 40, "DPDTimeoutAction": "restart", "StartupAction": "start"},
+            ],
+        },
+        "TagSpecifications": _specified("vpn-connection"),
+    },
+    "DeleteVpnConnection": lambda ec2, w: {"VpnConnectionId": w.vpn},
+    "DescribeVpnConnections": lambda ec2, w: {"VpnConnectionIds": [w.vpn], "Filters": _filter("state", "available")},
+    "CreateVpnConnectionRoute": lambda ec2, w: {"VpnConnectionId": w.vpn, "DestinationCidrBlock": "172.20.0.0/16"},
+    "DeleteVpnConnectionRoute": lambda ec2, w: {"VpnConnectionId": w.vpn, "DestinationCidrBlock": "192.168.0.0/16"},
+}
