@@ -48,12 +48,13 @@ class DeleteSubnet(Command):
 
 
 def create(scope: Scope, command: CreateSubnet, context: Context) -> Outcome[Subnet]:
-    """Refuses a CIDR outside the VPC's, of the wrong size, or overlapping another subnet's."""
+    """Refuses a CIDR outside of all the VPC's, of the wrong size, or overlapping another subnet's."""
     vpc = scope.get(Vpc, command.vpc_id, "vpc")
     cidr = command.cidr
-    if not LARGEST <= cidr.prefixlen <= SMALLEST or not cidr.subnet_of(vpc.cidr):
+    if not LARGEST <= cidr.prefixlen <= SMALLEST or not vpc.holds(cidr):
         raise InvalidSubnetRange(
-            f"The CIDR '{cidr}' is invalid: a subnet has a prefix of /{LARGEST} to /{SMALLEST} inside {vpc.cidr}."
+            f"The CIDR '{cidr}' is invalid: a subnet has a prefix of /{LARGEST} to /{SMALLEST} inside "
+            f"{' or '.join(map(str, vpc.cidrs))}."
         )
     siblings = [subnet for subnet in scope.all(Subnet) if subnet.vpc_id == vpc.id]
     for sibling in siblings:

@@ -65,13 +65,22 @@ class ModifyVpcAttribute(Command):
     dns_hostnames: bool | None = None
 
 
-def create(scope: Scope, command: CreateVpc, context: Context) -> Outcome[Vpc]:
-    """Refuses CIDRs larger than /16, smaller than /28, or of addresses that are no hosts'."""
-    cidr = command.cidr
+def check_cidr(cidr: IPv4Network) -> None:
+    """Whether a VPC may have this CIDR, whatever else it has.
+
+    Raises:
+        InvalidVpcRange: larger than /16 or smaller than /28.
+        Invalid: of addresses that are no hosts'.
+    """
     if not LARGEST <= cidr.prefixlen <= SMALLEST:
         raise InvalidVpcRange(f"The CIDR '{cidr}' is invalid: a VPC has a prefix of /{LARGEST} to /{SMALLEST}.")
     if any(cidr.overlaps(never) for never in _NEVER):
         raise Invalid("CidrBlock", f"The CIDR '{cidr}' is invalid: hosts cannot have these addresses. Use 10.0.0.0/16.")
+
+
+def create(scope: Scope, command: CreateVpc, context: Context) -> Outcome[Vpc]:
+    """Refuses a CIDR that may be none."""
+    check_cidr(command.cidr)
     if sum(1 for _ in scope.all(Vpc)) >= MAX_VPCS:
         raise LimitExceeded(NOUN, f"There are {MAX_VPCS} VPCs already, the most a region can have. Delete one.")
     vpc = Vpc(
@@ -80,7 +89,7 @@ def create(scope: Scope, command: CreateVpc, context: Context) -> Outcome[Vpc]:
         region=context.region,
         tags=tags.checked(command.tags),
         created=context.now,
-        cidr=cidr,
+        cidr=command.cidr,
         state=State.PENDING if context.builds else State.AVAILABLE,
     )
     return Outcome(vpc, put(vpc, *_defaults(vpc, context)))
