@@ -8,6 +8,7 @@ from typing import Any
 from landbridge.control import (
     access_keys,
     customer_gateways,
+    dhcp_options,
     instances,
     internet_gateways,
     lab,
@@ -45,6 +46,9 @@ HANDLERS: Mapping[type[Command], Handler] = {
     vpcs.DeleteVpc: vpcs.delete,
     vpc_cidrs.AssociateVpcCidr: vpc_cidrs.associate,
     vpc_cidrs.DisassociateVpcCidr: vpc_cidrs.disassociate,
+    dhcp_options.CreateDhcpOptions: dhcp_options.create,
+    dhcp_options.DeleteDhcpOptions: dhcp_options.delete,
+    dhcp_options.AssociateDhcpOptions: dhcp_options.associate,
     subnets.CreateSubnet: subnets.create,
     subnets.ModifySubnetAttribute: subnets.modify,
     subnets.DeleteSubnet: subnets.delete,

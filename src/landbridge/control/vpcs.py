@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import dhcp_options, tags
 from landbridge.control.addresses import occupies
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import Dependency, Invalid, InvalidVpcRange, LimitExceeded
@@ -83,6 +83,7 @@ def create(scope: Scope, command: CreateVpc, context: Context) -> Outcome[Vpc]:
     check_cidr(command.cidr)
     if sum(1 for _ in scope.all(Vpc)) >= MAX_VPCS:
         raise LimitExceeded(NOUN, f"There are {MAX_VPCS} VPCs already, the most a region can have. Delete one.")
+    options, new = dhcp_options.of_a_new_vpc(scope, context)
     vpc = Vpc(
         id=new_id("vpc", context.entropy),
         account=context.account,
@@ -91,8 +92,9 @@ def create(scope: Scope, command: CreateVpc, context: Context) -> Outcome[Vpc]:
         created=context.now,
         cidr=command.cidr,
         state=State.PENDING if context.builds else State.AVAILABLE,
+        dhcp_options_id=options.id,
     )
-    return Outcome(vpc, put(vpc, *_defaults(vpc, context)))
+    return Outcome(vpc, put(*((options,) if new else ()), vpc, *_defaults(vpc, context)))
 
 
 def _defaults(vpc: Vpc, context: Context) -> tuple[Resource, ...]:

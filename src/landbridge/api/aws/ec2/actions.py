@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from landbridge.api.aws.ec2 import (
     account,
     customer_gateways,
+    dhcp_options,
     groups,
     instances,
     interfaces,
@@ -24,6 +25,7 @@ from landbridge.api.aws.ec2.door import Action
 ACTIONS: Mapping[str, Action] = {
     **account.ACTIONS,
     **vpcs.ACTIONS,
+    **dhcp_options.ACTIONS,
     **subnets.ACTIONS,
     **route_tables.ACTIONS,
     **internet_gateways.ACTIONS,

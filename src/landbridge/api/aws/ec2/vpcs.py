@@ -11,11 +11,9 @@ from landbridge.api.aws.ec2.filters import Field, select, yes
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import flag, id_of, ids_of, network_of, only, tag_list, tags_of
 from landbridge.control import vpc_cidrs, vpcs
+from landbridge.control.dhcp_options import NONE as NO_OPTIONS
 from landbridge.model.errors import Combination, Invalid, Missing
 from landbridge.model.resources import Vpc
-
-DHCP_OPTIONS: Final = "default"
-"""EC2's word for a VPC without a set of DHCP options."""
 
 _OFF: Final = {"Value": False}
 
@@ -39,9 +37,9 @@ def shape(vpc: Vpc) -> Shape:
         "CidrBlock": str(vpc.cidr),
         "CidrBlockAssociationSet": associations(vpc),
         "Ipv6CidrBlockAssociationSet": [],
-        "DhcpOptionsId": DHCP_OPTIONS,
+        "DhcpOptionsId": vpc.dhcp_options_id or NO_OPTIONS,
         "InstanceTenancy": vpc.tenancy,
-        "IsDefault": False,
+        "IsDefault": vpc.is_default,
         "OwnerId": vpc.account,
         "Tags": tag_list(vpc.tags),
     }
@@ -58,9 +56,9 @@ FILTERS: Final[Mapping[str, Field[Vpc]]] = {
     "ipv6-cidr-block-association.ipv6-cidr-block": lambda v: (),
     "ipv6-cidr-block-association.ipv6-pool": lambda v: (),
     "ipv6-cidr-block-association.state": lambda v: (),
-    "dhcp-options-id": lambda v: (DHCP_OPTIONS,),
-    "is-default": lambda v: yes(False),
-    "isDefault": lambda v: yes(False),
+    "dhcp-options-id": lambda v: (v.dhcp_options_id or NO_OPTIONS,),
+    "is-default": lambda v: yes(v.is_default),
+    "isDefault": lambda v: yes(v.is_default),
     "owner-id": lambda v: (v.account,),
     "state": lambda v: (v.state.value,),
     "vpc-id": lambda v: (v.id,),
