@@ -8,6 +8,7 @@ from typing import Any
 from landbridge.control import (
     access_keys,
     customer_gateways,
+    default_vpc,
     dhcp_options,
     instances,
     internet_gateways,
@@ -46,6 +47,8 @@ HANDLERS: Mapping[type[Command], Handler] = {
     vpcs.DeleteVpc: vpcs.delete,
     vpc_cidrs.AssociateVpcCidr: vpc_cidrs.associate,
     vpc_cidrs.DisassociateVpcCidr: vpc_cidrs.disassociate,
+    default_vpc.CreateDefaultVpc: default_vpc.create_vpc,
+    default_vpc.CreateDefaultSubnet: default_vpc.create_subnet,
     dhcp_options.CreateDhcpOptions: dhcp_options.create,
     dhcp_options.DeleteDhcpOptions: dhcp_options.delete,
     dhcp_options.AssociateDhcpOptions: dhcp_options.associate,

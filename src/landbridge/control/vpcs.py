@@ -47,6 +47,8 @@ class CreateVpc(Command):
 
     cidr: IPv4Network
     tags: Tags = ()
+    default: bool = False
+    """The region's default one, whose instances get names (as a record, see `modify`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ def create(scope: Scope, command: CreateVpc, context: Context) -> Outcome[Vpc]:
         cidr=command.cidr,
         state=State.PENDING if context.builds else State.AVAILABLE,
         dhcp_options_id=options.id,
+        dns_hostnames=command.default,
+        is_default=command.default,
     )
     return Outcome(vpc, put(*((options,) if new else ()), vpc, *_defaults(vpc, context)))
 

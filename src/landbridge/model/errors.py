@@ -77,6 +77,10 @@ class NoDefaultVpc(LandbridgeError):
     """Something that takes place in the default VPC, which the region does not have."""
 
 
+class VpcNotSpecified(LandbridgeError):
+    """Neither a VPC nor a subnet is named, and there is no default VPC to take."""
+
+
 class DefaultSubnetExists(LandbridgeError):
     """A second default subnet in a zone."""
 

@@ -117,6 +117,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = 
     domain.NotPermitted: ("OperationNotPermitted", 400),
     domain.DefaultVpcExists: ("DefaultVpcAlreadyExists", 400),
     domain.NoDefaultVpc: ("DefaultVpcDoesNotExist", 400),
+    domain.VpcNotSpecified: ("VPCIdNotSpecified", 400),
     domain.DefaultSubnetExists: ("DefaultSubnetAlreadyExistsInAvailabilityZone", 400),
     domain.NoDefaultSubnet: ("MissingInput", 400),
     domain.InvalidSubnetRange: ("InvalidSubnet.Range", 400),

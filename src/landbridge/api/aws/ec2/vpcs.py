@@ -10,7 +10,7 @@ from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select, yes
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import flag, id_of, ids_of, network_of, only, tag_list, tags_of
-from landbridge.control import vpc_cidrs, vpcs
+from landbridge.control import default_vpc, vpc_cidrs, vpcs
 from landbridge.control.dhcp_options import NONE as NO_OPTIONS
 from landbridge.model.errors import Combination, Invalid, Missing
 from landbridge.model.resources import Vpc
@@ -77,6 +77,12 @@ def create_vpc(desk: Desk, params: Params) -> Shape:
     return {"Vpc": shape(vpc)}
 
 
+def create_default_vpc(desk: Desk, params: Params) -> Shape:
+    """CreateDefaultVpc."""
+    only(params)
+    return {"Vpc": shape(desk.run(default_vpc.CreateDefaultVpc()))}
+
+
 def delete_vpc(desk: Desk, params: Params) -> Shape:
     """DeleteVpc."""
     only(params, "VpcId")
@@ -141,6 +147,7 @@ def describe_vpc_attribute(desk: Desk, params: Params) -> Shape:
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "CreateVpc": create_vpc,
+    "CreateDefaultVpc": create_default_vpc,
     "DeleteVpc": delete_vpc,
     "DescribeVpcs": describe_vpcs,
     "AssociateVpcCidrBlock": associate_vpc_cidr_block,
