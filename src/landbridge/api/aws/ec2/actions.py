@@ -19,6 +19,7 @@ from landbridge.api.aws.ec2 import (
     vpcs,
     vpn_connections,
     vpn_gateways,
+    vpn_tunnels,
 )
 from landbridge.api.aws.ec2.door import Action
 
@@ -36,5 +37,6 @@ ACTIONS: Mapping[str, Action] = {
     **vpn_gateways.ACTIONS,
     **customer_gateways.ACTIONS,
     **vpn_connections.ACTIONS,
+    **vpn_tunnels.ACTIONS,
     **propagation.ACTIONS,
 }
