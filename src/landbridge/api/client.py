@@ -7,6 +7,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from landbridge.model.errors import LandbridgeError
+from landbridge.model.resolver import Resolver
 
 if TYPE_CHECKING:
     from landbridge.control.service import Control
@@ -100,7 +102,15 @@ class AdminClient:
 
     def where(self, name: str) -> str:
         """The network namespace of an instance, gateway, endpoint, site or host."""
-        return str(self._document("GET", f"/v1/where/{quote(name, safe='')}")["namespace"])
+        return self.place(name)[0]
+
+    def place(self, name: str) -> tuple[str, Resolver | None]:
+        """That namespace, and what takes the place of the machine's resolv.conf there (None: nothing does)."""
+        found = self._document("GET", f"/v1/where/{quote(name, safe='')}")
+        told = found["resolver"]
+        if told is None:
+            return str(found["namespace"]), None
+        return str(found["namespace"]), Resolver(tuple(told["search"]), tuple(map(IPv4Address, told["servers"])))
 
     def wait(self, revision: int | None = None, timeout: float = 30.0) -> Document:
         """Wait until everything is as the revision (None: the present one) wants it; `converged` says whether it is.

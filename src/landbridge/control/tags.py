@@ -10,6 +10,7 @@ from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.model.errors import Invalid, LimitExceeded, NotFound, Unsupported
 from landbridge.model.resources import (
     CustomerGateway,
+    DhcpOptions,
     Instance,
     InternetGateway,
     NetworkAcl,
@@ -36,6 +37,7 @@ KINDS: Final[Mapping[str, type[Resource]]] = {
     "instance": Instance,
     "security-group": SecurityGroup,
     "network-acl": NetworkAcl,
+    "dhcp-options": DhcpOptions,
     "vpn-gateway": VpnGateway,
     "customer-gateway": CustomerGateway,
     "vpn-connection": VpnConnection,
@@ -50,6 +52,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "i": "instance",
     "sg": "security-group",
     "acl": "network-acl",
+    "dopt": "dhcp-options",
     "vgw": "vpn-gateway",
     "cgw": "customer-gateway",
     "vpn": "vpn-connection",

@@ -104,9 +104,10 @@ def _check_destination(scope: Scope, connection: VpnConnection, destination: IPv
         )
     gateway = scope.find(VpnGateway, connection.vpn_gateway_id)
     vpc = scope.find(Vpc, gateway.vpc_id) if gateway is not None and gateway.vpc_id is not None else None
-    if vpc is not None and destination.subnet_of(vpc.cidr):
+    if vpc is not None and vpc.holds(destination):
         raise Invalid(
             "DestinationCidrBlock",
-            f"{destination} belongs to {vpc.id}, the VPC of this connection ({vpc.cidr}), which always comes first. "
+            f"{destination} belongs to {vpc.id}, the VPC of this connection "
+            f"({', '.join(map(str, vpc.cidrs))}), which always comes first. "
             "Give a prefix of the customer's network.",
         )

@@ -37,7 +37,7 @@ RULE_PRIORITY = 1000
 STATIC = 10
 """The metric of route tables' static routes: before what BIRD adds (32), for the same prefix."""
 COVER = 4000
-"""The metric of the VPC's own CIDR as unreachable: behind a subnet that is as large."""
+"""The metric of the VPC's own CIDRs as unreachable: behind a subnet that is as large."""
 
 
 def router(own: Names, vpc: Vpc, gateways: Sequence[str]) -> tuple[HostObject, ...]:
@@ -73,7 +73,7 @@ def route_table(
     targets: Mapping[str, Instance],
     live: frozenset[str],
 ) -> tuple[HostObject, ...]:
-    """A route table as a kernel table: the local route, the static routes, and an end that is unreachable.
+    """A route table as a kernel table: the local routes, the static routes, and an end that is unreachable.
 
     `live` are the targets that routes may lead to now; a route to another one is a black hole.
     """
@@ -83,12 +83,9 @@ def route_table(
             KernelRoute(namespace=here, table=table.number, destination=net.cidr, link=names.subnet_bridge(net.id))
             for net in subnets
         ),
-        KernelRoute(
-            namespace=here,
-            table=table.number,
-            destination=vpc.cidr,
-            kind=RouteKind.UNREACHABLE,
-            metric=COVER,
+        *(
+            KernelRoute(namespace=here, table=table.number, destination=cidr, kind=RouteKind.UNREACHABLE, metric=COVER)
+            for cidr in vpc.cidrs
         ),
     )
     static = (_static_route(here, table.number, route, targets, live) for route in table.routes)

@@ -188,12 +188,12 @@ def gateway_speaker(
     bfd: Bfd | None,
 ) -> Speaker:
     """The gateway's BIRD: a session per tunnel of dynamic connections, static routes per tunnel of the others."""
-    rejected = (vpc.cidr,) if vpc else ()
+    rejected = vpc.cidrs if vpc else ()
     sessions: list[BgpSession] = []
     statics: list[SpeakerStatic] = []
     watched: list[tuple[str, IPv4Address, IPv4Address]] = []
     if vpc is not None:
-        statics.append(SpeakerStatic(destination=vpc.cidr, via=VPC_SIDE.ip, link=TO_VPC))
+        statics += (SpeakerStatic(destination=cidr, via=VPC_SIDE.ip, link=TO_VPC) for cidr in vpc.cidrs)
     for connection, customer in connections:
         for tunnel in connection.tunnels:
             link = names.tunnel_link(connection.number, tunnel.number)
@@ -205,7 +205,7 @@ def gateway_speaker(
                     route.destination
                     for route in connection.routes
                     if route.state in (State.PENDING, State.AVAILABLE)
-                    and not (vpc is not None and route.destination.subnet_of(vpc.cidr))
+                    and not (vpc is not None and vpc.holds(route.destination))
                 )
                 statics += static_routes(wanted, tunnel.customer_inside, link, this, connection.number, health)
                 continue

@@ -54,14 +54,37 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondaryCidr:
+    """A CIDR that a VPC got after it was made. `id` is its association's."""
+
+    id: str
+    cidr: IPv4Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vpc(Resource):
-    """A cloud network; its implicit router is one network namespace."""
+    """A cloud network; its implicit router is one network namespace.
+
+    `cidr` is the first one, which stays as long as the VPC. `dhcp_options_id` empty: it has no set of DHCP options.
+    """
 
     cidr: IPv4Network
+    secondary: tuple[SecondaryCidr, ...] = ()
     state: State
     dns_support: bool = True
     dns_hostnames: bool = False
     tenancy: str = "default"
+    is_default: bool = False
+    dhcp_options_id: str = ""
+
+    @property
+    def cidrs(self) -> tuple[IPv4Network, ...]:
+        """All its CIDRs, the first one first."""
+        return (self.cidr, *(each.cidr for each in self.secondary))
+
+    def holds(self, prefix: IPv4Network) -> bool:
+        """Whether the prefix is one of the VPC's CIDRs or a part of one."""
+        return any(prefix.subnet_of(cidr) for cidr in self.cidrs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +96,8 @@ class Subnet(Resource):
     zone: str
     state: State
     map_public_address: bool = False
+    is_default: bool = False
+    """The one of its zone in the default VPC."""
 
 
 class RouteOrigin(StrEnum):
@@ -289,6 +314,21 @@ class NetworkAcl(Resource):
     """The default network ACL of a VPC, as a record; filtering comes with the EC2 API issue."""
 
     vpc_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DhcpOptions(Resource):
+    """What instances of a VPC are told about name resolution. Never changed; a VPC can get another set.
+
+    `domain_names`: for names without a dot. `name_servers` empty with `amazon_dns`: the servers of the cloud itself,
+    which here are those of the machine.
+    """
+
+    domain_names: tuple[str, ...] = ()
+    name_servers: tuple[IPv4Address, ...] = ()
+    amazon_dns: bool = False
+    is_default: bool = False
+    """The set that new VPCs of its region get."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,6 +118,7 @@ class _Status:
         return {
             **_common(vpc),
             "cidr": str(vpc.cidr),
+            "cidrs": [str(cidr) for cidr in vpc.cidrs],
             "state": vpc.state.value,
             "namespace": self._built(here),
             "bird_pid": self.facts.speakers.get(here),

@@ -15,7 +15,8 @@ from landbridge.control.internet_gateways import AttachInternetGateway, CreateIn
 from landbridge.control.lab import AddHost, AddSite
 from landbridge.control.propagation import EnableVgwRoutePropagation
 from landbridge.control.routes import CreateRoute
-from landbridge.control.subnets import CreateSubnet
+from landbridge.control.subnets import CreateSubnet, DeleteSubnet
+from landbridge.control.vpc_cidrs import AssociateVpcCidr, DisassociateVpcCidr
 from landbridge.control.vpcs import CreateVpc
 from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DetachVpnGateway
@@ -196,6 +197,35 @@ def test_the_vpcs_own_cidr_is_refused_from_sites_and_announced_to_them(town: Tow
     assert all(session.reject == (town.vpc.cidr,) for session in speaker.sessions)
     assert [s.destination for s in speaker.statics] == [town.vpc.cidr]
     assert MAIN_TABLE in speaker.tables
+
+
+def test_every_cidr_of_the_vpc_is_known_everywhere() -> None:
+    town = Town(static=True)
+    later = IPv4Network("10.2.0.0/16")
+    inside, table = IPv4Network("10.2.7.0/24"), town.table.number
+    town.cloud.run(CreateVpnConnectionRoute(town.vpn.id, inside))
+    dynamic = town.cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.99"), 65020))
+    town.cloud.run(CreateVpnConnection(town.vgw.id, dynamic.id))
+    both = Health(up=frozenset({(town.vpn.id, 1), (town.vpn.id, 2)}))
+    before = town.wanted(both).state
+    added = town.cloud.run(AssociateVpcCidr(town.vpc.id, later))
+    net = town.cloud.run(CreateSubnet(town.vpc.id, IPv4Network("10.2.1.0/24")))
+    state = town.wanted(both).state
+    check(state, state.values())
+
+    speaker = town.gateway_speaker(both)
+    assert all(session.reject == (town.vpc.cidr, later) for session in speaker.sessions)
+    assert [s.destination for s in speaker.statics if not s.connection] == [town.vpc.cidr, later]
+    assert {s.destination for s in speaker.statics if s.connection} == {LAN}
+    assert town.routes(table)[later].kind is RouteKind.UNREACHABLE
+    assert town.routes(table)[net.cidr].kind is RouteKind.UNICAST
+    assert net.cidr in town.routes(EDGE)
+    gateway = [r for r in state.values() if isinstance(r, KernelRoute) and r.namespace == OWN.of(town.igw.id)]
+    assert {town.vpc.cidr, later} <= {route.destination for route in gateway}
+
+    town.cloud.run(DeleteSubnet(net.id))
+    town.cloud.run(DisassociateVpcCidr(added.id))
+    assert town.wanted(both).state == before
 
 
 def test_a_dead_tunnels_sibling_is_announced_as_the_better_one(town: Town) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -23,6 +24,7 @@ from landbridge.model.resources import (
     Role,
     Route,
     RouteTable,
+    SecondaryCidr,
     State,
     StaticRoute,
     Tunnel,
@@ -43,7 +45,10 @@ COMMON = {"account": "000000000000", "region": "eu-central-1", "created": NOW}
 
 
 def vpc(identity: str, tags: tuple[tuple[str, str], ...] = ()) -> Vpc:
-    return Vpc(id=identity, cidr=IPv4Network("10.0.0.0/16"), state=State.PENDING, tags=tags, **COMMON)
+    later = SecondaryCidr(id="vpc-cidr-assoc-1", cidr=IPv4Network("10.2.0.0/16"))
+    return Vpc(
+        id=identity, cidr=IPv4Network("10.0.0.0/16"), secondary=(later,), state=State.PENDING, tags=tags, **COMMON
+    )
 
 
 def connection() -> VpnConnection:
@@ -104,6 +109,15 @@ def test_what_is_committed_is_loaded_again_in_order_of_creation(tmp_path: Path) 
     loaded = open_store(tmp_path).load()
     assert loaded == snapshot
     assert [v.id for v in loaded.all(Vpc)] == ["vpc-2", "vpc-1"]
+
+
+def test_what_was_stored_before_a_property_existed_is_read_with_its_default() -> None:
+    codec = Codec(KEY)
+    stored = json.loads(codec.encode(vpc("vpc-1")))
+    for later in ("secondary", "is_default", "dhcp_options_id"):
+        del stored[later]
+    read = codec.decode("vpc", json.dumps(stored))
+    assert read == replace(vpc("vpc-1"), secondary=())
 
 
 def test_removed_is_gone(tmp_path: Path) -> None:

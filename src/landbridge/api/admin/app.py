@@ -228,7 +228,7 @@ class _Service:
         if not facts.builds:
             raise Unsupported("There is nothing to enter: the service runs with --data-plane none.")
         place = where.find(request.path_params["name"][:255], self._control.snapshot, facts.names)
-        return JSONResponse({"name": place.name, "kind": place.kind, "namespace": place.namespace})
+        return JSONResponse({"name": place.name, "kind": place.kind, "namespace": place.namespace, **_told(place)})
 
     async def wait(self, request: Request) -> Response:
         fields = await Fields.of(request)
@@ -243,6 +243,13 @@ class _Service:
                 break
         faults = [] if converged else views.faults(await to_thread.run_sync(self._parts.observation))
         return JSONResponse({"revision": revision, "converged": converged, "faults": faults})
+
+
+def _told(place: where.Place) -> dict[str, Any]:
+    """What programs at the place are told about name resolution, if it is not what the machine's are told."""
+    if place.resolver is None:
+        return {"resolver": None}
+    return {"resolver": {"search": place.resolver.search, "servers": [str(s) for s in place.resolver.servers]}}
 
 
 def _key(key: AccessKey) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from support import ACCOUNT, REGION, Cloud
 from landbridge.api.admin.app import admin_app, credentials_app
 from landbridge.api.admin.body import MAX_BODY_BYTES
 from landbridge.control.base import PLAIN_POOLS
+from landbridge.control.dhcp_options import AssociateDhcpOptions, CreateDhcpOptions
 from landbridge.model.errors import OperatorError
 from landbridge.model.resources import AccessKey, Instance, LabSite, State
 
@@ -157,9 +159,19 @@ def test_only_credentials_while_the_service_is_stopped(world: World) -> None:
 def test_where(world: World, http: httpx.Client) -> None:
     world.furnish()
     (instance,) = world.cloud.snapshot.all(Instance)
-    expected = {"name": instance.id, "kind": "instance", "namespace": f"lb-a1b2c3-{instance.id}"}
+    expected = {
+        "name": instance.id,
+        "kind": "instance",
+        "namespace": f"lb-a1b2c3-{instance.id}",
+        "resolver": None,
+    }
     assert http.get(f"/v1/where/{instance.id}").json() == expected
     assert http.get("/v1/where/web").json() == expected
+    chosen = world.cloud.run(CreateDhcpOptions(("corp.example",), (IPv4Address("10.0.0.53"),)))
+    world.cloud.run(AssociateDhcpOptions(chosen.id, instance.vpc_id))
+    told = {"search": ["corp.example"], "servers": ["10.0.0.53"]}
+    assert http.get("/v1/where/web").json() == {**expected, "resolver": told}
+    assert http.get(f"/v1/where/{instance.vpc_id}").json()["resolver"] is None, "only instances are told"
     unknown = http.get("/v1/where/nobody")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "NotFound")
     assert http.get("/v1/where/a%2Fb").json()["code"] == "NotFound"

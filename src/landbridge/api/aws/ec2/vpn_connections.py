@@ -10,12 +10,13 @@ from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select, yes
 from landbridge.api.aws.ec2.params import id_of, ids_of, network_of, only, tag_list, tags_of
 from landbridge.api.aws.ec2.vpn_gateways import TYPE, check_type
-from landbridge.api.aws.ec2.vpn_options import ANYWHERE, INSIDE_VERSION, OUTSIDE_TYPE, wishes_of
+from landbridge.api.aws.ec2.vpn_option_values import STORAGES
+from landbridge.api.aws.ec2.vpn_options import ANYWHERE, BANDWIDTH, INSIDE_VERSION, OUTSIDE_TYPE, wishes_of
 from landbridge.control.base import Scope
 from landbridge.control.vpn_connections import NOUN, CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
 from landbridge.desired.device_file import device_file, to_xml
-from landbridge.model.errors import Unsupported
+from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.resources import CustomerGateway, State, Tunnel, VpnConnection, VpnGateway
 from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation, TunnelState
@@ -30,7 +31,10 @@ def create(desk: Desk, params: Params) -> Shape:
     for name in ("TransitGatewayId", "VpnConcentratorId"):
         if params.get(name):
             raise Unsupported(f"landbridge does not support {name} yet. Give VpnGatewayId instead.")
-    if params.get("PreSharedKeyStorage", "Standard") != "Standard":
+    storage = params.get("PreSharedKeyStorage", STORAGES[0])
+    if storage not in STORAGES:
+        raise Invalid("PreSharedKeyStorage", f"A PreSharedKeyStorage is one of: {', '.join(STORAGES)}.")
+    if storage != STORAGES[0]:
         raise Unsupported("landbridge does not support this PreSharedKeyStorage yet. Leave it out, or use Standard.")
     only(
         params,
@@ -137,6 +141,7 @@ def shape(connection: VpnConnection, scope: Scope, observation: Observation) -> 
             "RemoteIpv4NetworkCidr": ANYWHERE,
             "OutsideIpAddressType": OUTSIDE_TYPE,
             "TunnelInsideIpVersion": INSIDE_VERSION,
+            "TunnelBandwidth": BANDWIDTH,
             "TunnelOptions": [_options(tunnel, connection.state in _LIVE) for tunnel in connection.tunnels],
         },
         "Routes": [
@@ -188,38 +193,10 @@ def _telemetry(connection: VpnConnection, tunnel: Tunnel, observation: Observati
     }
 
 
-# --- what is not there yet --------------------------------------------------------------------------------------------
-
-
-def _not_yet(what: str, instead: str) -> Action:
-    def refuse(desk: Desk, params: Params) -> Shape:
-        raise Unsupported(f"landbridge does not support {what} yet. {instead}")
-
-    return refuse
-
-
-_MAKE_ANEW: Final = "Delete the VPN connection and make one as you want it."
-
 ACTIONS: Final[Mapping[str, Action]] = {
     "CreateVpnConnection": create,
     "DeleteVpnConnection": delete,
     "CreateVpnConnectionRoute": create_route,
     "DeleteVpnConnectionRoute": delete_route,
     "DescribeVpnConnections": describe,
-    "ModifyVpnConnection": _not_yet("moving a VPN connection to other gateways", _MAKE_ANEW),
-    "ModifyVpnConnectionOptions": _not_yet("changing a VPN connection's options", _MAKE_ANEW),
-    "ModifyVpnTunnelOptions": _not_yet("changing a tunnel's options", _MAKE_ANEW),
-    "ModifyVpnTunnelCertificate": _not_yet("tunnels with certificates", "Use pre-shared keys."),
-    "ReplaceVpnTunnel": _not_yet("replacing a tunnel's endpoint on demand", "A dead endpoint is replaced by itself."),
-    "GetVpnTunnelReplacementStatus": _not_yet("a tunnel's maintenance status", "There is no pending maintenance."),
-    "GetActiveVpnTunnelStatus": _not_yet("the negotiated parameters of a tunnel", "Use `landbridge status`."),
-    "GetVpnConnectionDeviceTypes": _not_yet(
-        "vendors' configuration files", "Use the CustomerGatewayConfiguration of DescribeVpnConnections."
-    ),
-    "GetVpnConnectionDeviceSampleConfiguration": _not_yet(
-        "vendors' configuration files", "Use the CustomerGatewayConfiguration of DescribeVpnConnections."
-    ),
-    "CreateVpnConcentrator": _not_yet("VPN concentrators", "Use a virtual private gateway."),
-    "DescribeVpnConcentrators": _not_yet("VPN concentrators", "Use a virtual private gateway."),
-    "DeleteVpnConcentrator": _not_yet("VPN concentrators", "Use a virtual private gateway."),
 }

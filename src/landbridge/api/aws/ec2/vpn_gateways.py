@@ -16,6 +16,7 @@ from landbridge.control.vpn_gateways import (
     DeleteVpnGateway,
     DetachVpnGateway,
 )
+from landbridge.control.zones import checked_zone
 from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.resources import Attachment, VpnGateway
 
@@ -36,6 +37,7 @@ def check_type(params: Params) -> None:
 def create(desk: Desk, params: Params) -> Shape:
     """CreateVpnGateway."""
     if params.get("AvailabilityZone"):
+        checked_zone(desk.region, params["AvailabilityZone"], None)
         raise Unsupported(
             "landbridge does not support a virtual private gateway in one Availability Zone. "
             "Leave AvailabilityZone out."
