@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from landbridge.cli.common import State, bfd_interval
-from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, DataPlaneChoice, ServeOptions
+from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
 
 _MAX_PORT = 65_535
 
@@ -27,6 +27,10 @@ def serve(
         typer.Option(help="Who does ESP. auto: see `landbridge doctor`; none: the API alone, without root."),
     ] = DataPlaneChoice.AUTO,
     lab: Annotated[bool, typer.Option("--lab", help="Simulate the Internet on this machine: sites and hosts.")] = False,
+    limits: Annotated[
+        LimitsChoice,
+        typer.Option(help="aws: AWS's default quotas; relaxed: as many of everything as there is room for."),
+    ] = LimitsChoice.AWS,
     bfd: Annotated[
         int,
         typer.Option(
@@ -42,7 +46,9 @@ def serve(
     Stopping it leaves the data plane as it is; `landbridge purge` takes it away.
     """
     host, port = _listen(listen)
-    options = ServeOptions(host=host, port=port, state=state, data_plane=data_plane, lab=lab, bfd_interval=bfd)
+    options = ServeOptions(
+        host=host, port=port, state=state, data_plane=data_plane, lab=lab, limits=limits, bfd_interval=bfd
+    )
     from landbridge.wiring.serve import serve as run
 
     run(options)

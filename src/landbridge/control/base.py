@@ -12,6 +12,7 @@ from datetime import datetime
 from ipaddress import IPv4Network
 from typing import Generic, TypeVar
 
+from landbridge.control.limits import AWS, Limits
 from landbridge.model.errors import NotFound
 from landbridge.model.ids import Entropy
 from landbridge.model.resources import Resource
@@ -68,6 +69,7 @@ class Context:
     entropy: Entropy
     pools: Pools
     builds: bool
+    limits: Limits = AWS
 
 
 @dataclass(frozen=True, slots=True)

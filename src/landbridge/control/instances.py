@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import limits, tags
 from landbridge.control.addresses import (
     check_private,
     free_private,
@@ -18,13 +18,11 @@ from landbridge.control.addresses import (
 )
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.tokens import checked_token, mismatch
-from landbridge.model.errors import Combination, Invalid, LimitExceeded, Missing, Unsupported
+from landbridge.model.errors import Combination, Invalid, Missing, Unsupported
 from landbridge.model.ids import new_id
 from landbridge.model.resources import Instance, InstanceState, SecurityGroup, Subnet, Tags
 
 NOUN: Final = "instance"
-MAX_INSTANCES: Final = 1000
-"""Per account and region."""
 MAX_AT_ONCE: Final = 100
 MAX_TEXT: Final = 255
 
@@ -65,8 +63,8 @@ def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[
     subnet = scope.get(Subnet, command.subnet_id, "subnet")
     _check_groups(scope, subnet, command.groups)
     private = _private(scope, command, subnet)
-    if sum(i.state is not InstanceState.TERMINATED for i in scope.all(Instance)) + len(private) > MAX_INSTANCES:
-        raise LimitExceeded(NOUN, f"There can be {MAX_INSTANCES} instances in a region. Terminate some first.")
+    alive = sum(i.state is not InstanceState.TERMINATED for i in scope.all(Instance))
+    context.limits.check(limits.INSTANCES, alive, more=len(private))
     is_public = subnet.map_public_address if command.public_address is None else command.public_address
     public: Sequence[IPv4Address | None] = (
         free_public(context.pools, public_in_use(scope.snapshot), len(private)) if is_public else [None] * len(private)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import limits, tags
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.control.tokens import checked_token, mismatch
-from landbridge.model.errors import AlreadyAssociated, Dependency, Invalid, LimitExceeded, NotFound
+from landbridge.model.errors import AlreadyAssociated, Dependency, Invalid, NotFound
 from landbridge.model.ids import new_id
 from landbridge.model.resources import Association, RouteTable, Subnet, Tags, Vpc
 from landbridge.routing.tables import free_number
 
 NOUN: Final = "route-table"
-MAX_TABLES: Final = 200
-"""Per VPC (AWS, VPC quotas)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,7 @@ def create(scope: Scope, command: CreateRouteTable, context: Context) -> Outcome
                     raise mismatch(token)
                 return Outcome(table)
     siblings = [table for table in scope.all(RouteTable) if table.vpc_id == vpc.id]
-    if len(siblings) >= MAX_TABLES:
-        raise LimitExceeded(NOUN, f"{vpc.id} has {MAX_TABLES} route tables, the most a VPC can have. Delete one.")
+    context.limits.check(limits.ROUTE_TABLES, len(siblings), where=vpc.id)
     table = RouteTable(
         id=new_id("rtb", context.entropy),
         account=context.account,

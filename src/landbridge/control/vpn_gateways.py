@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from landbridge.control import limits
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.tags import checked
 from landbridge.model.errors import (
     GatewayHasVpc,
     Invalid,
-    LimitExceeded,
     NotAttached,
     NotFound,
     VpcHasGateway,
@@ -29,8 +29,6 @@ NOUN: Final = "vpn-gateway"
 DEFAULT_ASN: Final = 64512
 PRIVATE_ASNS: Final = (range(64512, 65535), range(4_200_000_000, 4_294_967_295))
 """What AmazonSideAsn may be (AWS, CreateVpnGateway)."""
-MAX_GATEWAYS: Final = 5
-"""Per region (AWS, Site-to-Site VPN quotas)."""
 
 _ON_THE_WAY_OUT: Final = (State.DELETING, State.DELETED)
 
@@ -88,17 +86,15 @@ def connections_of(scope: Scope, gateway: VpnGateway) -> Iterator[VpnConnection]
 
 
 def create(scope: Scope, command: CreateVpnGateway, context: Context) -> Outcome[VpnGateway]:
-    """Refuses ASNs that are not private, and a sixth gateway."""
+    """Refuses ASNs that are not private, and one gateway too many."""
     if not any(command.asn in asns for asns in PRIVATE_ASNS):
         raise Invalid(
             "AmazonSideAsn",
             f"Value ({command.asn}) for parameter AmazonSideAsn is invalid. "
             "Use an ASN from 64512 to 65534 or from 4200000000 to 4294967294.",
         )
-    if sum(gateway.state is not State.DELETED for gateway in scope.all(VpnGateway)) >= MAX_GATEWAYS:
-        raise LimitExceeded(
-            NOUN, f"There are {MAX_GATEWAYS} virtual private gateways already, the most a region can have. Delete one."
-        )
+    alive = sum(gateway.state is not State.DELETED for gateway in scope.all(VpnGateway))
+    context.limits.check(limits.VPN_GATEWAYS, alive)
     gateway = VpnGateway(
         id=new_id("vgw", context.entropy),
         account=context.account,

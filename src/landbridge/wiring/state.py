@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from landbridge.control.base import PLAIN_POOLS, Pools
+from landbridge.control.limits import AWS, Limits
 from landbridge.control.service import Control
 from landbridge.store.codec import Codec
 from landbridge.store.folder import Folder
@@ -19,14 +20,14 @@ REGION: Final = "us-east-1"
 """The region of what has none of its own (access keys, lab sites)."""
 
 
-def control_of(folder: Folder, *, pools: Pools, builds: bool) -> Control:
+def control_of(folder: Folder, *, pools: Pools, builds: bool, limits: Limits = AWS) -> Control:
     """Commands on this folder's state. The folder's lock has to be held.
 
     Raises:
         StoreError: the state cannot be opened.
     """
     store = SqlStore.open(folder.database, Codec(folder.key))
-    return Control(store, now=now, entropy=SystemEntropy(), pools=pools, builds=builds)
+    return Control(store, now=now, entropy=SystemEntropy(), pools=pools, builds=builds, limits=limits)
 
 
 @contextmanager
