@@ -15,11 +15,14 @@ from landbridge.control.tags import checked
 from landbridge.model.errors import Invalid, MalformedId, NotFound, WrongState
 from landbridge.model.ids import is_id, new_id
 from landbridge.model.resources import CustomerGateway, State, Tags, VpnConnection
+from landbridge.model.snapshot import Index
 
 NOUN: Final = "customer-gateway"
 DEFAULT_ASN: Final = 65000
 MAX_ASN: Final = 4_294_967_295
 MAX_DEVICE_NAME: Final = 255
+
+CONNECTIONS_OF_CUSTOMER: Final = Index(VpnConnection, lambda connection: (connection.customer_gateway_id,))
 
 _NO_DEVICE: Final = tuple(
     (IPv4Network(network), what)
@@ -112,8 +115,8 @@ def delete(scope: Scope, command: DeleteCustomerGateway, context: Context) -> Ou
     gateway = find(scope, command.customer_gateway_id)
     if gateway.state is State.DELETED:
         raise NotFound(NOUN, gateway.id)
-    for connection in scope.all(VpnConnection):
-        if connection.customer_gateway_id == gateway.id and connection.state is not State.DELETED:
+    for connection in scope.snapshot.having(CONNECTIONS_OF_CUSTOMER, gateway.id):
+        if connection.state is not State.DELETED:
             raise WrongState(
                 f"The customer gateway is in use. Delete the VPN connection {connection.id} first "
                 "and wait until it is deleted."

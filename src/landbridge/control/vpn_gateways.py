@@ -24,11 +24,14 @@ from landbridge.model.errors import (
 )
 from landbridge.model.ids import new_id
 from landbridge.model.resources import Attachment, Resource, RouteTable, State, Tags, Vpc, VpnConnection, VpnGateway
+from landbridge.model.snapshot import Index
 
 NOUN: Final = "vpn-gateway"
 DEFAULT_ASN: Final = 64512
 PRIVATE_ASNS: Final = (range(64512, 65535), range(4_200_000_000, 4_294_967_295))
 """What AmazonSideAsn may be (AWS, CreateVpnGateway)."""
+
+CONNECTIONS_OF_GATEWAY: Final = Index(VpnConnection, lambda connection: (connection.vpn_gateway_id,))
 
 _ON_THE_WAY_OUT: Final = (State.DELETING, State.DELETED)
 
@@ -80,8 +83,8 @@ def usable_gateway(scope: Scope, vpn_gateway_id: str) -> VpnGateway:
 
 def connections_of(scope: Scope, gateway: VpnGateway) -> Iterator[VpnConnection]:
     """The gateway's connections that are not `deleted`."""
-    for connection in scope.all(VpnConnection):
-        if connection.vpn_gateway_id == gateway.id and connection.state is not State.DELETED:
+    for connection in scope.snapshot.having(CONNECTIONS_OF_GATEWAY, gateway.id):
+        if connection.state is not State.DELETED:
             yield connection
 
 
