@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from landbridge.cli.common import State, bfd_interval
-from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, DataPlaneChoice, ServeOptions
+from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
 
 _MAX_PORT = 65_535
 _LONGEST_DNS_NAME: Final = 253
@@ -32,6 +32,10 @@ def serve(
         typer.Option(help="Who does ESP. auto: see `landbridge doctor`; none: the API alone, without root."),
     ] = DataPlaneChoice.AUTO,
     lab: Annotated[bool, typer.Option("--lab", help="Simulate the Internet on this machine: sites and hosts.")] = False,
+    limits: Annotated[
+        LimitsChoice,
+        typer.Option(help="aws: AWS's default quotas; relaxed: as many of everything as there is room for."),
+    ] = LimitsChoice.AWS,
     bfd: Annotated[
         int,
         typer.Option(
@@ -71,6 +75,7 @@ def serve(
         state=state,
         data_plane=data_plane,
         lab=lab,
+        limits=limits,
         bfd_interval=bfd,
         tls=tls or bool(tls_names),
         tls_cert=tls_cert,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
-from typing import Final
 
+from landbridge.control import limits
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.model.errors import (
     GatewayNotAttached,
     Invalid,
-    LimitExceeded,
     NotFound,
     RouteExists,
     RouteNotFound,
@@ -27,9 +26,6 @@ from landbridge.model.resources import (
     VpnGateway,
 )
 from landbridge.routing.tables import leads_somewhere
-
-MAX_ROUTES: Final = 1000
-"""Per table, without propagated ones (AWS, VPC quotas: 50, up to 1000 on request)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +61,7 @@ def create(scope: Scope, command: CreateRoute, context: Context) -> Outcome[None
         raise RouteExists(f"The route identified by {command.destination} already exists.")
     _check_destination(scope, table, command.destination, command.target)
     _check_target(scope, table, command.target)
-    if len(table.routes) >= MAX_ROUTES:
-        raise LimitExceeded("route", f"{table.id} has {MAX_ROUTES} routes, the most a table can have. Delete one.")
+    context.limits.check(limits.ROUTES, len(table.routes), where=table.id)
     route = Route(destination=command.destination, target=command.target)
     return Outcome(None, put(replace(table, routes=(*table.routes, route))))
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import limits, tags
 from landbridge.control.addresses import occupies
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.control.zones import checked_zone
 from landbridge.model.errors import (
     Dependency,
     InvalidSubnetRange,
-    LimitExceeded,
     NoDefaultSubnet,
     SubnetConflict,
     VpcNotSpecified,
@@ -24,8 +23,6 @@ from landbridge.model.resources import Instance, Resource, RouteTable, State, Su
 NOUN: Final = "subnet"
 LARGEST: Final = 16
 SMALLEST: Final = 28
-MAX_SUBNETS: Final = 200
-"""Per VPC (AWS, VPC quotas)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +96,7 @@ def create(scope: Scope, command: CreateSubnet, context: Context) -> Outcome[Sub
     for sibling in siblings:
         if cidr.overlaps(sibling.cidr):
             raise SubnetConflict(f"The CIDR '{cidr}' conflicts with another subnet: {sibling.id} has {sibling.cidr}.")
-    if len(siblings) >= MAX_SUBNETS:
-        raise LimitExceeded(NOUN, f"{vpc.id} has {MAX_SUBNETS} subnets already, the most a VPC can have. Delete one.")
+    context.limits.check(limits.SUBNETS, len(siblings), where=vpc.id)
     subnet = Subnet(
         id=new_id("subnet", context.entropy),
         account=context.account,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from landbridge.control import limits
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.model.errors import Invalid, LimitExceeded, NotFound, Unsupported
 from landbridge.model.resources import (
@@ -24,7 +25,7 @@ from landbridge.model.resources import (
     VpnGateway,
 )
 
-MAX_TAGS: Final = 50
+MAX_TAGS: Final = limits.TAGS.most
 MAX_KEY: Final = 128
 MAX_VALUE: Final = 256
 MAX_RESOURCES: Final = 1000

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import dhcp_options, tags
+from landbridge.control import dhcp_options, limits, tags
 from landbridge.control.addresses import occupies
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.model.errors import Dependency, Invalid, InvalidVpcRange, LimitExceeded
+from landbridge.model.errors import Dependency, Invalid, InvalidVpcRange
 from landbridge.model.ids import new_id
 from landbridge.model.resources import (
     Association,
@@ -32,8 +32,6 @@ from landbridge.routing.tables import free_number
 NOUN: Final = "vpc"
 LARGEST: Final = 16
 SMALLEST: Final = 28
-MAX_VPCS: Final = 100
-"""Per region (AWS: 5, up to hundreds on request)."""
 
 _NEVER: Final = tuple(
     IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
@@ -83,8 +81,7 @@ def check_cidr(cidr: IPv4Network) -> None:
 def create(scope: Scope, command: CreateVpc, context: Context) -> Outcome[Vpc]:
     """Refuses a CIDR that may be none."""
     check_cidr(command.cidr)
-    if sum(1 for _ in scope.all(Vpc)) >= MAX_VPCS:
-        raise LimitExceeded(NOUN, f"There are {MAX_VPCS} VPCs already, the most a region can have. Delete one.")
+    context.limits.check(limits.VPCS, sum(1 for _ in scope.all(Vpc)))
     options, new = dhcp_options.of_a_new_vpc(scope, context)
     vpc = Vpc(
         id=new_id("vpc", context.entropy),

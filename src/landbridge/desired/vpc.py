@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface
 
+from landbridge.control.limits import PROPAGATED_ROUTES, Limits
 from landbridge.desired import names
 from landbridge.desired.endpoint import ANYWHERE
 from landbridge.desired.internet_gateway import GATEWAY_SIDE as INTERNET_GATEWAY_SIDE
@@ -139,7 +140,7 @@ def instance(own: Names, wanted: Instance, net: Subnet) -> tuple[HostObject, ...
     )
 
 
-def speaker(own: Names, vpc: Vpc, gateway: VpnGateway, tables: Iterable[int]) -> Speaker:
+def speaker(own: Names, vpc: Vpc, gateway: VpnGateway, tables: Iterable[int], limits: Limits) -> Speaker:
     """The router's small BIRD: hears the gateway's, and fills the propagating tables without any Python in between."""
     return Speaker(
         namespace=own.of(vpc.id),
@@ -147,4 +148,5 @@ def speaker(own: Names, vpc: Vpc, gateway: VpnGateway, tables: Iterable[int]) ->
         asn=gateway.asn,
         internal=InternalSession(link=TO_VPN_GATEWAY, local=VPC_SIDE.ip, peer=VPN_GATEWAY_SIDE.ip, sends=False),
         tables=(MAIN_TABLE, *sorted(tables)),
+        table_limit=limits.most(PROPAGATED_ROUTES),
     )

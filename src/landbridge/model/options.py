@@ -28,6 +28,13 @@ class DataPlaneChoice(StrEnum):
     NONE = "none"
 
 
+class LimitsChoice(StrEnum):
+    """How many there may be of everything: AWS's default quotas, or no counts (`control/limits.py` says which)."""
+
+    AWS = "aws"
+    RELAXED = "relaxed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
     """How to run the service.
@@ -42,6 +49,7 @@ class ServeOptions:
     state: Path = DEFAULT_STATE
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
     lab: bool = False
+    limits: LimitsChoice = LimitsChoice.AWS
     bfd_interval: int = DEFAULT_BFD_INTERVAL
     tls: bool = False
     tls_cert: Path | None = None

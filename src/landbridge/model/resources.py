@@ -139,6 +139,8 @@ class RouteTable(Resource):
     propagating: tuple[str, ...] = ()
     client_token: str = ""
     """What the caller named the request with: the same token again is the same request."""
+    request: str = ""
+    """What tells that request from others with the same token (`control/tokens.py`)."""
 
     @property
     def main(self) -> bool:
@@ -296,6 +298,8 @@ class Instance(Resource):
     key_name: str = ""
     launch_index: int = 0
     client_token: str = ""
+    request: str = ""
+    """What tells the request from others with the same token (`control/tokens.py`)."""
     state: InstanceState
     terminated: datetime | None = None
 

@@ -28,13 +28,14 @@ from landbridge.api.aws.sigv4 import not_validated
 from landbridge.control.access_keys import CreateAccessKey
 from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
+from landbridge.control.limits import AWS, RELAXED, Limits
 from landbridge.control.service import Control
 from landbridge.desired.host import Settings
 from landbridge.desired.names import Names
 from landbridge.desired.objects import Bfd, DataPlane
 from landbridge.drivers.probe import choose
 from landbridge.model.errors import OperatorError
-from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, ServeOptions
+from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
 from landbridge.model.resources import AccessKey
 from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation
@@ -79,7 +80,8 @@ def serve(options: ServeOptions) -> None:
     listener = _listen(options.host, options.port)
     tls = _tls(options, certificate, folder, listener)
     listener.listen(128)
-    control = control_of(folder, pools=LAB_POOLS if options.lab else PLAIN_POOLS, builds=builds)
+    pools = LAB_POOLS if options.lab else PLAIN_POOLS
+    control = control_of(folder, pools=pools, builds=builds, limits=_limits(options))
     hint = _first_credentials(folder, control)
     service = _Service(
         folder, options, control, choice.data_plane if choice else None, choice.why if choice else "", tls, hint
@@ -111,6 +113,10 @@ def _tls(options: ServeOptions, certificate: Given | None, folder: Folder, liste
             "add --tls to have a certificate made, or give one with --tls-cert FILE --tls-key FILE."
         )
     return None
+
+
+def _limits(options: ServeOptions) -> Limits:
+    return RELAXED if options.limits is LimitsChoice.RELAXED else AWS
 
 
 def _listen(host_name: str, port: int) -> socket.socket:
@@ -200,7 +206,7 @@ class _Service:
         self._observer = observer = Observer(self._names, control, ears, on_health=lambda: loop.reconciler.wake())
         machine = host(folder, wake=ears.wake, on_ike=ears.on_ike)
         self._followed = machine.bird.followed
-        settings = Settings(self._names, pools, data_plane, bfd)
+        settings = Settings(self._names, pools, data_plane, bfd, _limits(options))
         self._loop = loop = ServiceLoop(control, machine, settings, observer.health)
         ears.start(machine)
 

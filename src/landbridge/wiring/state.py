@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from landbridge.control.base import PLAIN_POOLS, Pools
+from landbridge.control.limits import AWS, Limits
 from landbridge.control.service import Control
 from landbridge.model.options import DEFAULT_REGION
 from landbridge.store.codec import Codec
@@ -24,14 +25,14 @@ REGION: Final = DEFAULT_REGION
 """The region of what has none of its own (access keys, lab sites)."""
 
 
-def control_of(folder: Folder, *, pools: Pools, builds: bool) -> Control:
+def control_of(folder: Folder, *, pools: Pools, builds: bool, limits: Limits = AWS) -> Control:
     """Commands on this folder's state. The folder's lock has to be held.
 
     Raises:
         StoreError: the state cannot be opened.
     """
     store = SqlStore.open(folder.database, Codec(folder.key))
-    return Control(store, now=now, entropy=SystemEntropy(), pools=pools, builds=builds)
+    return Control(store, now=now, entropy=SystemEntropy(), pools=pools, builds=builds, limits=limits)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from admin_world import World, served
 from landbridge import __version__
 from landbridge.cli.program import app, run
 from landbridge.control.lifecycle import waiting
-from landbridge.model.options import DataPlaneChoice, ServeOptions
+from landbridge.model.options import DataPlaneChoice, LimitsChoice, ServeOptions
 from landbridge.model.resources import AccessKey, Role
 
 NAMES = {
@@ -110,6 +110,7 @@ def landbridge(*arguments: str, **environment: str) -> subprocess.CompletedProce
         (("serve", "--tls", "--tls-cert", "gw.pem", "--tls-key", "gw.key"), 2, "either"),
         (("serve", "--tls-name", "-gw.example.net"), 2, "neither a DNS name nor an address"),
         (("serve", "--tls-name", "a b"), 2, "neither a DNS name nor an address"),
+        (("serve", "--limits", "none"), 2, "'relaxed'"),
         (("lab", "site", "add", "x", "--public-address", "y", "--lan", "192.168.0.0/24"), 2, "no IPv4 address"),
         (("lab", "site", "add", "x", "--public-address", "203.0.113.7", "--lan", "192.168.0.1/24"), 2, "IPv4 prefix"),
         (("exec", "i-1"), 2, "Missing argument 'COMMAND'"),
@@ -185,10 +186,19 @@ def test_serve_is_handed_what_was_typed(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("LANDBRIDGE_STATE", raising=False)
     assert run(["serve"]) == 0
     typed = ["--listen", "[::1]:0", "--state", str(tmp_path), "--data-plane", "none", "--lab", "--bfd-interval", "0"]
+    typed += ["--limits", "relaxed"]
     assert run(["serve", *typed]) == 0
     assert handed == [
         ServeOptions(),
-        ServeOptions(host="::1", port=0, state=tmp_path, data_plane=DataPlaneChoice.NONE, lab=True, bfd_interval=0),
+        ServeOptions(
+            host="::1",
+            port=0,
+            state=tmp_path,
+            data_plane=DataPlaneChoice.NONE,
+            lab=True,
+            limits=LimitsChoice.RELAXED,
+            bfd_interval=0,
+        ),
     ]
 
 

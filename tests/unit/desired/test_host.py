@@ -13,6 +13,7 @@ from landbridge.control.customer_gateways import CreateCustomerGateway
 from landbridge.control.instances import RunInstances
 from landbridge.control.internet_gateways import AttachInternetGateway, CreateInternetGateway
 from landbridge.control.lab import AddHost, AddSite
+from landbridge.control.limits import AWS, RELAXED, Limits
 from landbridge.control.propagation import EnableVgwRoutePropagation
 from landbridge.control.routes import CreateRoute
 from landbridge.control.subnets import CreateSubnet, DeleteSubnet
@@ -312,8 +313,14 @@ def test_a_vpc_that_is_attached_later_comes_before_static_routes_into_it() -> No
     assert led_to == {LAN, outside}
 
 
-def test_a_site_may_announce_as_many_prefixes_as_aws_takes(town: Town) -> None:
-    assert {session.receive_limit for session in town.gateway_speaker().sessions} == {100}
+@pytest.mark.parametrize(("limits", "sent", "propagated"), [(AWS, 1000, 100), (RELAXED, None, None)])
+def test_as_many_routes_as_aws_takes(town: Town, limits: Limits, sent: int | None, propagated: int | None) -> None:
+    town.planner = Planner(replace(SETTINGS, limits=limits))
+    sessions = town.gateway_speaker().sessions
+    assert {(session.receive_limit, session.send_limit) for session in sessions} == {(100, sent)}
+    router = town.wanted().state["speaker", OWN.of(town.vpc.id)]
+    assert isinstance(router, Speaker)
+    assert router.table_limit == propagated
 
 
 def test_kernel_tunnels_have_an_interface_of_their_own_and_the_mtu_that_is_known_to_fit() -> None:

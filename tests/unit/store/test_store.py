@@ -157,6 +157,23 @@ def test_a_commit_that_fails_changes_nothing(tmp_path: Path) -> None:
     assert (loaded.revision, [v.id for v in loaded.all(Vpc)]) == (1, ["vpc-1"])
 
 
+def test_several_revisions_are_one_transaction(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit_all(
+        [(1, (Put(vpc("vpc-9")),)), (2, (Put(vpc("vpc-1")), Put(vpc("vpc-5")))), (3, (Put(vpc("vpc-9")),))]
+    )
+    loaded = store.load()
+    assert (loaded.revision, [v.id for v in loaded.all(Vpc)]) == (3, ["vpc-9", "vpc-1", "vpc-5"])
+    with sqlite3.connect(tmp_path / "landbridge.db") as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON resource WHEN NEW.id='vpc-3' "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    with pytest.raises(Unavailable):
+        store.commit_all([(4, (Put(vpc("vpc-2")), Remove(vpc("vpc-1")))), (5, (Put(vpc("vpc-3")),))])
+    assert store.load() == loaded
+
+
 def test_a_file_that_is_no_database_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "landbridge.db").write_bytes(b"this is not a database, certainly not one of ours" * 100)
     with pytest.raises(StoreError, match="backup"):

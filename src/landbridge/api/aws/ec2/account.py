@@ -8,7 +8,7 @@ from typing import Final
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, absent, select
 from landbridge.api.aws.ec2.params import only
-from landbridge.control.instances import MAX_INSTANCES
+from landbridge.control import limits
 from landbridge.control.subnets import default_vpc
 from landbridge.control.zones import zone_id, zones
 from landbridge.model.errors import Invalid
@@ -20,7 +20,7 @@ MAX_GROUPS_PER_INTERFACE: Final = 5
 _ATTRIBUTES: Final[Mapping[str, Callable[[Desk], str]]] = {
     "supported-platforms": lambda desk: "VPC",
     "default-vpc": lambda desk: vpc.id if (vpc := default_vpc(desk.scope)) is not None else "none",
-    "max-instances": lambda desk: str(MAX_INSTANCES),
+    "max-instances": lambda desk: str(limits.INSTANCES.most),
     "vpc-max-security-groups-per-interface": lambda desk: str(MAX_GROUPS_PER_INTERFACE),
     "max-elastic-ips": lambda desk: str(MAX_ELASTIC_ADDRESSES),
     "vpc-max-elastic-ips": lambda desk: str(MAX_ELASTIC_ADDRESSES),

@@ -15,7 +15,7 @@ from landbridge.api.aws.ec2.vpn_options import ANYWHERE, BANDWIDTH, INSIDE_VERSI
 from landbridge.control.base import Scope
 from landbridge.control.vpn_connections import NOUN, CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
-from landbridge.desired.device_file import device_file, to_xml
+from landbridge.desired import device_file
 from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.resources import CustomerGateway, State, Tunnel, VpnConnection, VpnGateway
 from landbridge.model.secret import Secret
@@ -162,7 +162,7 @@ def _configuration(connection: VpnConnection, scope: Scope) -> str | None:
     customer = scope.find(CustomerGateway, connection.customer_gateway_id)
     if connection.state not in _LIVE or gateway is None or customer is None:
         return None
-    return to_xml(device_file(connection, gateway, customer))
+    return device_file.configuration(connection, gateway, customer)
 
 
 def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
