@@ -279,7 +279,8 @@ def test_exec_enters_the_namespace_with_the_command_as_it_is(
     world.furnish()
     entered: list[tuple[str, list[str]]] = []
 
-    def enter(namespace: str, command: list[str]) -> None:
+    def enter(namespace: str, command: list[str], resolver: object) -> None:
+        assert resolver is None, "the VPC has no DHCP options of its own"
         entered.append((namespace, list(command)))
         raise typer.Exit(7)
 

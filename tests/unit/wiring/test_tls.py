@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -159,7 +160,10 @@ class TestGiven:
         tls.refresh()
         assert serial_shown(tls.context, files.certificate) == renewed
 
-    def test_a_bad_one_is_not_taken_and_told_of_once(self, files: Files) -> None:
+    def test_a_bad_one_is_not_taken_and_told_of_once(self, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Whatever an earlier test had logs go to is remembered by the logger that it used.
+        structlog.reset_defaults()
+        monkeypatch.setattr("landbridge.wiring.tls.log", structlog.get_logger())
         good, tls = files.certificate.read_bytes(), files.tls()
         first = serial_shown(tls.context, files.certificate)
         files.certificate.write_bytes(b"half a cert")
