@@ -191,6 +191,8 @@ def test_associations_move(ec2: Ec2) -> None:
     ]
     ec2("DisassociateRouteTable", AssociationId=moved)
     ec2("DeleteRouteTable", RouteTableId=second)
+    edge = {"RouteTableId": second, "GatewayId": "igw-" + UNKNOWN}
+    assert ec2.code("AssociateRouteTable", **edge) == "UnsupportedOperation"
     elsewhere = table_of(ec2, vpc_of(ec2))
     assert ec2.code("AssociateRouteTable", RouteTableId=elsewhere, SubnetId=subnet) == "InvalidParameterValue"
 
