@@ -82,14 +82,39 @@ class Terraform:
         assert done.returncode in codes, f"terraform {' '.join(words)}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
         return done
 
-    def apply(self) -> None:
-        """Make everything as the configuration says."""
-        self.run("apply", "-auto-approve")
+    def apply(self) -> str:
+        """Make everything as the configuration says; Terraform's own sentence about what it did."""
+        said = self.run("apply", "-auto-approve").stdout
+        return next(line for line in said.splitlines() if line.startswith("Apply complete!"))
 
     def plan_is_empty(self) -> None:
         """Terraform finds nothing to change."""
         done = self.run("plan", "-detailed-exitcode", codes=(0, 2))
         assert done.returncode == 0, f"the second plan is not empty: {done.stdout}"
+
+    def set(self, **variables: int | str) -> None:
+        """Give variables of the configuration their values."""
+        (self._folder / "terraform.tfvars.json").write_text(json.dumps(variables))
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """What is managed: the attributes of each resource by its address."""
+        state = json.loads(self.run("show", "-json").stdout)["values"]["root_module"]
+        return {each["address"]: each["values"] for each in state["resources"] if each["mode"] == "managed"}
+
+    def imports(self, ids: dict[str, str]) -> str:
+        """Forget everything and take what is there back, by address and id: what would then be done, as a sentence."""
+        folder = self._folder
+        for state in ("terraform.tfstate", "terraform.tfstate.backup"):
+            (folder / state).rename(folder / f"{state}.kept")
+        blocks = (f'import {{\n  to = {address}\n  id = "{identity}"\n}}\n' for address, identity in ids.items())
+        (folder / "imports.tf").write_text("".join(blocks))
+        try:
+            said = self.run("plan", "-detailed-exitcode", codes=(2,)).stdout
+        finally:
+            (folder / "imports.tf").unlink()
+            for state in ("terraform.tfstate", "terraform.tfstate.backup"):
+                (folder / f"{state}.kept").rename(folder / state)
+        return next(line for line in said.splitlines() if line.startswith("Plan: "))
 
     def outputs(self) -> dict[str, Any]:
         """The outputs, the sensitive ones, too."""

@@ -8,7 +8,6 @@ from ipaddress import IPv4Network
 from landbridge.control import limits
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.model.errors import (
-    GatewayNotAttached,
     Invalid,
     NotFound,
     RouteExists,
@@ -132,6 +131,8 @@ def _check_target(scope: Scope, table: RouteTable, target: str) -> None:
         case _:
             raise NotFound("gateway", target)
     if not leads_somewhere(target, table.vpc_id, scope.snapshot):
-        raise GatewayNotAttached(
-            f"The gateway {target} is not attached to {table.vpc_id}, the VPC of {table.id}. Attach it first."
+        raise Invalid(
+            "GatewayId",
+            f"route table {table.id} and network gateway {target} belong to different networks. "
+            f"Attach the gateway to {table.vpc_id} first.",
         )

@@ -192,6 +192,8 @@ def test_associations_move(ec2: Ec2) -> None:
     ]
     ec2("DisassociateRouteTable", AssociationId=moved)
     ec2("DeleteRouteTable", RouteTableId=second)
+    edge = {"RouteTableId": second, "GatewayId": "igw-" + UNKNOWN}
+    assert ec2.code("AssociateRouteTable", **edge) == "UnsupportedOperation"
     elsewhere = table_of(ec2, vpc_of(ec2))
     assert ec2.code("AssociateRouteTable", RouteTableId=elsewhere, SubnetId=subnet) == "InvalidParameterValue"
 
@@ -222,7 +224,7 @@ def test_routes(ec2: Ec2) -> None:
     vpc = vpc_of(ec2)
     table, gateway = table_of(ec2, vpc), ec2("CreateInternetGateway")["InternetGateway"]["InternetGatewayId"]
     route = {"RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0"}
-    assert ec2.code("CreateRoute", **route, GatewayId=gateway) == "Gateway.NotAttached"
+    assert ec2.code("CreateRoute", **route, GatewayId=gateway) == "InvalidParameterValue", "it is not attached"
     assert ec2.code("CreateRoute", **route, GatewayId="igw-" + UNKNOWN) == "InvalidGatewayID.NotFound"
     assert ec2.code("CreateRoute", **route, GatewayId="local") == "InvalidGatewayID.NotFound"
     assert ec2.code("CreateRoute", **route, GatewayId="vgw-" + UNKNOWN) == "InvalidGatewayID.NotFound"

@@ -11,7 +11,7 @@ from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import checked_id, id_of, ids_of, network_of, only, tag_list, tags_of
 from landbridge.control import route_tables, routes
 from landbridge.control.route_tables import NOUN
-from landbridge.model.errors import Combination, MalformedId, Missing
+from landbridge.model.errors import Combination, MalformedId, Missing, Unsupported
 from landbridge.model.resources import Association, Instance, RouteTable, Vpc
 from landbridge.routing.tables import LOCAL, Entry, entries
 
@@ -132,6 +132,10 @@ _ASSOCIATED: Final = {"State": "associated"}
 
 def associate_route_table(desk: Desk, params: Params) -> Shape:
     """AssociateRouteTable, with subnets only."""
+    if params.get("GatewayId"):
+        raise Unsupported(
+            "landbridge does not support route tables of gateways yet. Give SubnetId: subnets follow route tables."
+        )
     only(params, "RouteTableId", "SubnetId")
     command = route_tables.AssociateRouteTable(id_of(params, "RouteTableId", NOUN), id_of(params, "SubnetId", "subnet"))
     return {"AssociationId": desk.run(command).id, "AssociationState": dict(_ASSOCIATED)}

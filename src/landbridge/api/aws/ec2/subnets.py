@@ -49,6 +49,7 @@ def shape(subnet: Subnet, snapshot: Snapshot) -> Shape:
             "EnableResourceNameDnsARecord": False,
             "EnableResourceNameDnsAAAARecord": False,
         },
+        "BlockPublicAccessStates": {"InternetGatewayBlockMode": "off"},
         "OwnerId": subnet.account,
         "Tags": tag_list(subnet.tags),
     }

@@ -40,6 +40,7 @@ def shape(vpc: Vpc) -> Shape:
         "DhcpOptionsId": vpc.dhcp_options_id or NO_OPTIONS,
         "InstanceTenancy": vpc.tenancy,
         "IsDefault": vpc.is_default,
+        "BlockPublicAccessStates": {"InternetGatewayBlockMode": "off"},
         "OwnerId": vpc.account,
         "Tags": tag_list(vpc.tags),
     }

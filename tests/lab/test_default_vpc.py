@@ -1,0 +1,31 @@
+"""The default VPC carries packets as it is: an instance in any of its subnets is on the Internet."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+import pytest
+from cloud import Subnet, Vpc
+from world import World
+
+pytestmark = pytest.mark.lab
+
+
+def test_instances_in_default_subnets_reach_each_other_and_the_internet(world: World) -> None:
+    made = world.ec2.create_default_vpc()["Vpc"]
+    vpc = Vpc(world.cloud, made["VpcId"], IPv4Network(made["CidrBlock"]))
+    found = world.ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+    first, second, _ = (
+        Subnet(vpc, subnet["SubnetId"], IPv4Network(subnet["CidrBlock"]))
+        for subnet in sorted(found, key=lambda subnet: str(subnet["AvailabilityZone"]))
+    )
+    outside = world.internet_host("outside", "198.51.100.10")
+    a, b = first.instance("a"), second.instance("b")
+    world.converged()
+
+    assert a.reaches(b)
+    for instance in (a, b):
+        assert instance.public is not None, "without being asked for"
+        assert instance.reaches(outside)
+        assert outside.reaches(instance.public)
+    assert not outside.reaches(a.address), "a private address is nobody's on the Internet"
