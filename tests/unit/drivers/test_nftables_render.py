@@ -79,7 +79,8 @@ def check_text(text: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_.:/ \t\n{}\"(),;=!&|-]*", text)
     for quoted in re.findall(r'"([^"]*)"', text):
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", quoted)
-    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r'"[^"]*"', "", text)):
+    unnamed = re.sub(r'"[^"]*"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b', "", text)
+    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", unnamed):
         bare = re.sub(r"_\d+$", "", word)
         assert bare in WORDS or render.TABLE_NAME.fullmatch(word), word
 
