@@ -73,6 +73,8 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "security-group": "InvalidGroup.NotFound",
     "dhcp-options": "InvalidDhcpOptionID.NotFound",
     "elastic-ip": "InvalidAllocationID.NotFound",
+    "elastic-association": "InvalidAssociationID.NotFound",
+    "address": "InvalidAddress.NotFound",
     "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
@@ -87,6 +89,10 @@ _MALFORMED: Final[Mapping[str, str]] = {
     "vpn-connection": "InvalidVpnConnectionID.NotFound",
     "gateway": "InvalidGatewayID.NotFound",
     "association": "InvalidAssociationID.NotFound",
+    "elastic-association": "InvalidAssociationID.NotFound",
+    "elastic-ip": "InvalidAllocationID.NotFound",
+    "image": "InvalidAMIID.Malformed",
+    "attachment": "InvalidAttachmentID.NotFound",
 }
 
 
@@ -123,6 +129,8 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = 
     domain.CustomerGatewayUnavailable: ("InvalidCustomerGatewayState", 400),
     domain.NotAttached: ("InvalidVpnGatewayAttachment.NotFound", 400),
     domain.GatewayNotAttached: ("Gateway.NotAttached", 400),
+    domain.InterfaceInUse: ("InvalidNetworkInterface.InUse", 400),
+    domain.NotPermitted: ("OperationNotPermitted", 400),
     domain.AmbiguousInstance: ("InvalidInstanceID", 400),
     domain.AlreadyAssociated: ("Resource.AlreadyAssociated", 400),
     domain.ConnectionExists: ("InvalidOption.Conflict", 400),
