@@ -45,6 +45,8 @@ VPCS: Final = Quota(5, "VPCs", Per.REGION, "vpc")
 INTERNET_GATEWAYS: Final = Quota(5, "internet gateways", Per.REGION, "internet-gateway")
 INSTANCES: Final = Quota(1000, "instances", Per.REGION, "instance")
 """landbridge's own: AWS counts virtual processors."""
+INTERFACES: Final = Quota(5000, "network interfaces", Per.REGION, "network-interface")
+ELASTIC_ADDRESSES: Final = Quota(5, "elastic addresses", Per.REGION, "address")
 CUSTOMER_GATEWAYS: Final = Quota(50, "customer gateways", Per.REGION, "customer-gateway")
 VPN_GATEWAYS: Final = Quota(5, "virtual private gateways", Per.REGION, "vpn-gateway")
 VPN_CONNECTIONS: Final = Quota(50, "VPN connections", Per.REGION, "vpn-connection")
@@ -65,6 +67,8 @@ QUOTAS: Final = (
     VPCS,
     INTERNET_GATEWAYS,
     INSTANCES,
+    INTERFACES,
+    ELASTIC_ADDRESSES,
     CUSTOMER_GATEWAYS,
     VPN_GATEWAYS,
     VPN_CONNECTIONS,

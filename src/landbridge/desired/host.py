@@ -7,7 +7,7 @@ as long as those stay the same values, so one more change among a thousand resou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from landbridge.desired import lab, vpc, vpn_gateway
 from landbridge.desired.mtu import tunnel_mtu
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names, tunnel_link
 from landbridge.desired.objects import Bfd, DataPlane, Health, HostObject, HostState, Key
+from landbridge.model.attached import by_instance
 from landbridge.model.resources import (
     Attachment,
     CustomerGateway,
@@ -26,6 +27,7 @@ from landbridge.model.resources import (
     InternetGateway,
     LabHost,
     LabSite,
+    NetworkInterface,
     RouteTable,
     State,
     Subnet,
@@ -35,7 +37,7 @@ from landbridge.model.resources import (
     VpnGateway,
 )
 from landbridge.model.snapshot import Snapshot
-from landbridge.routing.tables import followed, leads_somewhere, propagator
+from landbridge.routing.tables import followed, leads_somewhere, plugged, propagator
 
 Group = tuple[HostObject, ...]
 T = TypeVar("T")
@@ -112,6 +114,10 @@ class _View:
             (i for i in snapshot.all(Instance) if i.state in (InstanceState.PENDING, InstanceState.RUNNING)),
             lambda i: i.vpc_id,
         )
+        self.interfaces = _by(
+            (i for i in snapshot.all(NetworkInterface) if plugged(i, snapshot)),
+            lambda i: i.vpc_id,
+        )
         self.tables = _by(snapshot.all(RouteTable), lambda t: t.vpc_id)
         self.igws = {
             g.vpc_id: g
@@ -145,7 +151,7 @@ class _View:
         subnets = tuple(self.subnets[wanted.id])
         by_id = {s.id: s for s in subnets}
         tables = self.tables[wanted.id]
-        instances = self.instances[wanted.id]
+        interfaces = self.interfaces[wanted.id]
         internet, vpn = self.igws.get(wanted.id), self.vgws.get(wanted.id)
         links = ([TO_INTERNET_GATEWAY] if internet else []) + ([TO_VPN_GATEWAY] if vpn else [])
 
@@ -154,18 +160,36 @@ class _View:
             table_of = followed(net, tables)
             assert table_of is not None, "a VPC always has a main route table"
             self.add(net.id, vpc.subnet, net, table_of.number)
-        for each in instances:
-            self.add(each.id, vpc.instance, each, by_id[each.subnet_id])
+        guard = self.group(vpc.ports, self.own, wanted, tuple(interfaces))
+        self.owners[wanted.id].append(guard)
+        plugged_in = by_instance(interfaces)
+        for instance in self.instances[wanted.id]:
+            self.instance(instance, plugged_in.get(instance.id, ()), by_id, guard)
         for table in tables:
-            used = tuple((i.id, i) for i in instances if any(r.target == i.id for r in table.routes))
+            used = tuple((i.id, i) for i in interfaces if any(r.target == i.id for r in table.routes))
             live = frozenset(r.target for r in table.routes if leads_somewhere(r.target, wanted.id, self.snapshot))
             self.add(table.id, _route_table, wanted, table, subnets, used, live)
         if internet:
-            mapped = tuple((i.private_address, i.public_address) for i in instances if i.public_address)
+            mapped = tuple(igw.mapped(interfaces))
             self.add(internet.id, igw.internet_gateway, internet, wanted, self.settings.pools.public, mapped)
         if vpn:
             numbers = tuple(t.number for t in tables if propagator(t, self.snapshot) == vpn.id)
             self.add(vpn.id, _vpc_speaker, wanted, vpn, numbers, self.settings.limits)
+
+    def instance(
+        self, instance: Instance, interfaces: Sequence[NetworkInterface], subnets: Mapping[str, Subnet], guard: Group
+    ) -> None:
+        forwards = any(not interface.source_dest_check for interface in interfaces)
+        self.add(instance.id, vpc.instance, instance.id, forwards)
+        met = set[str]()
+        for interface in interfaces:
+            doubled = interface.subnet_id in met
+            met.add(interface.subnet_id)
+            # An instance runs once its interfaces are there, too.
+            for owner in (interface.id, instance.id):
+                subnet = subnets[interface.subnet_id]
+                self.add(owner, vpc.interface, interface, subnet, len(interfaces) == 1, doubled)
+                self.owners[owner].append(guard)
 
     def vpn_gateway(self, gateway: VpnGateway) -> None:
         vpc_of = self.snapshot.get(Vpc, gateway.vpc_id) if vpn_gateway.attached(gateway) and gateway.vpc_id else None
@@ -218,7 +242,7 @@ def _route_table(
     of: Vpc,
     table: RouteTable,
     subnets: tuple[Subnet, ...],
-    used: tuple[tuple[str, Instance], ...],
+    used: tuple[tuple[str, NetworkInterface], ...],
     live: frozenset[str],
 ) -> Group:
     return vpc.route_table(own, of, table, subnets, dict(used), live)

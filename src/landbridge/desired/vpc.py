@@ -8,13 +8,13 @@ main table.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.control.limits import PROPAGATED_ROUTES, Limits
 from landbridge.desired import names
 from landbridge.desired.endpoint import ANYWHERE
 from landbridge.desired.internet_gateway import GATEWAY_SIDE as INTERNET_GATEWAY_SIDE
-from landbridge.desired.names import INSTANCE_LINK, TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names
+from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names
 from landbridge.desired.objects import (
     MAIN_TABLE,
     Address,
@@ -25,16 +25,20 @@ from landbridge.desired.objects import (
     KernelRule,
     Namespace,
     RouteKind,
+    Ruleset,
     Speaker,
     VethEnd,
 )
+from landbridge.desired.tables import Family, Port
 from landbridge.desired.vpn_gateway import GATEWAY_SIDE as VPN_GATEWAY_SIDE
 from landbridge.desired.vpn_gateway import LAST, VPC_SIDE, router_id
-from landbridge.model.resources import Instance, Route, RouteTable, Subnet, Vpc, VpnGateway
+from landbridge.model.resources import NetworkInterface, Route, RouteTable, Subnet, Vpc, VpnGateway
 
 EDGE = 10
 """The kernel table of packets that come from a gateway."""
 RULE_PRIORITY = 1000
+INTERFACE_TABLES = 100
+"""In an instance: behind this number, and its device index, is an interface's kernel table."""
 STATIC = 10
 """The metric of route tables' static routes: before what BIRD adds (32), for the same prefix."""
 COVER = 4000
@@ -71,7 +75,7 @@ def route_table(
     vpc: Vpc,
     table: RouteTable,
     subnets: Iterable[Subnet],
-    targets: Mapping[str, Instance],
+    targets: Mapping[str, NetworkInterface],
     live: frozenset[str],
 ) -> tuple[HostObject, ...]:
     """A route table as a kernel table: the local routes, the static routes, and an end that is unreachable.
@@ -94,7 +98,7 @@ def route_table(
 
 
 def _static_route(
-    here: str, table: int, route: Route, targets: Mapping[str, Instance], live: frozenset[str]
+    here: str, table: int, route: Route, targets: Mapping[str, NetworkInterface], live: frozenset[str]
 ) -> KernelRoute:
     way: tuple[IPv4Address, str] | None = None
     if route.target not in live:
@@ -105,7 +109,7 @@ def _static_route(
         way = INTERNET_GATEWAY_SIDE.ip, TO_INTERNET_GATEWAY
     else:
         middlebox = targets[route.target]
-        way = middlebox.private_address, names.subnet_bridge(middlebox.subnet_id)
+        way = middlebox.private, names.subnet_bridge(middlebox.subnet_id)
     return KernelRoute(
         namespace=here,
         table=table,
@@ -117,26 +121,77 @@ def _static_route(
     )
 
 
-def instance(own: Names, wanted: Instance, net: Subnet) -> tuple[HostObject, ...]:
-    """An instance: a namespace on the subnet's bridge, its private address, the router as its way out."""
-    here, there = own.of(wanted.id), own.of(wanted.vpc_id)
-    port = names.instance_port(wanted.id)
-    return (
-        Namespace(namespace=here, owner=own.owner),
-        VethEnd(namespace=here, name=INSTANCE_LINK, peer_namespace=there, peer_name=port),
+def instance(own: Names, instance_id: str, forwards: bool) -> tuple[HostObject, ...]:
+    """An instance: a namespace. What it talks by are its interfaces.
+
+    It forwards packets of others when one of its interfaces may carry them: a router, a NAT instance.
+    """
+    return (Namespace(namespace=own.of(instance_id), owner=own.owner, forwarding=forwards),)
+
+
+def interface(own: Names, wanted: NetworkInterface, net: Subnet, alone: bool, doubled: bool) -> tuple[HostObject, ...]:
+    """An attached interface: a port of the subnet's bridge, and in the instance a link with its addresses.
+
+    By the primary interface the instance also reaches the router, its way out. With more than one (not `alone`) each
+    has a table of its own, for what is sent from its addresses: what left by another interface would be dropped there.
+    `doubled`: an interface with a lower device index is in the same subnet and leads to its neighbours already.
+    """
+    attachment = wanted.attachment
+    assert attachment is not None, "only attached interfaces are built"
+    here, there = own.of(attachment.instance_id), own.of(wanted.vpc_id)
+    link, port = names.interface_link(attachment.device_index), names.interface_port(wanted.id)
+    primary, *others = (each.address for each in wanted.addresses)
+    objects: list[HostObject] = [
+        VethEnd(namespace=here, name=link, peer_namespace=there, peer_name=port, mac=wanted.mac),
         VethEnd(
             namespace=there,
             name=port,
             peer_namespace=here,
-            peer_name=INSTANCE_LINK,
+            peer_name=link,
             master=names.subnet_bridge(net.id),
         ),
-        Address(
-            namespace=here,
-            link=INSTANCE_LINK,
-            address=IPv4Interface((wanted.private_address, net.cidr.prefixlen)),
+        Address(namespace=here, link=link, address=IPv4Interface((primary, 32 if doubled else net.cidr.prefixlen))),
+        # Alone in their prefix, so that none of them is ever taken for the address that packets are sent from.
+        *(Address(namespace=here, link=link, address=IPv4Interface((each, 32))) for each in others),
+    ]
+    tables = [MAIN_TABLE] if attachment.device_index == 0 else []
+    if not alone:
+        table = INTERFACE_TABLES + attachment.device_index
+        tables.append(table)
+        objects.append(KernelRoute(namespace=here, table=table, destination=net.cidr, link=link))
+        objects += (
+            KernelRule(
+                namespace=here,
+                priority=RULE_PRIORITY + attachment.device_index,
+                iif=None,
+                table=table,
+                source=IPv4Network(each.address),
+            )
+            for each in wanted.addresses
+        )
+    objects += (
+        KernelRoute(namespace=here, table=table, destination=ANYWHERE, gateway=net.cidr[1], link=link, onlink=doubled)
+        for table in tables
+    )
+    return tuple(objects)
+
+
+def ports(own: Names, vpc: Vpc, interfaces: Iterable[NetworkInterface]) -> tuple[HostObject, ...]:
+    """Who is behind which port of the router's bridges, and may send and get what: out of the instances' reach."""
+    return (
+        Ruleset(
+            namespace=own.of(vpc.id),
+            family=Family.BRIDGE,
+            ports=tuple(
+                Port(
+                    link=names.interface_port(each.id),
+                    mac=each.mac,
+                    addresses=tuple(private.address for private in each.addresses),
+                    checked=each.source_dest_check,
+                )
+                for each in interfaces
+            ),
         ),
-        KernelRoute(namespace=here, table=MAIN_TABLE, destination=ANYWHERE, gateway=net.cidr[1], link=INSTANCE_LINK),
     )
 
 

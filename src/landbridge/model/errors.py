@@ -66,10 +66,6 @@ class CidrInUse(LandbridgeError):
     """A CIDR of a VPC that cannot go while a subnet lies in it."""
 
 
-class NotPermitted(LandbridgeError):
-    """Something that is never done, such as taking a VPC's first CIDR away."""
-
-
 class DefaultVpcExists(LandbridgeError):
     """A second default VPC in a region."""
 
@@ -140,6 +136,18 @@ class NotAttached(LandbridgeError):
 
 class GatewayNotAttached(LandbridgeError):
     """A gateway used by a route table of a VPC that it is not attached to."""
+
+
+class InterfaceInUse(LandbridgeError):
+    """A network interface that an instance has, where one is asked for that is free."""
+
+
+class NotPermitted(LandbridgeError):
+    """Something that is never done, or not while an attribute forbids it (EC2's OperationNotPermitted)."""
+
+
+class AmbiguousInstance(LandbridgeError):
+    """An instance was named where one interface is meant, and it has several."""
 
 
 class AlreadyAssociated(LandbridgeError):

@@ -78,6 +78,8 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "dhcp-options": "InvalidDhcpOptionID.NotFound",
     "elastic-ip": "InvalidAllocationID.NotFound",
     "vpc-cidr-association": "InvalidVpcCidrBlockAssociationID.NotFound",
+    "elastic-association": "InvalidAssociationID.NotFound",
+    "address": "InvalidAddress.NotFound",
     "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
@@ -93,7 +95,10 @@ _MALFORMED: Final[Mapping[str, str]] = {
     "gateway": "InvalidGatewayID.NotFound",
     "association": "InvalidAssociationID.NotFound",
     "vpc-cidr-association": "InvalidVpcCidrBlockAssociationID.NotFound",
+    "elastic-association": "InvalidAssociationID.NotFound",
     "elastic-ip": "InvalidAllocationID.NotFound",
+    "image": "InvalidAMIID.Malformed",
+    "attachment": "InvalidAttachmentID.NotFound",
 }
 _CALLED: Final[Mapping[str, str]] = {
     # What EC2's sentences call a kind; the others are called `routeTable ID` for `route-table`.
@@ -141,7 +146,6 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], Row]] = {
     domain.InvalidVpcRange: ("InvalidVpc.Range", 400),
     domain.CidrConflict: ("CidrConflict", 400),
     domain.CidrInUse: ("InvalidCidrBlock.InUse", 400),
-    domain.NotPermitted: ("OperationNotPermitted", 400),
     domain.DefaultVpcExists: ("DefaultVpcAlreadyExists", 400),
     domain.NoDefaultVpc: ("DefaultVpcDoesNotExist", 400),
     domain.VpcNotSpecified: ("VPCIdNotSpecified", 400),
@@ -160,6 +164,9 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], Row]] = {
     domain.CustomerGatewayUnavailable: ("InvalidCustomerGatewayState", 400),
     domain.NotAttached: ("InvalidVpnGatewayAttachment.NotFound", 400),
     domain.GatewayNotAttached: ("Gateway.NotAttached", 400),
+    domain.InterfaceInUse: ("InvalidNetworkInterface.InUse", 400),
+    domain.NotPermitted: ("OperationNotPermitted", 400),
+    domain.AmbiguousInstance: ("InvalidInstanceID", 400),
     domain.AlreadyAssociated: ("Resource.AlreadyAssociated", 400),
     domain.ConnectionExists: ("InvalidOption.Conflict", 400),
     domain.InsideCidrInUse: ("InvalidCidr.InUse", 400),

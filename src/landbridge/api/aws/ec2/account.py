@@ -14,7 +14,6 @@ from landbridge.control.zones import zone_id, zones
 from landbridge.model.errors import Invalid
 from landbridge.model.regions import PARTITIONS, opted_in, partition
 
-MAX_ELASTIC_ADDRESSES: Final = 5
 MAX_GROUPS_PER_INTERFACE: Final = 5
 
 _ATTRIBUTES: Final[Mapping[str, Callable[[Desk], str]]] = {
@@ -22,8 +21,8 @@ _ATTRIBUTES: Final[Mapping[str, Callable[[Desk], str]]] = {
     "default-vpc": lambda desk: vpc.id if (vpc := default_vpc(desk.scope)) is not None else "none",
     "max-instances": lambda desk: str(limits.INSTANCES.most),
     "vpc-max-security-groups-per-interface": lambda desk: str(MAX_GROUPS_PER_INTERFACE),
-    "max-elastic-ips": lambda desk: str(MAX_ELASTIC_ADDRESSES),
-    "vpc-max-elastic-ips": lambda desk: str(MAX_ELASTIC_ADDRESSES),
+    "max-elastic-ips": lambda desk: str(limits.ELASTIC_ADDRESSES.most),
+    "vpc-max-elastic-ips": lambda desk: str(limits.ELASTIC_ADDRESSES.most),
 }
 _OPT_IN: Final = "opt-in-not-required"
 """What every zone of a region says that can be used."""

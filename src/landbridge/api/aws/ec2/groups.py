@@ -6,7 +6,7 @@ Nothing filters yet. The default group is shown with the rules that are true of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select, yes
@@ -17,15 +17,6 @@ from landbridge.model.resources import NetworkAcl, SecurityGroup, Subnet
 
 _ANYWHERE: Final = "0.0.0.0/0"
 _LAST_RULE: Final = 32767
-
-
-def default_group(desk: Desk, vpc_id: str) -> list[dict[str, Any]]:
-    """The VPC's groups as instances and interfaces name them."""
-    return [
-        {"GroupId": group.id, "GroupName": group.group_name}
-        for group in desk.scope.all(SecurityGroup)
-        if group.vpc_id == vpc_id
-    ]
 
 
 def _everything() -> list[Shape]:
