@@ -20,7 +20,8 @@ WORDS = frozenset(
         """table ip chain type filter nat hook priority policy accept drop iifname oifname saddr daddr protocol udp tcp
         dport sport ct state established related status dnat snat to masquerade flags syn rst option maxseg size set
         prerouting input forward output postrouting
-        hardware own ifname ether_addr ipv4_addr elements bridge from_ports to_ports ether arp zone zones map new original
+        hardware own ifname ether_addr ipv4_addr elements bridge from_ports to_ports ether arp
+        zone zones map new original
         reply inwards outwards across itself""",
     )
 )
