@@ -67,11 +67,9 @@ class TestDryRun:
         assert door.cloud.snapshot is before
         assert door.form(action, {**right, "DryRun": "false"} if has_it else right).status == 200
 
-    @pytest.mark.parametrize("action", BUILT)
+    @pytest.mark.parametrize("action", [action for action in BUILT if takes(action, "DryRun")])
     def test_it_is_looked_at_last(self, action: str) -> None:
         """Whatever is wrong with a request, a dry run of it says the same; and only what would succeed is told so."""
-        if not takes(action, "DryRun"):
-            pytest.skip("the model has no DryRun for it")
         _, arguments = door_of(action)
         right = written(action, arguments)
         for wrong in broken(action, right):
