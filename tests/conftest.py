@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -38,6 +39,12 @@ settings.load_profile("nightly" if NIGHTLY else "ci")
 
 # Has nothing to do with who does ESP, and measures gaps of milliseconds, which an emulated processor does not keep.
 NOT_IN_THE_VM = ("contract/test_bird.py", "contract/test_netlink_events.py")
+
+
+def pytest_configure() -> None:
+    """Processes started here can be interrupted: a shell that runs this in the background has SIGINT ignored in all."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

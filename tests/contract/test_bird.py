@@ -102,6 +102,47 @@ def test_too_many_routes_end_the_session(lab: Lab) -> None:
     assert not any(prefix.startswith("172.16") for prefix in lab.routes(lab.vgw))
 
 
+def test_so_many_routes_are_advertised_and_no_more(lab: Lab) -> None:
+    """The first ones, while the session stays; when some go, others take their places."""
+    many = tuple(f"172.16.{number}.0/24" for number in range(20))
+    gateway = lab.gateway(1, 2)
+    sessions = tuple(dataclasses.replace(session, send_limit=10) for session in gateway.sessions)
+    lab.put(lab.customer(1), lab.customer(2), dataclasses.replace(gateway, sessions=sessions), lab.router())
+    lab.established(lab.vgw, 5)
+    until(lambda: lab.prefixes(lab.c2) == {"10.0.0.0/16", "192.168.1.0/24"}, "the first routes")
+    lab.put(lab.customer(1, *many))
+    until(lambda: len(lab.routes(lab.vgw)) == 23, "all of them at the gateway")
+    until(lambda: len(lab.prefixes(lab.c2)) == 10, "what site 2 hears")
+    assert lab.prefixes(lab.c2) >= {"10.0.0.0/16", "192.168.1.0/24"}
+    before = lab.since(lab.vgw)
+    kept_back = [prefix for prefix in many if prefix not in lab.prefixes(lab.c2)]
+    lab.put(lab.customer(1, *kept_back[:6]))
+
+    watch = SpeakerWatch(lab.driver, lambda _: None)
+    expected = {"10.0.0.0/16", "192.168.1.0/24", *kept_back[:6]}
+    until(lambda: watch.look(lab.vgw) and lab.prefixes(lab.c2) == expected, "those that were kept back")
+    assert not lab.flapped(lab.vgw, before)
+    lab.put(lab.customer(1, *kept_back), lab.gateway(1, 2))
+    until(lambda: lab.prefixes(lab.c2) == expected | set(kept_back), "without a limit")
+
+
+def test_so_many_routes_are_propagated_and_no_more(lab: Lab) -> None:
+    """In each propagating table, the first ones; the router itself knows them all."""
+    many = tuple(f"172.16.{number}.0/24" for number in range(20))
+    lab.put(lab.customer(1), lab.gateway(1), dataclasses.replace(lab.router(), table_limit=10))
+    until(lambda: "192.168.1.0/24" in lab.routes(lab.vpc, PROPAGATED), "the first route")
+    lab.put(lab.customer(1, *many))
+    until(lambda: len(lab.routes(lab.vpc)) == 21, "all of them in the router's own table")
+    until(lambda: len(lab.routes(lab.vpc, PROPAGATED)) == 10, "a full table")
+    assert "192.168.1.0/24" in lab.routes(lab.vpc, PROPAGATED)
+    kept_back = [prefix for prefix in many if prefix not in lab.routes(lab.vpc, PROPAGATED)]
+    lab.put(lab.customer(1, *kept_back[:6]))
+
+    watch = SpeakerWatch(lab.driver, lambda _: None)
+    expected = {"192.168.1.0/24", *kept_back[:6]}
+    until(lambda: watch.look(lab.vpc) and set(lab.routes(lab.vpc, PROPAGATED)) == expected, "those that were kept back")
+
+
 def test_a_withdrawn_prefix_disappears(lab: Lab) -> None:
     lab.put(lab.customer(1, "172.16.0.0/16"), lab.gateway(1), lab.router())
     until(lambda: "172.16.0.0/16" in lab.routes(lab.vpc, PROPAGATED), "the prefix")

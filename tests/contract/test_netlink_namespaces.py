@@ -219,3 +219,28 @@ def test_a_command_takes_the_place_of_the_process(net: Network, argv: list[str],
     assert output in done.stdout
     if argv[0] == "sh":
         assert done.stdout.split() == ["lo"], "/sys shows the namespace's links, not the host's"
+
+
+def test_a_command_sees_the_resolv_conf_that_it_is_given_and_nobody_else_does(net: Network) -> None:
+    script = (
+        "import sys\n"
+        "from ipaddress import IPv4Address\n"
+        "from landbridge.drivers.execute import run_in\n"
+        "from landbridge.model.resolver import Resolver\n"
+        "run_in(sys.argv[1], sys.argv[2:], Resolver(('corp.example',), (IPv4Address('10.0.0.53'),)))\n"
+    )
+    look = "cat /etc/resolv.conf; ls /sys/class/net"
+    machines, mounts = Path("/etc/resolv.conf").read_text(), _mounts()
+    done = subprocess.run(
+        [sys.executable, "-c", script, net.a, "sh", "-c", look], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["search corp.example", "nameserver 10.0.0.53", "lo"]
+    assert done.stderr == ""
+    assert Path("/etc/resolv.conf").read_text() == machines
+    assert _mounts() == mounts
+
+
+def _mounts() -> list[str]:
+    """Everything mounted, but for namespaces, which others make and remove meanwhile."""
+    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if "/run/netns/" not in line]

@@ -54,6 +54,17 @@ def test_telemetry_counts_the_routes_of_each_tunnel(lab: Lab) -> None:
         assert (entry["Status"], entry["AcceptedRouteCount"], entry["StatusMessage"]) == ("UP", 1, "1 BGP ROUTES")
 
 
+def test_what_each_tunnel_has_negotiated_is_shown(lab: Lab) -> None:
+    for tunnel in lab.connection.tunnels:
+        answer = lab.world.ec2.get_active_vpn_tunnel_status(
+            VpnConnectionId=lab.connection.id, VpnTunnelOutsideIpAddress=tunnel.becomes("UP")["outside_address"]
+        )["ActiveVpnTunnelStatus"]
+        assert answer["ProvisioningStatus"] == "available"
+        assert (answer["IkeVersion"], answer["Phase1DHGroup"]) == ("ikev2", 19)
+        assert answer["Phase1EncryptionAlgorithm"] == answer["Phase2EncryptionAlgorithm"] == "AES128-GCM-16"
+        assert answer["Phase1IntegrityAlgorithm"] == "SHA2-256"
+
+
 def test_the_site_hears_of_the_vpc_and_uses_one_tunnel(lab: Lab) -> None:
     route = eventually(lambda: lab.paris.routes().get("10.0.0.0/16"), "the site has a route")
     assert "nexthops" not in route, "one tunnel, not both"

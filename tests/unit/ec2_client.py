@@ -29,6 +29,7 @@ class Ec2:
         self.account = account
         self.region = region
         self.observation = Observation()
+        self.sees_secrets = True
 
     def __call__(self, action: str, **arguments: Any) -> dict[str, Any]:
         operation = _MODEL.operation_model(action)
@@ -36,7 +37,7 @@ class Ec2:
         flat = {name: _text(value) for name, value in body.items() if name not in ("Action", "Version")}
         params = parse(action, flat)
         dry_run = params.pop("DryRun", False)
-        desk = Desk(self.cloud.control, self.observation, self.account, self.region, dry_run)
+        desk = Desk(self.cloud.control, self.observation, self.account, self.region, dry_run, self.sees_secrets)
         try:
             document = serialize(action, carry_out(desk, action, params), "request-1")
         except LandbridgeError as refusal:

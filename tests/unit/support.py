@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from landbridge.control.base import LAB_POOLS, Command, Pools
+from landbridge.control.limits import AWS, Limits
 from landbridge.control.service import Control
 from landbridge.model.ids import Entropy
 from landbridge.model.snapshot import Change, Snapshot
@@ -37,9 +38,10 @@ class MemoryStore:
     """A store that forgets; `commits` are the changes of each revision."""
 
     commits: list[tuple[Change, ...]] = field(default_factory=list)
+    found: Snapshot = field(default_factory=Snapshot)
 
     def load(self) -> Snapshot:
-        return Snapshot()
+        return self.found
 
     def commit(self, revision: int, changes: tuple[Change, ...]) -> None:
         self.commits.append(changes)
@@ -48,11 +50,24 @@ class MemoryStore:
 class Cloud:
     """A Control in memory, for one caller, with a clock that tests move."""
 
-    def __init__(self, *, builds: bool = False, pools: Pools = LAB_POOLS, entropy: Entropy | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        builds: bool = False,
+        pools: Pools = LAB_POOLS,
+        entropy: Entropy | None = None,
+        limits: Limits = AWS,
+        found: Snapshot | None = None,
+    ) -> None:
         self.now = START
-        self.store = MemoryStore()
+        self.store = MemoryStore(found=found or Snapshot())
         self.control = Control(
-            self.store, now=lambda: self.now, entropy=entropy or SeededEntropy(), pools=pools, builds=builds
+            self.store,
+            now=lambda: self.now,
+            entropy=entropy or SeededEntropy(),
+            pools=pools,
+            builds=builds,
+            limits=limits,
         )
 
     def run(self, command: Command, *, account: str = ACCOUNT, dry_run: bool = False) -> Any:

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from landbridge.model.errors import LandbridgeError
+from landbridge.model.resolver import Resolver
 
 if TYPE_CHECKING:
     from landbridge.control.service import Control
@@ -60,11 +62,16 @@ class AdminClient:
         )
 
     @classmethod
-    def offline(cls, control: Control, *, account: str, region: str) -> AdminClient:
-        """A client of a state that this process holds itself: only credentials can be managed."""
+    def offline(
+        cls, control: Control, *, account: str, region: str, endpoint: Mapping[str, str] | None = None
+    ) -> AdminClient:
+        """A client of a state that this process holds itself: only credentials can be managed.
+
+        `endpoint`: where the EC2 API was last.
+        """
         from landbridge.api.admin.app import credentials_app  # a client of a running service does without the server
 
-        app = credentials_app(control, account=account, region=region)
+        app = credentials_app(control, account=account, region=region, endpoint=endpoint or {})
         client = cls.__new__(cls)
         client._state, client._folder = Path(), None
         client._http = httpx.Client(transport=InProcess(httpx.ASGITransport(app)), base_url="http://landbridge")
@@ -95,7 +102,15 @@ class AdminClient:
 
     def where(self, name: str) -> str:
         """The network namespace of an instance, gateway, endpoint, site or host."""
-        return str(self._document("GET", f"/v1/where/{quote(name, safe='')}")["namespace"])
+        return self.place(name)[0]
+
+    def place(self, name: str) -> tuple[str, Resolver | None]:
+        """That namespace, and what takes the place of the machine's resolv.conf there (None: nothing does)."""
+        found = self._document("GET", f"/v1/where/{quote(name, safe='')}")
+        told = found["resolver"]
+        if told is None:
+            return str(found["namespace"]), None
+        return str(found["namespace"]), Resolver(tuple(told["search"]), tuple(map(IPv4Address, told["servers"])))
 
     def wait(self, revision: int | None = None, timeout: float = 30.0) -> Document:
         """Wait until everything is as the revision (None: the present one) wants it; `converged` says whether it is.
@@ -154,13 +169,32 @@ class AdminClient:
                 raise AdminError(f"{found['name']} is not built after {timeout:g} s. {reason}", "NotBuilt")
             time.sleep(_LOOK_EVERY)
 
+    def endpoint(self) -> Document:
+        """Where the EC2 API is, or was last: `url`, and `ca_bundle`, a file to trust. Empty if it never was."""
+        return self._document("GET", "/v1/endpoint")
+
     def credentials(self) -> list[Document]:
-        """The access keys, without their secrets."""
+        """The access keys of all accounts, without their secrets."""
         return self._documents("/v1/credentials")
 
-    def create_credentials(self, access_key_id: str | None = None, secret_access_key: str | None = None) -> Document:
-        """Make an access key; the answer is the only place that ever shows its secret."""
-        given = {"access_key_id": access_key_id, "secret_access_key": secret_access_key}
+    def create_credentials(
+        self,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        *,
+        account: str | None = None,
+        role: str | None = None,
+    ) -> Document:
+        """Make an access key; the answer is the only place that ever shows its secret.
+
+        `account`: twelve digits, else the service's first account. `role`: admin (if not given), operator, read-only.
+        """
+        given = {
+            "access_key_id": access_key_id,
+            "secret_access_key": secret_access_key,
+            "account": account,
+            "role": role,
+        }
         return self._document("POST", "/v1/credentials", {k: v for k, v in given.items() if v is not None})
 
     def delete_credentials(self, access_key_id: str) -> None:

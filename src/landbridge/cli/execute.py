@@ -30,7 +30,7 @@ def execute(
 ) -> None:
     """Run a command in the network of something. The exit code is the command's."""
     with client(state) as service:
-        namespace = service.where(name)
+        namespace, resolver = service.place(name)
     from landbridge.wiring.enter import enter
 
-    enter(namespace, command)
+    enter(namespace, command, resolver)

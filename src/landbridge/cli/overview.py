@@ -68,7 +68,7 @@ def _head(document: Document) -> Iterable[Text]:
 
 
 def _vpc(vpc: Document, igws: list[Document], instances: list[Document]) -> Tree:
-    tree = Tree(_line("VPC ", _called(vpc), f"  {vpc['cidr']}  ", _state(vpc["state"])))
+    tree = Tree(_line("VPC ", _called(vpc), f"  {', '.join(vpc['cidrs'])}  ", _state(vpc["state"])))
     for subnet in vpc["subnets"]:
         tree.add(_line("subnet ", _called(subnet), f"  {subnet['cidr']}  {subnet['route_table'] or 'no route table'}"))
     for table in vpc["route_tables"]:

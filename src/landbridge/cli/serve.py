@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
 from landbridge.cli.common import State, bfd_interval
-from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, DataPlaneChoice, ServeOptions
+from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
 
 _MAX_PORT = 65_535
+_LONGEST_DNS_NAME: Final = 253
+_DNS_NAME: Final = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*", re.ASCII)
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +32,10 @@ def serve(
         typer.Option(help="Who does ESP. auto: see `landbridge doctor`; none: the API alone, without root."),
     ] = DataPlaneChoice.AUTO,
     lab: Annotated[bool, typer.Option("--lab", help="Simulate the Internet on this machine: sites and hosts.")] = False,
+    limits: Annotated[
+        LimitsChoice,
+        typer.Option(help="aws: AWS's default quotas; relaxed: as many of everything as there is room for."),
+    ] = LimitsChoice.AWS,
     bfd: Annotated[
         int,
         typer.Option(
@@ -36,16 +45,57 @@ def serve(
             callback=bfd_interval,
         ),
     ] = DEFAULT_BFD_INTERVAL,
+    tls: Annotated[
+        bool,
+        typer.Option("--tls", help="Serve HTTPS, with a certificate that is made and renewed in the state folder."),
+    ] = False,
+    tls_names: Annotated[
+        list[str] | None,
+        typer.Option("--tls-name", metavar="NAME", help="A name or address more in that certificate. Repeatable."),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this certificate (PEM, with its chain).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key (PEM).")] = None,
 ) -> None:
     """Run the service: the EC2 API in front, IPsec, BGP and routers behind. Prints `ready URL` when all is in place.
 
-    Stopping it leaves the data plane as it is; `landbridge purge` takes it away.
+    Beyond loopback it takes TLS. Stopping it leaves the data plane as it is; `landbridge purge` takes it away.
     """
     host, port = _listen(listen)
-    options = ServeOptions(host=host, port=port, state=state, data_plane=data_plane, lab=lab, bfd_interval=bfd)
+    if (tls_cert is None) != (tls_key is None):
+        raise typer.BadParameter("Give both, or --tls to have them made.", param_hint="--tls-cert, --tls-key")
+    if tls_cert is not None and (tls or tls_names):
+        raise typer.BadParameter(
+            "Give either a certificate, or --tls (and --tls-name) to have one made.", param_hint="--tls-cert, --tls"
+        )
+    options = ServeOptions(
+        host=host,
+        port=port,
+        state=state,
+        data_plane=data_plane,
+        lab=lab,
+        limits=limits,
+        bfd_interval=bfd,
+        tls=tls or bool(tls_names),
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        tls_names=tuple(map(_name, tls_names or ())),
+    )
     from landbridge.wiring.serve import serve as run
 
     run(options)
+
+
+def _name(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        if _DNS_NAME.fullmatch(text) is None or len(text) > _LONGEST_DNS_NAME:
+            raise typer.BadParameter(
+                f"'{text}' is neither a DNS name nor an address.", param_hint="--tls-name"
+            ) from None
+        return text.lower()
 
 
 def _listen(text: str) -> tuple[str, int]:

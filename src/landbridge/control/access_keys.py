@@ -1,4 +1,7 @@
-"""Access keys: who may sign requests. The ids begin with LKIA, so that nobody takes them for AWS's."""
+"""Access keys: who may sign requests, for which account, in which role.
+
+The ids of drawn keys begin with LKIA, so that nobody takes them for AWS's. An account exists as soon as it has a key.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +12,29 @@ from typing import Final
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import Combination, Conflict, Invalid, LimitExceeded, NotFound
 from landbridge.model.ids import Entropy
-from landbridge.model.resources import AccessKey
+from landbridge.model.resources import AccessKey, Role
 from landbridge.model.secret import Secret
 
 PREFIX: Final = "LKIA"
 MAX_KEYS: Final = 100
+"""Per account."""
 _BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _SECRET_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # noqa: S105
 _ID: Final = re.compile(r"[A-Za-z0-9_]{4,128}")
 _SECRET: Final = re.compile(r"[!-~]{16,128}")
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class CreateAccessKey(Command):
-    """A key with this id and secret, or with generated ones. Reply: the AccessKey, the only place to see the secret."""
+    """A key of the caller's account, with this id and secret or with generated ones.
+
+    Reply: the AccessKey, the only place to see the secret.
+    """
 
     access_key_id: str | None = None
     secret: Secret | None = None
+    role: Role = Role.ADMIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,9 @@ class ListAccessKeys(Command):
 
 
 def create(scope: Scope, command: CreateAccessKey, context: Context) -> Outcome[AccessKey]:
-    """Refuses an id that exists: its owner would lose access."""
+    """Refuses an id that exists, whoever has it: its owner would lose access."""
+    if _ACCOUNT.fullmatch(context.account) is None:
+        raise Invalid("AccountId", f"'{context.account[:40]}' is no account: it takes twelve digits.")
     if (command.access_key_id is None) != (command.secret is None):
         raise Combination("Give both the access key id and the secret access key, or neither to have them generated.")
     key_id = command.access_key_id or _new_id(scope, context.entropy)
@@ -52,10 +63,24 @@ def create(scope: Scope, command: CreateAccessKey, context: Context) -> Outcome[
         raise Invalid("SecretAccessKey", "A secret access key has 16 to 128 printable ASCII characters, no blanks.")
     if scope.snapshot.get(AccessKey, key_id) is not None:
         raise Conflict(f"The access key {key_id} exists already. Delete it first, or choose another id.")
-    if sum(1 for _ in scope.snapshot.all(AccessKey)) >= MAX_KEYS:
-        raise LimitExceeded("access-key", f"There are {MAX_KEYS} access keys already. Delete one that nobody uses.")
-    key = AccessKey(id=key_id, account=context.account, region=context.region, created=context.now, secret=secret)
+    if len(_keys_of(scope)) >= MAX_KEYS:
+        raise LimitExceeded(
+            "access-key",
+            f"The account {context.account} has {MAX_KEYS} access keys already. Delete one that nobody uses.",
+        )
+    key = AccessKey(
+        id=key_id,
+        account=context.account,
+        region=context.region,
+        created=context.now,
+        secret=secret,
+        role=command.role,
+    )
     return Outcome(key, put(key))
+
+
+def _keys_of(scope: Scope) -> tuple[AccessKey, ...]:
+    return tuple(key for key in scope.snapshot.all(AccessKey) if key.account == scope.account)
 
 
 def _new_id(scope: Scope, entropy: Entropy) -> str:
@@ -75,4 +100,4 @@ def delete(scope: Scope, command: DeleteAccessKey, context: Context) -> Outcome[
 
 def list_keys(scope: Scope, command: ListAccessKeys, context: Context) -> Outcome[tuple[AccessKey, ...]]:
     """The account's keys in order of creation."""
-    return Outcome(tuple(key for key in scope.snapshot.all(AccessKey) if key.account == scope.account))
+    return Outcome(_keys_of(scope))

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network
-from typing import Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
+from landbridge.control.limits import AWS, Limits
 from landbridge.model.errors import NotFound
 from landbridge.model.ids import Entropy
 from landbridge.model.resources import Resource
-from landbridge.model.snapshot import Change, Put, Remove, Snapshot
+from landbridge.model.snapshot import Change, Index, Put, Remove, Snapshot
 
 R = TypeVar("R", bound=Resource)
 Reply = TypeVar("Reply", covariant=True)
@@ -68,6 +69,7 @@ class Context:
     entropy: Entropy
     pools: Pools
     builds: bool
+    limits: Limits = AWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,16 @@ class Outcome(Generic[Reply]):
 
     reply: Reply
     changes: tuple[Change, ...] = ()
+
+
+_BY_OWNER: Final[dict[type[Resource], Index[Any]]] = {}
+
+
+def _by_owner(kind: type[R]) -> Index[R]:
+    known = _BY_OWNER.get(kind)
+    if known is None:
+        known = _BY_OWNER.setdefault(kind, Index(kind, lambda resource: ((resource.account, resource.region),)))
+    return known
 
 
 class Scope:
@@ -91,7 +103,7 @@ class Scope:
 
     def all(self, kind: type[R]) -> Iterator[R]:
         """Every resource of the kind, deleted ones that are still shown included."""
-        return (resource for resource in self.snapshot.all(kind) if self._mine(resource))
+        return iter(self.snapshot.having(_by_owner(kind), (self.account, self.region)))
 
     def find(self, kind: type[R], resource_id: str) -> R | None:
         """The resource, or None."""

@@ -9,18 +9,20 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
+from landbridge.control import limits
 from landbridge.control.base import Command, Context, Outcome, Pools, Scope, put
 from landbridge.control.tags import checked
-from landbridge.model.errors import Invalid, LimitExceeded, MalformedId, NotFound, WrongState
+from landbridge.model.errors import Invalid, MalformedId, NotFound, WrongState
 from landbridge.model.ids import is_id, new_id
 from landbridge.model.resources import CustomerGateway, State, Tags, VpnConnection
+from landbridge.model.snapshot import Index
 
 NOUN: Final = "customer-gateway"
 DEFAULT_ASN: Final = 65000
 MAX_ASN: Final = 4_294_967_295
 MAX_DEVICE_NAME: Final = 255
-MAX_GATEWAYS: Final = 50
-"""Per region (AWS, Site-to-Site VPN quotas)."""
+
+CONNECTIONS_OF_CUSTOMER: Final = Index(VpnConnection, lambda connection: (connection.customer_gateway_id,))
 
 _NO_DEVICE: Final = tuple(
     (IPv4Network(network), what)
@@ -64,7 +66,7 @@ def find(scope: Scope, customer_gateway_id: str) -> CustomerGateway:
 
 
 def create(scope: Scope, command: CreateCustomerGateway, context: Context) -> Outcome[CustomerGateway]:
-    """Refuses addresses that no device can have, and a 51st device."""
+    """Refuses addresses that no device can have, and one device too many."""
     _check_address(command.address, context.pools)
     if not 1 <= command.asn <= MAX_ASN:
         raise Invalid(
@@ -78,10 +80,7 @@ def create(scope: Scope, command: CreateCustomerGateway, context: Context) -> Ou
         if same == (command.address, command.asn, command.device_name):
             tagged = replace(gateway, tags=checked((dict(gateway.tags) | dict(command.tags)).items()))
             return Outcome(tagged, put(tagged) if tagged != gateway else ())
-    if len(alive) >= MAX_GATEWAYS:
-        raise LimitExceeded(
-            NOUN, f"There are {MAX_GATEWAYS} customer gateways already, the most a region can have. Delete one."
-        )
+    context.limits.check(limits.CUSTOMER_GATEWAYS, len(alive))
     gateway = CustomerGateway(
         id=new_id("cgw", context.entropy),
         account=context.account,
@@ -116,8 +115,8 @@ def delete(scope: Scope, command: DeleteCustomerGateway, context: Context) -> Ou
     gateway = find(scope, command.customer_gateway_id)
     if gateway.state is State.DELETED:
         raise NotFound(NOUN, gateway.id)
-    for connection in scope.all(VpnConnection):
-        if connection.customer_gateway_id == gateway.id and connection.state is not State.DELETED:
+    for connection in scope.snapshot.having(CONNECTIONS_OF_CUSTOMER, gateway.id):
+        if connection.state is not State.DELETED:
             raise WrongState(
                 f"The customer gateway is in use. Delete the VPN connection {connection.id} first "
                 "and wait until it is deleted."

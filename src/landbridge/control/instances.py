@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import limits, tags, tokens
 from landbridge.control.addresses import (
     check_private,
     free_private,
@@ -17,14 +17,11 @@ from landbridge.control.addresses import (
     too_few,
 )
 from landbridge.control.base import Command, Context, Outcome, Scope, put
-from landbridge.control.tokens import checked_token, mismatch
-from landbridge.model.errors import Combination, Invalid, LimitExceeded, Missing, Unsupported
+from landbridge.model.errors import Combination, Invalid, Missing, Unsupported
 from landbridge.model.ids import new_id
 from landbridge.model.resources import Instance, InstanceState, SecurityGroup, Subnet, Tags
 
 NOUN: Final = "instance"
-MAX_INSTANCES: Final = 1000
-"""Per account and region."""
 MAX_AT_ONCE: Final = 100
 MAX_TEXT: Final = 255
 
@@ -59,14 +56,14 @@ class TerminateInstances(Command):
 def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[Instance, ...]]:
     """All of them or none: what is returned has its addresses."""
     _check_form(command)
-    wanted_tags, token = tags.checked(command.tags), checked_token(command.client_token)
-    if token and (before := _asked_before(scope, command)):
+    wanted_tags = tags.checked(command.tags)
+    if before := tokens.repeated(scope.all(Instance), command.client_token, command):
         return Outcome(before)
     subnet = scope.get(Subnet, command.subnet_id, "subnet")
     _check_groups(scope, subnet, command.groups)
     private = _private(scope, command, subnet)
-    if sum(i.state is not InstanceState.TERMINATED for i in scope.all(Instance)) + len(private) > MAX_INSTANCES:
-        raise LimitExceeded(NOUN, f"There can be {MAX_INSTANCES} instances in a region. Terminate some first.")
+    alive = sum(i.state is not InstanceState.TERMINATED for i in scope.all(Instance))
+    context.limits.check(limits.INSTANCES, alive, more=len(private))
     is_public = subnet.map_public_address if command.public_address is None else command.public_address
     public: Sequence[IPv4Address | None] = (
         free_public(context.pools, public_in_use(scope.snapshot), len(private)) if is_public else [None] * len(private)
@@ -89,7 +86,8 @@ def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[
             reservation_id=reservation,
             key_name=command.key_name,
             launch_index=index,
-            client_token=token,
+            client_token=command.client_token,
+            request=tokens.digest(command),
             state=InstanceState.PENDING if context.builds else InstanceState.RUNNING,
         )
         for index, (address, outside) in enumerate(zip(private, public, strict=True))
@@ -117,21 +115,6 @@ def _check_form(command: RunInstances) -> None:
         )
     if command.private_address is not None and command.most > 1:
         raise Combination("A PrivateIpAddress can be given to one instance only: use MaxCount 1.")
-
-
-def _asked_before(scope: Scope, command: RunInstances) -> tuple[Instance, ...]:
-    before = tuple(i for i in scope.all(Instance) if i.client_token == command.client_token)
-    same = all(
-        i.subnet_id == command.subnet_id
-        and i.image_id == command.image_id
-        and i.instance_type == command.instance_type
-        and i.key_name == command.key_name
-        and command.private_address in (None, i.private_address)
-        for i in before
-    )
-    if before and not (same and command.least <= len(before) <= command.most):
-        raise mismatch(command.client_token)
-    return before
 
 
 def _check_groups(scope: Scope, subnet: Subnet, groups: Sequence[str]) -> None:

@@ -9,16 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import limits, tags
 from landbridge.control.addresses import occupies
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.model.errors import AlreadyAssociated, Dependency, GatewayNotAttached, Invalid, LimitExceeded
+from landbridge.model.errors import AlreadyAssociated, Dependency, GatewayNotAttached, Invalid
 from landbridge.model.ids import new_id
 from landbridge.model.resources import Attachment, Instance, InternetGateway, Tags, Vpc
 
 NOUN: Final = "internet-gateway"
-MAX_GATEWAYS: Final = 100
-"""Per region (AWS: as many as VPCs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +51,7 @@ class DeleteInternetGateway(Command):
 
 def create(scope: Scope, command: CreateInternetGateway, context: Context) -> Outcome[InternetGateway]:
     """A gateway by itself needs nothing built."""
-    if sum(1 for _ in scope.all(InternetGateway)) >= MAX_GATEWAYS:
-        raise LimitExceeded(
-            NOUN, f"There are {MAX_GATEWAYS} internet gateways already, the most a region can have. Delete one."
-        )
+    context.limits.check(limits.INTERNET_GATEWAYS, sum(1 for _ in scope.all(InternetGateway)))
     gateway = InternetGateway(
         id=new_id("igw", context.entropy),
         account=context.account,

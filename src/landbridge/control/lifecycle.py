@@ -203,7 +203,7 @@ def _gone(resource: Resource, ids: frozenset[str], now: datetime) -> Resource | 
             return replace(resource, attachment=Attachment.DETACHED, vpc_id=None)
         case VpnGateway():
             if resource.attachment is Attachment.DETACHING and attachment_key(resource) in ids:
-                resource = replace(resource, attachment=Attachment.DETACHED, vpc_id=None)
+                resource = replace(resource, attachment=Attachment.DETACHED, vpc_id=None, left=resource.vpc_id)
             if named and resource.state is State.DELETING:
                 resource = replace(resource, state=State.DELETED, deleted=now)
             return resource

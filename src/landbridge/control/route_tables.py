@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import limits, tags, tokens
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.control.tokens import checked_token, mismatch
-from landbridge.model.errors import AlreadyAssociated, Dependency, Invalid, LimitExceeded, NotFound
+from landbridge.model.errors import AlreadyAssociated, Dependency, Invalid, NotFound
 from landbridge.model.ids import new_id
 from landbridge.model.resources import Association, RouteTable, Subnet, Tags, Vpc
 from landbridge.routing.tables import free_number
 
 NOUN: Final = "route-table"
-MAX_TABLES: Final = 200
-"""Per VPC (AWS, VPC quotas)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +60,11 @@ class ReplaceRouteTableAssociation(Command):
 def create(scope: Scope, command: CreateRouteTable, context: Context) -> Outcome[RouteTable]:
     """Gives the table a kernel number that no other table of the VPC has."""
     vpc = scope.get(Vpc, command.vpc_id, "vpc")
-    wanted_tags, token = tags.checked(command.tags), checked_token(command.client_token)
-    if token:
-        for table in scope.all(RouteTable):
-            if table.client_token == token:
-                if table.vpc_id != vpc.id:
-                    raise mismatch(token)
-                return Outcome(table)
+    wanted_tags = tags.checked(command.tags)
+    if before := tokens.repeated(scope.all(RouteTable), command.client_token, command):
+        return Outcome(before[0])
     siblings = [table for table in scope.all(RouteTable) if table.vpc_id == vpc.id]
-    if len(siblings) >= MAX_TABLES:
-        raise LimitExceeded(NOUN, f"{vpc.id} has {MAX_TABLES} route tables, the most a VPC can have. Delete one.")
+    context.limits.check(limits.ROUTE_TABLES, len(siblings), where=vpc.id)
     table = RouteTable(
         id=new_id("rtb", context.entropy),
         account=context.account,
@@ -81,7 +73,8 @@ def create(scope: Scope, command: CreateRouteTable, context: Context) -> Outcome
         created=context.now,
         vpc_id=vpc.id,
         number=free_number(sibling.number for sibling in siblings),
-        client_token=token,
+        client_token=command.client_token,
+        request=tokens.digest(command),
     )
     return Outcome(table, put(table))
 

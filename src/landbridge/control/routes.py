@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
-from typing import Final
 
+from landbridge.control import limits
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.model.errors import (
     GatewayNotAttached,
     Invalid,
-    LimitExceeded,
     NotFound,
     RouteExists,
     RouteNotFound,
@@ -27,9 +26,6 @@ from landbridge.model.resources import (
     VpnGateway,
 )
 from landbridge.routing.tables import leads_somewhere
-
-MAX_ROUTES: Final = 1000
-"""Per table, without propagated ones (AWS, VPC quotas: 50, up to 1000 on request)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +61,7 @@ def create(scope: Scope, command: CreateRoute, context: Context) -> Outcome[None
         raise RouteExists(f"The route identified by {command.destination} already exists.")
     _check_destination(scope, table, command.destination, command.target)
     _check_target(scope, table, command.target)
-    if len(table.routes) >= MAX_ROUTES:
-        raise LimitExceeded("route", f"{table.id} has {MAX_ROUTES} routes, the most a table can have. Delete one.")
+    context.limits.check(limits.ROUTES, len(table.routes), where=table.id)
     route = Route(destination=command.destination, target=command.target)
     return Outcome(None, put(replace(table, routes=(*table.routes, route))))
 
@@ -90,8 +85,10 @@ def delete(scope: Scope, command: DeleteRoute, context: Context) -> Outcome[None
     """Refuses the local route. A propagated route is not deleted by hand: it follows its gateway."""
     table = scope.get(RouteTable, command.route_table_id, "route-table")
     vpc = scope.get(Vpc, table.vpc_id, "vpc")
-    if command.destination == vpc.cidr:
-        raise Invalid("DestinationCidrBlock", f"cannot remove local route {vpc.cidr} in route table {table.id}")
+    if command.destination in vpc.cidrs:
+        raise Invalid(
+            "DestinationCidrBlock", f"cannot remove local route {command.destination} in route table {table.id}"
+        )
     route = _find(table, command.destination)
     if route is None:
         raise RouteNotFound(f"no route with destination-cidr-block {command.destination} in route table {table.id}")
@@ -104,17 +101,17 @@ def _find(table: RouteTable, destination: IPv4Network) -> Route | None:
 
 def _check_destination(scope: Scope, table: RouteTable, destination: IPv4Network, target: str) -> None:
     vpc = scope.get(Vpc, table.vpc_id, "vpc")
-    if not destination.subnet_of(vpc.cidr):
+    if not vpc.holds(destination):
         return
     whole_subnet = any(s.vpc_id == vpc.id and s.cidr == destination for s in scope.all(Subnet))
-    if target.startswith("i-") and (whole_subnet or destination == vpc.cidr):
+    if target.startswith("i-") and (whole_subnet or destination in vpc.cidrs):
         raise Unsupported(
-            f"landbridge does not send traffic inside of a VPC through an instance: {destination} is in {vpc.cidr}."
+            f"landbridge does not send traffic inside of a VPC through an instance: {destination} is in {vpc.id}."
         )
     raise Invalid(
         "DestinationCidrBlock",
         f"Destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks "
-        f"({vpc.cidr}). This route can target only an interface or an instance.",
+        f"({', '.join(map(str, vpc.cidrs))}). This route can target only an interface or an instance.",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from landbridge.control.base import Command, Context, Pools, Scope
 from landbridge.control.handlers import handler_of
+from landbridge.control.limits import AWS, Limits
 from landbridge.model.ids import Entropy
 from landbridge.model.snapshot import Change, Snapshot
 
@@ -39,12 +40,14 @@ class Control:
         entropy: Entropy,
         pools: Pools,
         builds: bool,
+        limits: Limits = AWS,
     ) -> None:
         self._store = store
         self._now = now
         self._entropy = entropy
         self._pools = pools
         self._builds = builds
+        self._limits = limits
         self._lock = threading.Lock()
         self._snapshot = store.load()
         self._listeners: list[Callable[[Snapshot], None]] = []
@@ -65,7 +68,7 @@ class Control:
             LandbridgeError: the command was refused; nothing has changed.
         """
         with self._lock:
-            context = Context(account, region, self._now(), self._entropy, self._pools, self._builds)
+            context = Context(account, region, self._now(), self._entropy, self._pools, self._builds, self._limits)
             outcome = handler_of(command)(Scope(self._snapshot, account, region), command, context)
             if dry_run or not outcome.changes:
                 return outcome.reply

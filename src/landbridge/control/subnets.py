@@ -6,19 +6,23 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import limits, tags
 from landbridge.control.addresses import occupies
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.control.zones import checked_zone
-from landbridge.model.errors import Dependency, InvalidSubnetRange, LimitExceeded, SubnetConflict
+from landbridge.model.errors import (
+    Dependency,
+    InvalidSubnetRange,
+    NoDefaultSubnet,
+    SubnetConflict,
+    VpcNotSpecified,
+)
 from landbridge.model.ids import new_id
 from landbridge.model.resources import Instance, Resource, RouteTable, State, Subnet, Tags, Vpc
 
 NOUN: Final = "subnet"
 LARGEST: Final = 16
 SMALLEST: Final = 28
-MAX_SUBNETS: Final = 200
-"""Per VPC (AWS, VPC quotas)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class CreateSubnet(Command):
     zone: str | None = None
     zone_id: str | None = None
     tags: Tags = ()
+    default: bool = False
+    """The zone's default one, whose instances get public addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +53,50 @@ class DeleteSubnet(Command):
     subnet_id: str
 
 
+def default_vpc(scope: Scope) -> Vpc | None:
+    """The region's default VPC."""
+    return next((vpc for vpc in scope.all(Vpc) if vpc.is_default), None)
+
+
+def default_subnets(scope: Scope, vpc: Vpc) -> list[Subnet]:
+    """The default VPC's default subnets, in the order of their zones."""
+    found = (subnet for subnet in scope.all(Subnet) if subnet.vpc_id == vpc.id and subnet.is_default)
+    return sorted(found, key=lambda subnet: subnet.zone)
+
+
+def default_subnet(scope: Scope, zone: str | None = None) -> Subnet:
+    """Where an instance goes whose caller names no subnet: the zone's default one, of the first zone that has one.
+
+    Raises:
+        VpcNotSpecified, NoDefaultSubnet.
+    """
+    vpc = default_vpc(scope)
+    if vpc is None:
+        raise VpcNotSpecified(
+            "No default VPC for this user. Give a SubnetId, or make a default VPC with CreateDefaultVpc."
+        )
+    for subnet in default_subnets(scope, vpc):
+        if zone in (None, subnet.zone):
+            return subnet
+    if zone is not None:
+        raise NoDefaultSubnet(f"No default subnet for availability zone: '{zone}'. Please specify a subnet.")
+    raise NoDefaultSubnet(f"No subnets found for the default VPC '{vpc.id}'. Please specify a subnet.")
+
+
 def create(scope: Scope, command: CreateSubnet, context: Context) -> Outcome[Subnet]:
-    """Refuses a CIDR outside the VPC's, of the wrong size, or overlapping another subnet's."""
+    """Refuses a CIDR outside of all the VPC's, of the wrong size, or overlapping another subnet's."""
     vpc = scope.get(Vpc, command.vpc_id, "vpc")
     cidr = command.cidr
-    if not LARGEST <= cidr.prefixlen <= SMALLEST or not cidr.subnet_of(vpc.cidr):
+    if not LARGEST <= cidr.prefixlen <= SMALLEST or not vpc.holds(cidr):
         raise InvalidSubnetRange(
-            f"The CIDR '{cidr}' is invalid: a subnet has a prefix of /{LARGEST} to /{SMALLEST} inside {vpc.cidr}."
+            f"The CIDR '{cidr}' is invalid: a subnet has a prefix of /{LARGEST} to /{SMALLEST} inside "
+            f"{' or '.join(map(str, vpc.cidrs))}."
         )
     siblings = [subnet for subnet in scope.all(Subnet) if subnet.vpc_id == vpc.id]
     for sibling in siblings:
         if cidr.overlaps(sibling.cidr):
             raise SubnetConflict(f"The CIDR '{cidr}' conflicts with another subnet: {sibling.id} has {sibling.cidr}.")
-    if len(siblings) >= MAX_SUBNETS:
-        raise LimitExceeded(NOUN, f"{vpc.id} has {MAX_SUBNETS} subnets already, the most a VPC can have. Delete one.")
+    context.limits.check(limits.SUBNETS, len(siblings), where=vpc.id)
     subnet = Subnet(
         id=new_id("subnet", context.entropy),
         account=context.account,
@@ -71,6 +107,8 @@ def create(scope: Scope, command: CreateSubnet, context: Context) -> Outcome[Sub
         cidr=cidr,
         zone=checked_zone(context.region, command.zone, command.zone_id),
         state=State.PENDING if context.builds else State.AVAILABLE,
+        map_public_address=command.default,
+        is_default=command.default,
     )
     return Outcome(subnet, put(subnet))
 

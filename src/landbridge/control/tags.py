@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from landbridge.control import limits
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.model.errors import Invalid, LimitExceeded, NotFound, Unsupported
 from landbridge.model.resources import (
     CustomerGateway,
+    DhcpOptions,
     Instance,
     InternetGateway,
     NetworkAcl,
@@ -23,7 +25,7 @@ from landbridge.model.resources import (
     VpnGateway,
 )
 
-MAX_TAGS: Final = 50
+MAX_TAGS: Final = limits.TAGS.most
 MAX_KEY: Final = 128
 MAX_VALUE: Final = 256
 MAX_RESOURCES: Final = 1000
@@ -36,6 +38,7 @@ KINDS: Final[Mapping[str, type[Resource]]] = {
     "instance": Instance,
     "security-group": SecurityGroup,
     "network-acl": NetworkAcl,
+    "dhcp-options": DhcpOptions,
     "vpn-gateway": VpnGateway,
     "customer-gateway": CustomerGateway,
     "vpn-connection": VpnConnection,
@@ -50,6 +53,7 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "i": "instance",
     "sg": "security-group",
     "acl": "network-acl",
+    "dopt": "dhcp-options",
     "vgw": "vpn-gateway",
     "cgw": "customer-gateway",
     "vpn": "vpn-connection",

@@ -13,12 +13,14 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from landbridge.control.base import Context, Scope
+from landbridge.control.base import Context, Pools, Scope
+from landbridge.control.customer_gateways import CONNECTIONS_OF_CUSTOMER
+from landbridge.control.vpn_gateways import CONNECTIONS_OF_GATEWAY
 from landbridge.model.errors import InsideCidrInUse, Invalid, PoolExhausted
 from landbridge.model.ids import Entropy
 from landbridge.model.resources import DpdAction, StartupAction, State, Tunnel, TunnelOptions, VpnConnection
 from landbridge.model.secret import Secret
-from landbridge.model.snapshot import Snapshot
+from landbridge.model.snapshot import Index, Snapshot
 
 INSIDE_RANGE: Final = IPv4Network("169.254.0.0/16")
 INSIDE_PREFIX_LENGTH: Final = 30
@@ -147,8 +149,7 @@ def _new_key(entropy: Entropy) -> Secret:
 def _insides(
     scope: Scope, entropy: Entropy, vpn_gateway_id: str, customer_gateway_id: str, wishes: Wishes
 ) -> tuple[IPv4Network, IPv4Network]:
-    alive = [c for c in scope.all(VpnConnection) if c.state is not State.DELETED]
-    on_gateway = {t.inside: c.id for c in alive if c.vpn_gateway_id == vpn_gateway_id for t in c.tunnels}
+    on_gateway = {t.inside: c.id for c in _alive(scope, CONNECTIONS_OF_GATEWAY, vpn_gateway_id) for t in c.tunnels}
     wished = [wish.inside for wish in wishes if wish.inside is not None]
     for cidr in wished:
         if cidr in on_gateway:
@@ -159,7 +160,7 @@ def _insides(
     if len(set(wished)) < len(wished):
         raise InsideCidrInUse(f"Both tunnels ask for the TunnelInsideCidr {wished[0]}. Use two different /30s.")
     # Not asked by AWS, but a device with connections to two gateways would have one address on two interfaces.
-    on_device = {t.inside for c in alive if c.customer_gateway_id == customer_gateway_id for t in c.tunnels}
+    on_device = {t.inside for c in _alive(scope, CONNECTIONS_OF_CUSTOMER, customer_gateway_id) for t in c.tunnels}
     taken = {*on_gateway, *on_device, *wished}
     drawn: list[IPv4Network] = []
     for wish in wishes:
@@ -167,6 +168,10 @@ def _insides(
         taken.add(cidr)
         drawn.append(cidr)
     return drawn[0], drawn[1]
+
+
+def _alive(scope: Scope, index: Index[VpnConnection], key: str) -> Iterator[VpnConnection]:
+    return (c for c in scope.snapshot.having(index, key) if c.state is not State.DELETED)
 
 
 def _draw_inside(entropy: Entropy, taken: Collection[IPv4Network]) -> IPv4Network:
@@ -185,20 +190,12 @@ def _draw_inside(entropy: Entropy, taken: Collection[IPv4Network]) -> IPv4Networ
 # --- outside ----------------------------------------------------------------------------------------------------------
 
 
+_BY_OUTSIDE: Final = Index(VpnConnection, lambda connection: [int(tunnel.outside) for tunnel in connection.tunnels])
+
+
 def _outsides(snapshot: Snapshot, context: Context) -> tuple[IPv4Address, IPv4Address]:
     """Two free addresses of the pool: never used ones before those that were given back, the longest idle first."""
-    in_use: set[IPv4Address] = set()
-    idle_since: dict[IPv4Address, datetime] = {}
-    # Of every account and region: the addresses are this machine's.
-    for connection in snapshot.all(VpnConnection):
-        for tunnel in connection.tunnels:
-            if connection.state is not State.DELETED:
-                in_use.add(tunnel.outside)
-            else:
-                since = connection.deleted or connection.created
-                idle_since[tunnel.outside] = max(since, idle_since.get(tunnel.outside, since))
-    candidates = _candidates(context, in_use, idle_since)
-    found = [address for address, _ in zip(candidates, range(2), strict=False)]
+    found = [IPv4Address(address) for address, _ in zip(_candidates(snapshot, context.pools), range(2), strict=False)]
     if len(found) < 2:
         raise PoolExhausted(
             f"Fewer than two outside addresses are free in {context.pools.outside}. Delete a VPN connection."
@@ -207,14 +204,15 @@ def _outsides(snapshot: Snapshot, context: Context) -> tuple[IPv4Address, IPv4Ad
     return first, second
 
 
-def _candidates(
-    context: Context, in_use: Collection[IPv4Address], idle_since: dict[IPv4Address, datetime]
-) -> Iterator[IPv4Address]:
-    pools = context.pools
-    for index in range(pools.outside_first, pools.outside_last + 1):
-        address = pools.outside[index]
-        if address not in in_use and address not in idle_since:
-            yield address
-    for address in sorted(idle_since, key=lambda known: (idle_since[known], known)):
-        if address not in in_use and pools.outside[pools.outside_first] <= address <= pools.outside[pools.outside_last]:
-            yield address
+def _candidates(snapshot: Snapshot, pools: Pools) -> Iterator[int]:
+    # Of every account and region: the addresses are this machine's.
+    used = snapshot.grouped(_BY_OUTSIDE)
+    base = int(pools.outside.network_address)
+    pool = range(base + pools.outside_first, base + pools.outside_last + 1)
+    yield from (address for address in pool if address not in used)
+    idle: list[tuple[datetime, int]] = []
+    for address in pool:
+        holders = snapshot.having(_BY_OUTSIDE, address)
+        if holders and all(connection.state is State.DELETED for connection in holders):
+            idle.append((max(connection.deleted or connection.created for connection in holders), address))
+    yield from (address for _, address in sorted(idle))

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import dhcp_options, limits, tags
 from landbridge.control.addresses import occupies
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.model.errors import Dependency, Invalid, InvalidVpcRange, LimitExceeded
+from landbridge.model.errors import Dependency, Invalid, InvalidVpcRange
 from landbridge.model.ids import new_id
 from landbridge.model.resources import (
     Association,
@@ -32,8 +32,6 @@ from landbridge.routing.tables import free_number
 NOUN: Final = "vpc"
 LARGEST: Final = 16
 SMALLEST: Final = 28
-MAX_VPCS: Final = 100
-"""Per region (AWS: 5, up to hundreds on request)."""
 
 _NEVER: Final = tuple(
     IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
@@ -47,6 +45,8 @@ class CreateVpc(Command):
 
     cidr: IPv4Network
     tags: Tags = ()
+    default: bool = False
+    """The region's default one, whose instances get names (as a record, see `modify`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +65,37 @@ class ModifyVpcAttribute(Command):
     dns_hostnames: bool | None = None
 
 
-def create(scope: Scope, command: CreateVpc, context: Context) -> Outcome[Vpc]:
-    """Refuses CIDRs larger than /16, smaller than /28, or of addresses that are no hosts'."""
-    cidr = command.cidr
+def check_cidr(cidr: IPv4Network) -> None:
+    """Whether a VPC may have this CIDR, whatever else it has.
+
+    Raises:
+        InvalidVpcRange: larger than /16 or smaller than /28.
+        Invalid: of addresses that are no hosts'.
+    """
     if not LARGEST <= cidr.prefixlen <= SMALLEST:
         raise InvalidVpcRange(f"The CIDR '{cidr}' is invalid: a VPC has a prefix of /{LARGEST} to /{SMALLEST}.")
     if any(cidr.overlaps(never) for never in _NEVER):
         raise Invalid("CidrBlock", f"The CIDR '{cidr}' is invalid: hosts cannot have these addresses. Use 10.0.0.0/16.")
-    if sum(1 for _ in scope.all(Vpc)) >= MAX_VPCS:
-        raise LimitExceeded(NOUN, f"There are {MAX_VPCS} VPCs already, the most a region can have. Delete one.")
+
+
+def create(scope: Scope, command: CreateVpc, context: Context) -> Outcome[Vpc]:
+    """Refuses a CIDR that may be none."""
+    check_cidr(command.cidr)
+    context.limits.check(limits.VPCS, sum(1 for _ in scope.all(Vpc)))
+    options, new = dhcp_options.of_a_new_vpc(scope, context)
     vpc = Vpc(
         id=new_id("vpc", context.entropy),
         account=context.account,
         region=context.region,
         tags=tags.checked(command.tags),
         created=context.now,
-        cidr=cidr,
+        cidr=command.cidr,
         state=State.PENDING if context.builds else State.AVAILABLE,
+        dhcp_options_id=options.id,
+        dns_hostnames=command.default,
+        is_default=command.default,
     )
-    return Outcome(vpc, put(vpc, *_defaults(vpc, context)))
+    return Outcome(vpc, put(*((options,) if new else ()), vpc, *_defaults(vpc, context)))
 
 
 def _defaults(vpc: Vpc, context: Context) -> tuple[Resource, ...]:

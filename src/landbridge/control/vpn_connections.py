@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from landbridge.control import customer_gateways, tunnels
+from landbridge.control import customer_gateways, limits, tunnels
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.tags import checked
 from landbridge.control.tunnels import TunnelWish, Wishes
@@ -14,17 +14,12 @@ from landbridge.model.errors import (
     Combination,
     ConnectionExists,
     CustomerGatewayUnavailable,
-    LimitExceeded,
     NotFound,
 )
 from landbridge.model.ids import new_id
 from landbridge.model.resources import CustomerGateway, State, Tags, VpnConnection, VpnGateway
 
 NOUN: Final = "vpn-connection"
-MAX_CONNECTIONS: Final = 50
-"""Per region (AWS, Site-to-Site VPN quotas)."""
-MAX_CONNECTIONS_PER_GATEWAY: Final = 10
-"""Per virtual private gateway (the same page)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,9 @@ def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outc
         if sibling.customer_gateway_id == customer.id and sibling.state is not State.DELETING:
             return _repeated(sibling, command)
     _check_asns(gateway, customer, command.static_only)
-    _check_limits(scope, gateway, len(siblings))
+    context.limits.check(limits.VPN_CONNECTIONS_OF_GATEWAY, len(siblings), where=gateway.id)
+    alive = sum(connection.state is not State.DELETED for connection in scope.all(VpnConnection))
+    context.limits.check(limits.VPN_CONNECTIONS, alive)
     connection = VpnConnection(
         id=new_id("vpn", context.entropy),
         account=context.account,
@@ -101,19 +98,6 @@ def _check_asns(gateway: VpnGateway, customer: CustomerGateway, static_only: boo
         raise Combination(
             f"The customer gateway {customer.id} and the virtual private gateway {gateway.id} both have the ASN "
             f"{gateway.asn}. BGP needs two different ones: use another customer gateway, or StaticRoutesOnly."
-        )
-
-
-def _check_limits(scope: Scope, gateway: VpnGateway, on_gateway: int) -> None:
-    if on_gateway >= MAX_CONNECTIONS_PER_GATEWAY:
-        raise LimitExceeded(
-            NOUN,
-            f"The virtual private gateway {gateway.id} has {MAX_CONNECTIONS_PER_GATEWAY} VPN connections already, "
-            "the most it can have. Use another one, or delete a connection.",
-        )
-    if sum(c.state is not State.DELETED for c in scope.all(VpnConnection)) >= MAX_CONNECTIONS:
-        raise LimitExceeded(
-            NOUN, f"There are {MAX_CONNECTIONS} VPN connections already, the most a region can have. Delete one."
         )
 
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from landbridge.control import limits
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.tags import checked
 from landbridge.model.errors import (
     GatewayHasVpc,
     Invalid,
-    LimitExceeded,
     NotAttached,
     NotFound,
     VpcHasGateway,
@@ -24,13 +24,14 @@ from landbridge.model.errors import (
 )
 from landbridge.model.ids import new_id
 from landbridge.model.resources import Attachment, Resource, RouteTable, State, Tags, Vpc, VpnConnection, VpnGateway
+from landbridge.model.snapshot import Index
 
 NOUN: Final = "vpn-gateway"
 DEFAULT_ASN: Final = 64512
 PRIVATE_ASNS: Final = (range(64512, 65535), range(4_200_000_000, 4_294_967_295))
 """What AmazonSideAsn may be (AWS, CreateVpnGateway)."""
-MAX_GATEWAYS: Final = 5
-"""Per region (AWS, Site-to-Site VPN quotas)."""
+
+CONNECTIONS_OF_GATEWAY: Final = Index(VpnConnection, lambda connection: (connection.vpn_gateway_id,))
 
 _ON_THE_WAY_OUT: Final = (State.DELETING, State.DELETED)
 
@@ -82,23 +83,21 @@ def usable_gateway(scope: Scope, vpn_gateway_id: str) -> VpnGateway:
 
 def connections_of(scope: Scope, gateway: VpnGateway) -> Iterator[VpnConnection]:
     """The gateway's connections that are not `deleted`."""
-    for connection in scope.all(VpnConnection):
-        if connection.vpn_gateway_id == gateway.id and connection.state is not State.DELETED:
+    for connection in scope.snapshot.having(CONNECTIONS_OF_GATEWAY, gateway.id):
+        if connection.state is not State.DELETED:
             yield connection
 
 
 def create(scope: Scope, command: CreateVpnGateway, context: Context) -> Outcome[VpnGateway]:
-    """Refuses ASNs that are not private, and a sixth gateway."""
+    """Refuses ASNs that are not private, and one gateway too many."""
     if not any(command.asn in asns for asns in PRIVATE_ASNS):
         raise Invalid(
             "AmazonSideAsn",
             f"Value ({command.asn}) for parameter AmazonSideAsn is invalid. "
             "Use an ASN from 64512 to 65534 or from 4200000000 to 4294967294.",
         )
-    if sum(gateway.state is not State.DELETED for gateway in scope.all(VpnGateway)) >= MAX_GATEWAYS:
-        raise LimitExceeded(
-            NOUN, f"There are {MAX_GATEWAYS} virtual private gateways already, the most a region can have. Delete one."
-        )
+    alive = sum(gateway.state is not State.DELETED for gateway in scope.all(VpnGateway))
+    context.limits.check(limits.VPN_GATEWAYS, alive)
     gateway = VpnGateway(
         id=new_id("vgw", context.entropy),
         account=context.account,
@@ -128,7 +127,7 @@ def attach(scope: Scope, command: AttachVpnGateway, context: Context) -> Outcome
                 f"{other.id}. Detach that one from {vpc.id} first."
             )
     attachment = Attachment.ATTACHING if context.builds else Attachment.ATTACHED
-    attached = replace(gateway, vpc_id=vpc.id, attachment=attachment)
+    attached = replace(gateway, vpc_id=vpc.id, attachment=attachment, left=None)
     return Outcome(attached, put(attached))
 
 
@@ -149,7 +148,7 @@ def detach(scope: Scope, command: DetachVpnGateway, context: Context) -> Outcome
     if context.builds:
         detached = replace(gateway, attachment=Attachment.DETACHING)
     else:
-        detached = replace(gateway, attachment=Attachment.DETACHED, vpc_id=None)
+        detached = replace(gateway, attachment=Attachment.DETACHED, vpc_id=None, left=gateway.vpc_id)
     changed: list[Resource] = [detached]
     for table in scope.all(RouteTable):
         if gateway.id in table.propagating:

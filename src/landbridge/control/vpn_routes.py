@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
+from landbridge.control import limits
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.vpn_connections import NOUN
 from landbridge.model.errors import (
@@ -13,12 +14,8 @@ from landbridge.model.errors import (
     ConnectionRouteNotFound,
     ConnectionUnavailable,
     Invalid,
-    LimitExceeded,
 )
 from landbridge.model.resources import State, StaticRoute, Vpc, VpnConnection, VpnGateway
-
-MAX_ROUTES: Final = 100
-"""Per connection (AWS, Site-to-Site VPN quotas)."""
 
 _NEVER: Final = tuple(
     IPv4Network(n) for n in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
@@ -48,12 +45,7 @@ def create(scope: Scope, command: CreateVpnConnectionRoute, context: Context) ->
     if any(route.destination == command.destination for route in live):
         return Outcome(None)
     _check_destination(scope, connection, command.destination)
-    if len(live) >= MAX_ROUTES:
-        raise LimitExceeded(
-            "route",
-            f"The VPN connection {connection.id} has {MAX_ROUTES} static routes already, the most it can have. "
-            "Delete some, or give shorter prefixes that cover several.",
-        )
+    context.limits.check(limits.STATIC_ROUTES, len(live), where=connection.id)
     route = StaticRoute(
         destination=command.destination,
         state=State.PENDING if context.builds else State.AVAILABLE,
@@ -104,9 +96,10 @@ def _check_destination(scope: Scope, connection: VpnConnection, destination: IPv
         )
     gateway = scope.find(VpnGateway, connection.vpn_gateway_id)
     vpc = scope.find(Vpc, gateway.vpc_id) if gateway is not None and gateway.vpc_id is not None else None
-    if vpc is not None and destination.subnet_of(vpc.cidr):
+    if vpc is not None and vpc.holds(destination):
         raise Invalid(
             "DestinationCidrBlock",
-            f"{destination} belongs to {vpc.id}, the VPC of this connection ({vpc.cidr}), which always comes first. "
+            f"{destination} belongs to {vpc.id}, the VPC of this connection "
+            f"({', '.join(map(str, vpc.cidrs))}), which always comes first. "
             "Give a prefix of the customer's network.",
         )

@@ -6,10 +6,12 @@ The file states what the tunnel endpoints accept. Element names, their order and
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
+from xml.sax.saxutils import escape, quoteattr
 
 from landbridge.desired.endpoint import DPD_PROBES
 from landbridge.desired.mtu import LIBIPSEC_MTU, TCP_IP_HEADERS, mss
@@ -119,57 +121,73 @@ def _tunnel(connection: VpnConnection, gateway: VpnGateway, customer: CustomerGa
     )
 
 
+@lru_cache(maxsize=4096)
+def configuration(connection: VpnConnection, gateway: VpnGateway, customer: CustomerGateway) -> str:
+    """The file of this connection as text. It follows from these values alone and is asked for with every Describe, so
+    it is remembered; a connection that changes is another value."""
+    return to_xml(device_file(connection, gateway, customer))
+
+
 def to_xml(file: DeviceFile) -> str:
     """The file as text, pre-shared keys included: give it to nobody but the caller."""
-    root = ET.Element("vpn_connection", id=file.vpn_connection_id)
-    _leaf(root, "customer_gateway_id", file.customer_gateway_id)
-    _leaf(root, "vpn_gateway_id", file.vpn_gateway_id)
-    _leaf(root, "vpn_connection_type", CONNECTION_TYPE)
+    return "\n".join(('<?xml version="1.0" encoding="UTF-8"?>', *_document(file), ""))
+
+
+def _document(file: DeviceFile) -> Iterator[str]:
+    yield f"<vpn_connection id={quoteattr(file.vpn_connection_id)}>"
+    yield f"  <customer_gateway_id>{escape(file.customer_gateway_id)}</customer_gateway_id>"
+    yield f"  <vpn_gateway_id>{escape(file.vpn_gateway_id)}</vpn_gateway_id>"
+    yield f"  <vpn_connection_type>{CONNECTION_TYPE}</vpn_connection_type>"
     if file.static:
-        _leaf(root, "vpn_connection_attributes", STATIC_ATTRIBUTE)
+        yield f"  <vpn_connection_attributes>{STATIC_ATTRIBUTE}</vpn_connection_attributes>"
     for tunnel in file.tunnels:
-        _write_tunnel(ET.SubElement(root, "ipsec_tunnel"), tunnel)
-    ET.indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
+        yield "  <ipsec_tunnel>"
+        yield from _ends(tunnel)
+        yield "    <ike>"
+        yield from _suite(tunnel.ike, mode="main")
+        yield f"      <pre_shared_key>{escape(tunnel.psk.reveal())}</pre_shared_key>"
+        yield "    </ike>"
+        yield "    <ipsec>"
+        yield "      <protocol>esp</protocol>"
+        yield from _suite(tunnel.esp, mode="tunnel")
+        yield "      <clear_df_bit>true</clear_df_bit>"
+        yield "      <fragmentation_before_encryption>true</fragmentation_before_encryption>"
+        yield f"      <tcp_mss_adjustment>{tunnel.mss}</tcp_mss_adjustment>"
+        yield "      <dead_peer_detection>"
+        yield f"        <interval>{tunnel.dpd_interval}</interval>"
+        yield f"        <retries>{tunnel.dpd_retries}</retries>"
+        yield "      </dead_peer_detection>"
+        yield "    </ipsec>"
+        yield "  </ipsec_tunnel>"
+    yield "</vpn_connection>"
 
 
-def _write_tunnel(element: ET.Element, tunnel: DeviceTunnel) -> None:
+def _ends(tunnel: DeviceTunnel) -> Iterator[str]:
     bgp = tunnel.bgp
     for tag, outside, inside, asn in (
         ("customer_gateway", tunnel.customer_outside, tunnel.customer_inside, bgp.customer_asn if bgp else None),
         ("vpn_gateway", tunnel.gateway_outside, tunnel.gateway_inside, bgp.gateway_asn if bgp else None),
     ):
-        end = ET.SubElement(element, tag)
-        _leaf(ET.SubElement(end, "tunnel_outside_address"), "ip_address", outside)
-        address = ET.SubElement(end, "tunnel_inside_address")
-        _leaf(address, "ip_address", inside.ip)
-        _leaf(address, "network_mask", inside.netmask)
-        _leaf(address, "network_cidr", inside.network.prefixlen)
-        if bgp is not None and asn is not None:
-            session = ET.SubElement(end, "bgp")
-            _leaf(session, "asn", asn)
-            _leaf(session, "hold_time", bgp.hold_time)
-    ike = ET.SubElement(element, "ike")
-    _write_suite(ike, tunnel.ike, mode="main")
-    _leaf(ike, "pre_shared_key", tunnel.psk.reveal())
-    ipsec = ET.SubElement(element, "ipsec")
-    _leaf(ipsec, "protocol", "esp")
-    _write_suite(ipsec, tunnel.esp, mode="tunnel")
-    _leaf(ipsec, "clear_df_bit", "true")
-    _leaf(ipsec, "fragmentation_before_encryption", "true")
-    _leaf(ipsec, "tcp_mss_adjustment", tunnel.mss)
-    detection = ET.SubElement(ipsec, "dead_peer_detection")
-    _leaf(detection, "interval", tunnel.dpd_interval)
-    _leaf(detection, "retries", tunnel.dpd_retries)
+        yield f"    <{tag}>"
+        yield "      <tunnel_outside_address>"
+        yield f"        <ip_address>{outside}</ip_address>"
+        yield "      </tunnel_outside_address>"
+        yield "      <tunnel_inside_address>"
+        yield f"        <ip_address>{inside.ip}</ip_address>"
+        yield f"        <network_mask>{inside.netmask}</network_mask>"
+        yield f"        <network_cidr>{inside.network.prefixlen}</network_cidr>"
+        yield "      </tunnel_inside_address>"
+        if bgp is not None:
+            yield "      <bgp>"
+            yield f"        <asn>{asn}</asn>"
+            yield f"        <hold_time>{bgp.hold_time}</hold_time>"
+            yield "      </bgp>"
+        yield f"    </{tag}>"
 
 
-def _write_suite(element: ET.Element, suite: Suite, *, mode: str) -> None:
-    _leaf(element, "authentication_protocol", suite.authentication)
-    _leaf(element, "encryption_protocol", suite.encryption)
-    _leaf(element, "lifetime", suite.lifetime)
-    _leaf(element, "perfect_forward_secrecy", suite.group)
-    _leaf(element, "mode", mode)
-
-
-def _leaf(parent: ET.Element, tag: str, value: str | int | IPv4Address) -> None:
-    ET.SubElement(parent, tag).text = str(value)
+def _suite(suite: Suite, *, mode: str) -> Iterator[str]:
+    yield f"      <authentication_protocol>{suite.authentication}</authentication_protocol>"
+    yield f"      <encryption_protocol>{suite.encryption}</encryption_protocol>"
+    yield f"      <lifetime>{suite.lifetime}</lifetime>"
+    yield f"      <perfect_forward_secrecy>{suite.group}</perfect_forward_secrecy>"
+    yield f"      <mode>{mode}</mode>"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from landbridge.control.base import Pools
+from landbridge.control.limits import AWS, Limits
 from landbridge.desired import internet_gateway as igw
 from landbridge.desired import lab, vpc, vpn_gateway
 from landbridge.desired.mtu import tunnel_mtu
@@ -42,12 +43,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one instance of the service is: its names, its pools, who does ESP, and whether BFD is offered."""
+    """What one instance of the service is: its names, its pools, who does ESP, whether BFD is offered, and limits."""
 
     names: Names
     pools: Pools
     data_plane: DataPlane
     bfd: Bfd | None
+    limits: Limits = AWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class _View:
             self.add(internet.id, igw.internet_gateway, internet, wanted, self.settings.pools.public, mapped)
         if vpn:
             numbers = tuple(t.number for t in tables if propagator(t, self.snapshot) == vpn.id)
-            self.add(vpn.id, _vpc_speaker, wanted, vpn, numbers)
+            self.add(vpn.id, _vpc_speaker, wanted, vpn, numbers, self.settings.limits)
 
     def vpn_gateway(self, gateway: VpnGateway) -> None:
         vpc_of = self.snapshot.get(Vpc, gateway.vpc_id) if vpn_gateway.attached(gateway) and gateway.vpc_id else None
@@ -192,7 +194,8 @@ class _View:
             bfd_seen=_only(self.health.bfd_seen, mine),
             up=_only(self.health.up, mine),
         )  # `bare` is in the devices' MTUs already
-        self.add(gateway.id, _gateway_speaker, gateway, vpc_of, tuple(pairs), health, self.settings.bfd)
+        settings = self.settings
+        self.add(gateway.id, _gateway_speaker, gateway, vpc_of, tuple(pairs), health, settings.bfd, settings.limits)
 
     def mtu(self, connection: VpnConnection, tunnel: Tunnel) -> int:
         """What fits through: less where ESP is, or for all that is known may be, in UDP."""
@@ -221,8 +224,8 @@ def _route_table(
     return vpc.route_table(own, of, table, subnets, dict(used), live)
 
 
-def _vpc_speaker(own: Names, of: Vpc, gateway: VpnGateway, numbers: tuple[int, ...]) -> Group:
-    return (vpc.speaker(own, of, gateway, numbers),)
+def _vpc_speaker(own: Names, of: Vpc, gateway: VpnGateway, numbers: tuple[int, ...], limits: Limits) -> Group:
+    return (vpc.speaker(own, of, gateway, numbers, limits),)
 
 
 def _gateway_speaker(
@@ -232,5 +235,6 @@ def _gateway_speaker(
     pairs: tuple[tuple[VpnConnection, CustomerGateway], ...],
     health: Health,
     bfd: Bfd | None,
+    limits: Limits,
 ) -> Group:
-    return (vpn_gateway.gateway_speaker(own, gateway, of, pairs, health, bfd),)
+    return (vpn_gateway.gateway_speaker(own, gateway, of, pairs, health, bfd, limits),)

@@ -45,7 +45,10 @@ def internet_gateway(
         Address(namespace=here, link=TO_VPC, address=GATEWAY_SIDE),
         Address(namespace=router, link=TO_INTERNET_GATEWAY, address=VPC_SIDE),
         *(Address(namespace=here, link=OUTSIDE, address=IPv4Interface((address, 32))) for _, address in mapped),
-        KernelRoute(namespace=here, table=MAIN_TABLE, destination=vpc.cidr, gateway=VPC_SIDE.ip, link=TO_VPC),
+        *(
+            KernelRoute(namespace=here, table=MAIN_TABLE, destination=cidr, gateway=VPC_SIDE.ip, link=TO_VPC)
+            for cidr in vpc.cidrs
+        ),
         KernelRoute(
             namespace=here,
             table=MAIN_TABLE,

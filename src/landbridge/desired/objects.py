@@ -368,6 +368,9 @@ class BgpSession:
     reject_containing: tuple[IPv4Address, ...] = ()
     """Prefixes that contain one of these are refused, the default route among them: what carries the tunnels."""
     receive_limit: int | None = None
+    """At most so many prefixes are taken; one more ends the session."""
+    send_limit: int | None = None
+    """At most so many prefixes are advertised, the first that come."""
     hold_time: int = 30
 
 
@@ -415,6 +418,8 @@ class Speaker(HostObject):
     statics: tuple[SpeakerStatic, ...] = ()
     internal: InternalSession | None = None
     tables: tuple[int, ...] = (MAIN_TABLE,)
+    table_limit: int | None = None
+    """At most so many routes in each of `tables` but the main one, the first that come."""
     metric: int = SPEAKER_METRIC
     """Of the kernel routes that it writes: what tells them from those of another speaker in the same namespace."""
     announced: tuple[IPv4Network, ...] = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface
 
+from landbridge.control.limits import PROPAGATED_ROUTES, Limits
 from landbridge.desired import names
 from landbridge.desired.endpoint import ANYWHERE
 from landbridge.desired.internet_gateway import GATEWAY_SIDE as INTERNET_GATEWAY_SIDE
@@ -37,7 +38,7 @@ RULE_PRIORITY = 1000
 STATIC = 10
 """The metric of route tables' static routes: before what BIRD adds (32), for the same prefix."""
 COVER = 4000
-"""The metric of the VPC's own CIDR as unreachable: behind a subnet that is as large."""
+"""The metric of the VPC's own CIDRs as unreachable: behind a subnet that is as large."""
 
 
 def router(own: Names, vpc: Vpc, gateways: Sequence[str]) -> tuple[HostObject, ...]:
@@ -73,7 +74,7 @@ def route_table(
     targets: Mapping[str, Instance],
     live: frozenset[str],
 ) -> tuple[HostObject, ...]:
-    """A route table as a kernel table: the local route, the static routes, and an end that is unreachable.
+    """A route table as a kernel table: the local routes, the static routes, and an end that is unreachable.
 
     `live` are the targets that routes may lead to now; a route to another one is a black hole.
     """
@@ -83,12 +84,9 @@ def route_table(
             KernelRoute(namespace=here, table=table.number, destination=net.cidr, link=names.subnet_bridge(net.id))
             for net in subnets
         ),
-        KernelRoute(
-            namespace=here,
-            table=table.number,
-            destination=vpc.cidr,
-            kind=RouteKind.UNREACHABLE,
-            metric=COVER,
+        *(
+            KernelRoute(namespace=here, table=table.number, destination=cidr, kind=RouteKind.UNREACHABLE, metric=COVER)
+            for cidr in vpc.cidrs
         ),
     )
     static = (_static_route(here, table.number, route, targets, live) for route in table.routes)
@@ -142,7 +140,7 @@ def instance(own: Names, wanted: Instance, net: Subnet) -> tuple[HostObject, ...
     )
 
 
-def speaker(own: Names, vpc: Vpc, gateway: VpnGateway, tables: Iterable[int]) -> Speaker:
+def speaker(own: Names, vpc: Vpc, gateway: VpnGateway, tables: Iterable[int], limits: Limits) -> Speaker:
     """The router's small BIRD: hears the gateway's, and fills the propagating tables without any Python in between."""
     return Speaker(
         namespace=own.of(vpc.id),
@@ -150,4 +148,5 @@ def speaker(own: Names, vpc: Vpc, gateway: VpnGateway, tables: Iterable[int]) ->
         asn=gateway.asn,
         internal=InternalSession(link=TO_VPN_GATEWAY, local=VPC_SIDE.ip, peer=VPN_GATEWAY_SIDE.ip, sends=False),
         tables=(MAIN_TABLE, *sorted(tables)),
+        table_limit=limits.most(PROPAGATED_ROUTES),
     )

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from landbridge.control.limits import ADVERTISED_ROUTES, ANNOUNCED_ROUTES, Limits
 from landbridge.desired import names
 from landbridge.desired.endpoint import ANYWHERE, clamp, dpd_delay, endpoint, tunnel_device, xfrm_id
 from landbridge.desired.names import BRIDGE, TO_VPC, TO_VPN_GATEWAY, Names
@@ -54,9 +55,6 @@ MED_TAKES_OVER = 50
 
 FIRST_TUNNEL_WINS = 200
 """The preference of static routes, less the tunnel's number: both ends take tunnel 1 while it is up."""
-
-MAX_ANNOUNCED = 100
-"""Prefixes that a site may announce on a session; one more ends it (AWS, Site-to-Site VPN quotas)."""
 
 LAST = 9999
 """The metric of the `unreachable default` that ends a table."""
@@ -186,14 +184,15 @@ def gateway_speaker(
     connections: Sequence[tuple[VpnConnection, CustomerGateway]],
     health: Health,
     bfd: Bfd | None,
+    limits: Limits,
 ) -> Speaker:
     """The gateway's BIRD: a session per tunnel of dynamic connections, static routes per tunnel of the others."""
-    rejected = (vpc.cidr,) if vpc else ()
+    rejected = vpc.cidrs if vpc else ()
     sessions: list[BgpSession] = []
     statics: list[SpeakerStatic] = []
     watched: list[tuple[str, IPv4Address, IPv4Address]] = []
     if vpc is not None:
-        statics.append(SpeakerStatic(destination=vpc.cidr, via=VPC_SIDE.ip, link=TO_VPC))
+        statics += (SpeakerStatic(destination=cidr, via=VPC_SIDE.ip, link=TO_VPC) for cidr in vpc.cidrs)
     for connection, customer in connections:
         for tunnel in connection.tunnels:
             link = names.tunnel_link(connection.number, tunnel.number)
@@ -205,7 +204,7 @@ def gateway_speaker(
                     route.destination
                     for route in connection.routes
                     if route.state in (State.PENDING, State.AVAILABLE)
-                    and not (vpc is not None and route.destination.subnet_of(vpc.cidr))
+                    and not (vpc is not None and vpc.holds(route.destination))
                 )
                 statics += static_routes(wanted, tunnel.customer_inside, link, this, connection.number, health)
                 continue
@@ -219,7 +218,8 @@ def gateway_speaker(
                     connection=connection.number,
                     med=MED_TAKES_OVER if sibling in health.dead and this not in health.dead else MED,
                     reject=rejected,
-                    receive_limit=MAX_ANNOUNCED,
+                    receive_limit=limits.most(ANNOUNCED_ROUTES),
+                    send_limit=limits.most(ADVERTISED_ROUTES),
                 )
             )
     internal = None

@@ -58,6 +58,38 @@ class InvalidVpcRange(LandbridgeError):
     """A VPC's CIDR outside /16 to /28."""
 
 
+class CidrConflict(LandbridgeError):
+    """A secondary CIDR that overlaps another CIDR of the VPC, or covers the destination of one of its routes."""
+
+
+class CidrInUse(LandbridgeError):
+    """A CIDR of a VPC that cannot go while a subnet lies in it."""
+
+
+class NotPermitted(LandbridgeError):
+    """Something that is never done, such as taking a VPC's first CIDR away."""
+
+
+class DefaultVpcExists(LandbridgeError):
+    """A second default VPC in a region."""
+
+
+class NoDefaultVpc(LandbridgeError):
+    """Something that takes place in the default VPC, which the region does not have."""
+
+
+class VpcNotSpecified(LandbridgeError):
+    """Neither a VPC nor a subnet is named, and there is no default VPC to take."""
+
+
+class DefaultSubnetExists(LandbridgeError):
+    """A second default subnet in a zone."""
+
+
+class NoDefaultSubnet(LandbridgeError):
+    """Something that takes place in a default subnet, which the zone (or the whole VPC) does not have."""
+
+
 class InvalidSubnetRange(LandbridgeError):
     """A subnet's CIDR outside its VPC's."""
 

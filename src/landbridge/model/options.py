@@ -11,6 +11,8 @@ from typing import Final
 from landbridge.model.secret import Secret
 
 DEFAULT_STATE: Final = Path("/var/lib/landbridge")
+DEFAULT_REGION: Final = "us-east-1"
+"""What AWS's own tools take for the region of everything that has none."""
 DEFAULT_BFD_INTERVAL: Final = 300
 """Milliseconds; three losses mean down (traps 19)."""
 SHORTEST_BFD_INTERVAL: Final = 50
@@ -26,12 +28,20 @@ class DataPlaneChoice(StrEnum):
     NONE = "none"
 
 
+class LimitsChoice(StrEnum):
+    """How many there may be of everything: AWS's default quotas, or no counts (`control/limits.py` says which)."""
+
+    AWS = "aws"
+    RELAXED = "relaxed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
     """How to run the service.
 
     `host` and `port`: where the EC2 API listens; port 0 takes a free one. `bfd_interval`: milliseconds, 0 turns BFD
-    off.
+    off. `tls`: with a certificate of the service's own, for `tls_names` (DNS names and addresses) besides those it
+    knows itself; or `tls_cert` and `tls_key`, PEM files.
     """
 
     host: str = "127.0.0.1"
@@ -39,7 +49,12 @@ class ServeOptions:
     state: Path = DEFAULT_STATE
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
     lab: bool = False
+    limits: LimitsChoice = LimitsChoice.AWS
     bfd_interval: int = DEFAULT_BFD_INTERVAL
+    tls: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

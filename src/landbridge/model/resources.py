@@ -54,14 +54,37 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondaryCidr:
+    """A CIDR that a VPC got after it was made. `id` is its association's."""
+
+    id: str
+    cidr: IPv4Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vpc(Resource):
-    """A cloud network; its implicit router is one network namespace."""
+    """A cloud network; its implicit router is one network namespace.
+
+    `cidr` is the first one, which stays as long as the VPC. `dhcp_options_id` empty: it has no set of DHCP options.
+    """
 
     cidr: IPv4Network
+    secondary: tuple[SecondaryCidr, ...] = ()
     state: State
     dns_support: bool = True
     dns_hostnames: bool = False
     tenancy: str = "default"
+    is_default: bool = False
+    dhcp_options_id: str = ""
+
+    @property
+    def cidrs(self) -> tuple[IPv4Network, ...]:
+        """All its CIDRs, the first one first."""
+        return (self.cidr, *(each.cidr for each in self.secondary))
+
+    def holds(self, prefix: IPv4Network) -> bool:
+        """Whether the prefix is one of the VPC's CIDRs or a part of one."""
+        return any(prefix.subnet_of(cidr) for cidr in self.cidrs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +96,8 @@ class Subnet(Resource):
     zone: str
     state: State
     map_public_address: bool = False
+    is_default: bool = False
+    """The one of its zone in the default VPC."""
 
 
 class RouteOrigin(StrEnum):
@@ -114,6 +139,8 @@ class RouteTable(Resource):
     propagating: tuple[str, ...] = ()
     client_token: str = ""
     """What the caller named the request with: the same token again is the same request."""
+    request: str = ""
+    """What tells that request from others with the same token (`control/tokens.py`)."""
 
     @property
     def main(self) -> bool:
@@ -133,13 +160,15 @@ class InternetGateway(Resource):
 class VpnGateway(Resource):
     """The virtual private gateway: the cloud side's end of VPN connections, and the hub between sites.
 
-    `asn` is the Amazon-side ASN. `vpc_id` stays while `attachment` is detaching.
+    `asn` is the Amazon-side ASN. `vpc_id` stays while `attachment` is detaching. `left` is the VPC that it was detached
+    from last: EC2 goes on showing that attachment, as `detached`, and clients wait for it.
     """
 
     asn: int
     state: State
     vpc_id: str | None = None
     attachment: Attachment = Attachment.DETACHED
+    left: str | None = None
     deleted: datetime | None = None
 
 
@@ -269,6 +298,8 @@ class Instance(Resource):
     key_name: str = ""
     launch_index: int = 0
     client_token: str = ""
+    request: str = ""
+    """What tells the request from others with the same token (`control/tokens.py`)."""
     state: InstanceState
     terminated: datetime | None = None
 
@@ -290,6 +321,21 @@ class NetworkAcl(Resource):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DhcpOptions(Resource):
+    """What instances of a VPC are told about name resolution. Never changed; a VPC can get another set.
+
+    `domain_names`: for names without a dot. `name_servers` empty with `amazon_dns`: the servers of the cloud itself,
+    which here are those of the machine.
+    """
+
+    domain_names: tuple[str, ...] = ()
+    name_servers: tuple[IPv4Address, ...] = ()
+    amazon_dns: bool = False
+    is_default: bool = False
+    """The set that new VPCs of its region get."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabSite(Resource):
     """A customer's site on the lab's Internet: a gateway machine and a host on its LAN. The id is the site's name."""
 
@@ -306,8 +352,17 @@ class LabHost(Resource):
     state: State
 
 
+class Role(StrEnum):
+    """What a key may do in its account: all of it, all but access keys, or look at it without seeing secrets."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    READ_ONLY = "read-only"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessKey(Resource):
-    """A key that signs requests. The id is the access key id."""
+    """A key that signs requests of its account. The id is the access key id."""
 
     secret: Secret
+    role: Role = Role.ADMIN

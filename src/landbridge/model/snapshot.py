@@ -1,11 +1,15 @@
-"""All resources at one revision: an immutable value that handlers read and change lists turn into the next one."""
+"""All resources at one revision: an immutable value that handlers read and change lists turn into the next one.
+
+Questions that are asked often (whose are these? what hangs on that gateway?) are answered from an `Index`. It follows
+from the resources and is brought along from one revision to the next, so no answer takes longer for what others have.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 from landbridge.model.resources import Resource
 
@@ -31,6 +35,21 @@ class Remove:
 Change = Put | Remove
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Index(Generic[R]):
+    """A question about resources of one kind: which have this key? Made once, and then asked by that very object.
+
+    A resource keeps its keys for as long as it is there; else a group would not be in order of creation.
+    """
+
+    kind: type[R]
+    keys: Callable[[R], Iterable[Hashable]]
+
+
+Groups = Mapping[Hashable, Mapping[str, Resource]]
+"""By key: the resources that have it, by id, in order of creation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Resources by kind and id, in order of creation. Never changed: `apply` gives the next one.
@@ -40,6 +59,8 @@ class Snapshot:
 
     revision: int = 0
     kinds: Mapping[type[Resource], Mapping[str, Resource]] = field(default_factory=dict)
+    _groups: dict[Index[Any], Groups] = field(default_factory=dict, compare=False, repr=False)
+    """The indexes that somebody has asked for: only a cache, what is in it follows from `kinds`."""
 
     def get(self, kind: type[R], resource_id: str) -> R | None:
         """The resource of that kind and id, whatever its account, region or state."""
@@ -52,8 +73,24 @@ class Snapshot:
             assert isinstance(resource, kind)
             yield resource
 
+    def grouped(self, index: Index[R]) -> Groups:
+        """All groups of an index."""
+        known = self._groups.get(index)
+        if known is None:
+            made: dict[Hashable, dict[str, Resource]] = {}
+            for resource in self.all(index.kind):
+                for key in index.keys(resource):
+                    made.setdefault(key, {})[resource.id] = resource
+            known = self._groups[index] = made
+        return known
+
+    def having(self, index: Index[R], key: Hashable) -> Collection[R]:
+        """The resources with this key, in order of creation."""
+        return self.grouped(index).get(key, _NONE).values()  # type: ignore[return-value]  # of the index's kind
+
     def apply(self, changes: Iterable[Change]) -> Snapshot:
         """The next snapshot; only the kinds that change are copied."""
+        changes = tuple(changes)
         kinds = dict(self.kinds)
         copied: dict[type[Resource], dict[str, Resource]] = {}
         for change in changes:
@@ -66,4 +103,31 @@ class Snapshot:
                     copied[kind][resource.id] = resource
                 case Remove(resource):
                     copied[kind].pop(resource.id, None)
-        return Snapshot(self.revision + 1, kinds)
+        groups = {index: self._regrouped(index, known, changes) for index, known in self._groups.copy().items()}
+        return Snapshot(self.revision + 1, kinds, groups)
+
+    def _regrouped(self, index: Index[Any], known: Groups, changes: tuple[Change, ...]) -> Groups:
+        """The index after the changes; only the groups that change are copied, once."""
+        concerned = [change for change in changes if type(change.resource) is index.kind]
+        if not concerned:
+            return known
+        groups = dict(known)
+        copied: dict[Hashable, dict[str, Resource]] = {}
+        now: dict[str, Resource | None] = {}
+        for change in concerned:
+            resource = change.resource
+            old = now[resource.id] if resource.id in now else self.get(index.kind, resource.id)
+            now[resource.id] = new = resource if isinstance(change, Put) else None
+            before = frozenset() if old is None else frozenset(index.keys(old))
+            after = frozenset() if new is None else frozenset(index.keys(new))
+            for key in before | after:
+                if key not in copied:
+                    groups[key] = copied[key] = dict(groups.get(key, _NONE))
+                if new is not None and key in after:
+                    copied[key][new.id] = new
+                else:
+                    del copied[key][resource.id]
+        for key, group in copied.items():
+            if not group:
+                del groups[key]
+        return groups

@@ -142,6 +142,7 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
         bytes_out=sum(child.bytes_out for child in children),
         peer=f"{sa.remote}:{sa.remote_port}" if sa else "",
         suite=sa.suite if sa else "",
+        esp=next((child.suite for child in children if child.carries), ""),
     )
 
 

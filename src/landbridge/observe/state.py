@@ -38,6 +38,9 @@ class TunnelState:
     bytes_out: int = 0
     peer: str = ""
     suite: str = ""
+    """What IKE negotiated for itself, in strongSwan's words."""
+    esp: str = ""
+    """And for the CHILD SA."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,10 +76,10 @@ def propagator(table: RouteTable, snapshot: Snapshot) -> str | None:
 
 
 def entries(vpc: Vpc, table: RouteTable, snapshot: Snapshot, learned: Iterable[IPv4Network] = ()) -> tuple[Entry, ...]:
-    """The table's routes: the local one, the static ones in order of creation, then the propagated ones, sorted.
+    """The table's routes: the local ones, the static ones in order of creation, then the propagated ones, sorted.
 
     `learned` is what the propagating gateway knows. No two entries have the same destination: a static route hides a
-    propagated one even while it is a black hole, and the local route hides every propagated one inside of it.
+    propagated one even while it is a black hole, and a local route hides every propagated one inside of it.
     """
     static = tuple(
         Entry(
@@ -96,12 +96,13 @@ def entries(vpc: Vpc, table: RouteTable, snapshot: Snapshot, learned: Iterable[I
         tuple(
             Entry(destination, source, RouteOrigin.PROPAGATION)
             for destination in sorted(set(learned))
-            if destination not in hidden and not destination.subnet_of(vpc.cidr)
+            if destination not in hidden and not vpc.holds(destination)
         )
         if source is not None
         else ()
     )
-    return (Entry(vpc.cidr, LOCAL, RouteOrigin.CREATE_TABLE), *static, *propagated)
+    local = (Entry(cidr, LOCAL, RouteOrigin.CREATE_TABLE) for cidr in vpc.cidrs)
+    return (*local, *static, *propagated)
 
 
 def choose(table: Iterable[Entry], destination: IPv4Address) -> Entry | None:

@@ -28,6 +28,7 @@ KINDS: Final[Mapping[str, type[Resource]]] = MappingProxyType(
         "instance": resources.Instance,
         "security-group": resources.SecurityGroup,
         "network-acl": resources.NetworkAcl,
+        "dhcp-options": resources.DhcpOptions,
         "lab-site": resources.LabSite,
         "lab-host": resources.LabHost,
         "access-key": resources.AccessKey,

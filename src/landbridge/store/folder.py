@@ -54,6 +54,16 @@ class Folder:
         return self.path / "credentials"
 
     @property
+    def certificates(self) -> Path:
+        """The service's own authority and server certificate."""
+        return self.path / "tls"
+
+    @property
+    def endpoint(self) -> Path:
+        """Where the EC2 API listened last."""
+        return self.path / "endpoint.json"
+
+    @property
     def socket(self) -> Path:
         """The admin API."""
         return self.path / "admin.sock"
@@ -87,23 +97,28 @@ class Folder:
 
     def write_private(self, path: Path, content: str) -> None:
         """Write a file that only its owner may read, whole or not at all."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_private(path, content)
 
     def _kept(self, name: str, make: Callable[[], str]) -> str:
         path = self.path / name
         if not path.exists():
-            self.write_private(path, make())
+            write_private(path, make())
         return path.read_text().strip()
+
+
+def write_private(path: Path, content: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _locked(handle: int, patience: float) -> bool:

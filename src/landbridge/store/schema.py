@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sqlalchemy import BigInteger, Column, Index, MetaData, String, Table, Text
-
-HEAD: Final = "0001"
-"""The newest migration."""
 
 metadata = MetaData()
 

@@ -1,19 +1,34 @@
-"""Snapshots in a SQL database: SQLite by default. A commit is one transaction, written entirely or not at all."""
+"""Snapshots in a SQLite file. A commit is one transaction, written entirely and durably or not at all.
+
+The statements are plain text that PostgreSQL understands as well; see docs/decisions/0005-dependencies.md for why they
+are not made by a library.
+"""
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Engine, create_engine, delete, event, insert, inspect, select, text, update
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
+from typing import Final
 
 from landbridge.model.errors import OperatorError, Unavailable
 from landbridge.model.resources import Resource
 from landbridge.model.snapshot import Change, Put, Snapshot
 from landbridge.store.codec import KINDS, NAMES, Codec, CodecError
-from landbridge.store.schema import HEAD, progress, resource
+from landbridge.store.migrations import HEAD
+
+_PUT: Final = (
+    "INSERT INTO resource (kind, id, account, region, position, revision, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (kind, id) DO UPDATE SET account = excluded.account, region = excluded.region, "
+    "revision = excluded.revision, body = excluded.body"
+)
+_REMOVE: Final = "DELETE FROM resource WHERE kind = ? AND id = ?"
+_PROGRESS: Final = (
+    "INSERT INTO progress (name, value) VALUES ('revision', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+_REVISION: Final = "SELECT value FROM progress WHERE name = 'revision'"
+_ALL: Final = "SELECT kind, id, body FROM resource ORDER BY position, kind, id"
 
 
 class StoreError(OperatorError):
@@ -21,10 +36,10 @@ class StoreError(OperatorError):
 
 
 class SqlStore:
-    """Loads and commits snapshots. One process at a time (the state folder's lock sees to that)."""
+    """Loads and commits snapshots. One process at a time (the state folder's lock sees to that), one call at a time."""
 
-    def __init__(self, engine: Engine, codec: Codec) -> None:
-        self._engine = engine
+    def __init__(self, connection: sqlite3.Connection, codec: Codec) -> None:
+        self._connection = connection
         self._codec = codec
 
     @classmethod
@@ -34,14 +49,18 @@ class SqlStore:
         Raises:
             StoreError: not a database, damaged, from a newer version, or the disk does not let us.
         """
-        engine = create_engine(f"sqlite:///{path}")
-        event.listen(engine, "connect", _on_connect)
         try:
             path.touch(mode=0o600)
-            _migrate(engine)
-        except (DatabaseError, OSError) as error:
+            connection = _connect(path)
+            if _is_old(connection):
+                connection.close()
+                from landbridge.store.migrate import migrate  # only when there is something to do: it takes 0.3 s
+
+                migrate(path)
+                connection = _connect(path)
+        except (sqlite3.Error, OSError) as error:
             raise StoreError(f"The state in {path} cannot be opened ({_cause(error)}). {_ADVICE}") from None
-        return cls(engine, codec)
+        return cls(connection, codec)
 
     def load(self) -> Snapshot:
         """The last committed snapshot.
@@ -51,18 +70,12 @@ class SqlStore:
         """
         kinds: dict[type[Resource], dict[str, Resource]] = defaultdict(dict)
         try:
-            with self._engine.connect() as connection:
-                revision = connection.scalar(select(progress.c.value).where(progress.c.name == "revision")) or 0
-                rows = connection.execute(
-                    select(resource.c.kind, resource.c.id, resource.c.body).order_by(
-                        resource.c.position, resource.c.kind, resource.c.id
-                    )
-                )
-                for kind, identity, body in rows:
-                    kinds[KINDS[kind]][identity] = self._codec.decode(kind, body)
-        except (SQLAlchemyError, CodecError, KeyError) as error:
+            for kind, identity, body in self._connection.execute(_ALL):
+                kinds[KINDS[kind]][identity] = self._codec.decode(kind, body)
+            row = self._connection.execute(_REVISION).fetchone()
+        except (sqlite3.Error, CodecError, KeyError) as error:
             raise StoreError(f"The state cannot be read ({_cause(error)}). {_ADVICE}") from None
-        return Snapshot(revision, dict(kinds))
+        return Snapshot(row[0] if row else 0, dict(kinds))
 
     def commit(self, revision: int, changes: tuple[Change, ...]) -> None:
         """Write the changes as that revision.
@@ -70,39 +83,45 @@ class SqlStore:
         Raises:
             Unavailable: they could not be written; the state is as before.
         """
+        self.commit_all([(revision, changes)])
+
+    def commit_all(self, commits: Sequence[tuple[int, tuple[Change, ...]]]) -> None:
+        """Write several revisions in one transaction: all of them or none.
+
+        Raises:
+            Unavailable: they could not be written; the state is as before.
+        """
+        connection = self._connection
         try:
-            with self._engine.begin() as connection:
-                for change in changes:
-                    this = (resource.c.kind == NAMES[type(change.resource)]) & (resource.c.id == change.resource.id)
-                    if not isinstance(change, Put):
-                        connection.execute(delete(resource).where(this))
-                        continue
-                    row = self._row(change.resource, revision)
-                    if connection.execute(update(resource).where(this).values(**row)).rowcount == 0:
-                        connection.execute(insert(resource).values(**row, position=revision))
-                counter = {"name": "revision", "value": revision}
-                moved = connection.execute(update(progress).where(progress.c.name == "revision").values(counter))
-                if moved.rowcount == 0:
-                    connection.execute(insert(progress).values(counter))
-        except SQLAlchemyError as error:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for revision, changes in commits:
+                    for change in changes:
+                        self._write(revision, change)
+                connection.execute(_PROGRESS, (commits[-1][0],))
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
             raise Unavailable(
                 f"The state could not be written ({_cause(error)}); nothing was changed. "
                 "Free disk space or mend the state folder's file system, then try again."
             ) from None
 
-    def _row(self, item: Resource, revision: int) -> dict[str, Any]:
-        return {
-            "kind": NAMES[type(item)],
-            "id": item.id,
-            "account": item.account,
-            "region": item.region,
-            "revision": revision,
-            "body": self._codec.encode(item),
-        }
+    def _write(self, revision: int, change: Change) -> None:
+        item = change.resource
+        kind = NAMES[type(item)]
+        if isinstance(change, Put):
+            body = self._codec.encode(item)
+            self._connection.execute(_PUT, (kind, item.id, item.account, item.region, revision, revision, body))
+        else:
+            self._connection.execute(_REMOVE, (kind, item.id))
 
     def close(self) -> None:
         """Let go of the file."""
-        self._engine.dispose()
+        self._connection.close()
 
 
 _ADVICE = (
@@ -112,34 +131,25 @@ _ADVICE = (
 
 
 def _cause(error: Exception) -> str:
-    """The database's own words without the statement, which may hold sealed secrets."""
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0][:200]
+    """The database's own words, which never quote a statement or a value."""
+    return str(error).strip().splitlines()[0][:200]
 
 
-def _on_connect(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=5000")
-    cursor.close()
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
 
 
-def _migrate(engine: Engine) -> None:
-    with engine.connect() as connection:
-        if inspect(connection).has_table("alembic_version"):
-            version = connection.scalar(text("SELECT version_num FROM alembic_version"))
-            if version == HEAD:
-                return
-            if version is None or version > HEAD:
-                raise StoreError(
-                    f"The state was written by a newer landbridge (schema {version}, this one knows {HEAD}). "
-                    "Install the newer version."
-                )
-    from alembic import command  # only when there is something to do: it takes a tenth of a second
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+def _is_old(connection: sqlite3.Connection) -> bool:
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+        return True
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    version: str | None = row[0] if row else None
+    if version is None or version > HEAD:
+        raise StoreError(
+            f"The state was written by a newer landbridge (schema {version}, this one knows {HEAD}). "
+            "Install the newer version."
+        )
+    return version < HEAD

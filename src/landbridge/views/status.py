@@ -41,7 +41,8 @@ Document = dict[str, Any]
 class Facts:
     """What is neither a resource nor observed of one: this run of the service.
 
-    `data_plane`: `kernel`, `libipsec` or `none`, and `why` it was chosen, a sentence. `url`: the EC2 API's.
+    `data_plane`: `kernel`, `libipsec` or `none`, and `why` it was chosen, a sentence. `url`: the EC2 API's;
+    `ca_bundle`: the file that a client has to trust for it, if any.
     `converged`: whether everything is, by the loop's last look, as the present revision wants it.
     `charons` and `speakers`: process ids by namespace.
     """
@@ -53,6 +54,7 @@ class Facts:
     data_plane: str
     why: str
     lab: bool
+    ca_bundle: str = ""
     bfd_interval: int = 0
     converged: bool = True
     charons: Mapping[str, int] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class _Status:
             "version": facts.version,
             "state_folder": facts.folder,
             "url": facts.url,
+            "ca_bundle": facts.ca_bundle,
             "data_plane": facts.data_plane,
             "data_plane_reason": facts.why,
             "lab": facts.lab,
@@ -115,6 +118,7 @@ class _Status:
         return {
             **_common(vpc),
             "cidr": str(vpc.cidr),
+            "cidrs": [str(cidr) for cidr in vpc.cidrs],
             "state": vpc.state.value,
             "namespace": self._built(here),
             "bird_pid": self.facts.speakers.get(here),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from landbridge.control.dhcp_options import resolver
 from landbridge.desired.names import Names, site_host
 from landbridge.model.errors import Conflict, NotFound, WrongState
+from landbridge.model.resolver import Resolver
 from landbridge.model.resources import (
     Attachment,
+    DhcpOptions,
     Instance,
     InstanceState,
     InternetGateway,
@@ -35,6 +38,8 @@ class Place:
     namespace: str
     state: str
     tag: str = ""
+    resolver: Resolver | None = None
+    """What takes the place of the machine's resolv.conf there; None: nothing does."""
 
 
 def find(name: str, snapshot: Snapshot, own: Names) -> Place:
@@ -58,10 +63,17 @@ def find(name: str, snapshot: Snapshot, own: Names) -> Place:
     return found[0]
 
 
+def _resolver(vpc_id: str, snapshot: Snapshot) -> Resolver | None:
+    vpc = snapshot.get(Vpc, vpc_id)
+    options = snapshot.get(DhcpOptions, vpc.dhcp_options_id) if vpc is not None else None
+    return resolver(options) if options is not None else None
+
+
 def _places(snapshot: Snapshot, own: Names) -> Iterator[Place]:
     for instance in snapshot.all(Instance):
         if instance.state is not InstanceState.TERMINATED:
-            yield Place(instance.id, "instance", own.of(instance.id), instance.state, instance.name)
+            told = _resolver(instance.vpc_id, snapshot)
+            yield Place(instance.id, "instance", own.of(instance.id), instance.state, instance.name, told)
     for vpc in snapshot.all(Vpc):
         yield Place(vpc.id, "VPC router", own.of(vpc.id), vpc.state, vpc.name)
     for vgw in snapshot.all(VpnGateway):

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from landbridge.drivers.execute import run_in
+from landbridge.model.resolver import Resolver
 
 
-def enter(namespace: str, argv: Sequence[str]) -> NoReturn:
-    """Replace this process by the command.
+def enter(namespace: str, argv: Sequence[str], resolver: Resolver | None) -> NoReturn:
+    """Replace this process by the command. `resolver` takes the place of the machine's resolv.conf.
 
     Raises:
         DriverError: the namespace or the command is not there, or this needs root.
     """
-    run_in(namespace, argv)
+    run_in(namespace, argv, resolver)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import signal
 import socket
 from collections.abc import Iterator
-from typing import Any, Final
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import structlog
@@ -20,17 +22,20 @@ from landbridge.api.aws.ec2.actions import ACTIONS, carry_out
 from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
 from landbridge.api.aws.errors import dry_run
 from landbridge.api.aws.http import Call, Reply, ec2_app
+from landbridge.api.aws.roles import authorize, caller_identity, sees_secrets
 from landbridge.api.aws.server import ec2_server_config
+from landbridge.api.aws.sigv4 import not_validated
 from landbridge.control.access_keys import CreateAccessKey
 from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
+from landbridge.control.limits import AWS, RELAXED, Limits
 from landbridge.control.service import Control
 from landbridge.desired.host import Settings
 from landbridge.desired.names import Names
 from landbridge.desired.objects import Bfd, DataPlane
 from landbridge.drivers.probe import choose
 from landbridge.model.errors import OperatorError
-from landbridge.model.options import DataPlaneChoice, ServeOptions
+from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
 from landbridge.model.resources import AccessKey
 from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation
@@ -41,13 +46,17 @@ from landbridge.wiring.errands import regularly
 from landbridge.wiring.host import host
 from landbridge.wiring.loop import ServiceLoop
 from landbridge.wiring.observer import Observer
-from landbridge.wiring.state import ACCOUNT, REGION, control_of
+from landbridge.wiring.state import ACCOUNT, REGION, control_of, note_endpoint
 from landbridge.wiring.world import log_to, now
+
+if TYPE_CHECKING:
+    from landbridge.wiring.tls import Given, Tls
 
 log = structlog.get_logger(__name__)
 
 BFD_MULTIPLIER: Final = 3
 EXPIRE_EVERY: Final = 60.0
+RENEW_EVERY: Final = 60.0
 LOOK_EVERY: Final = 5.0
 GET_CALLER_IDENTITY: Final = "GetCallerIdentity"
 
@@ -63,15 +72,51 @@ def serve(options: ServeOptions) -> None:
         CannotServe, CannotRun, FolderError, StoreError: it cannot start; nothing was built.
     """
     log_to()
+    certificate = _given(options)
     builds = options.data_plane is not DataPlaneChoice.NONE
     choice = choose(options.data_plane.value) if builds else None
     folder = Folder(options.state)
     folder.lock()
     listener = _listen(options.host, options.port)
-    control = control_of(folder, pools=LAB_POOLS if options.lab else PLAIN_POOLS, builds=builds)
-    _first_credentials(folder, control)
-    service = _Service(folder, options, control, choice.data_plane if choice else None, choice.why if choice else "")
+    tls = _tls(options, certificate, folder, listener)
+    listener.listen(128)
+    pools = LAB_POOLS if options.lab else PLAIN_POOLS
+    control = control_of(folder, pools=pools, builds=builds, limits=_limits(options))
+    hint = _first_credentials(folder, control)
+    service = _Service(
+        folder, options, control, choice.data_plane if choice else None, choice.why if choice else "", tls, hint
+    )
     asyncio.run(service.run(listener))
+
+
+def _given(options: ServeOptions) -> Given | None:
+    """The certificate that was given, if it is good."""
+    if options.tls_cert is None or options.tls_key is None:
+        return None
+    from landbridge.wiring.tls import Given
+
+    certificate = Given(options.tls_cert, options.tls_key, now)
+    certificate.keep()
+    return certificate
+
+
+def _tls(options: ServeOptions, certificate: Given | None, folder: Folder, listener: socket.socket) -> Tls | None:
+    """TLS as asked for. Beyond loopback it has to be: answers carry pre-shared keys."""
+    if certificate is not None or options.tls:
+        from landbridge.wiring.tls import Own, Tls, names_of
+
+        return Tls(certificate or Own(folder, names_of(options.host, listener, options.tls_names), now))
+    if not is_loopback(listener.getsockname()[0]):
+        listener.close()
+        raise CannotServe(
+            f"Beyond loopback ({options.host}) the EC2 API takes TLS, since answers carry pre-shared keys: "
+            "add --tls to have a certificate made, or give one with --tls-cert FILE --tls-key FILE."
+        )
+    return None
+
+
+def _limits(options: ServeOptions) -> Limits:
+    return RELAXED if options.limits is LimitsChoice.RELAXED else AWS
 
 
 def _listen(host_name: str, port: int) -> socket.socket:
@@ -88,17 +133,36 @@ def _listen(host_name: str, port: int) -> socket.socket:
             f"Cannot listen on {host_name}:{port} ({error.strerror}). "
             "Stop what listens there, or choose another address with --listen HOST:PORT."
         ) from None
-    listener.listen(128)
     return listener
 
 
-def _first_credentials(folder: Folder, control: Control) -> None:
+def is_loopback(address: str) -> bool:
+    """Whether only this machine can reach a socket that listens there."""
+    return ip_address(address).is_loopback
+
+
+def _url(host: str, listener: socket.socket, tls: Tls | None) -> str:
+    """The API's URL as this machine's clients use it, by a name that the certificate has."""
+    address, port = listener.getsockname()[:2]
+    if ip_address(address).is_unspecified:
+        address = "::1" if ":" in address else "127.0.0.1"
+    name = tls.name_for(host, address) if tls else address
+    return f"{'https' if tls else 'http'}://{f'[{name}]' if ':' in name else name}:{port}"
+
+
+def _first_credentials(folder: Folder, control: Control) -> str:
+    """At the first start, make an access key. Answers what to tell about it."""
     if any(control.snapshot.all(AccessKey)) or folder.credentials.exists():
-        return
+        return ""
     key = control.execute(CreateAccessKey(), account=ACCOUNT, region=REGION)
     folder.write_private(
         folder.credentials,
         f"[default]\naws_access_key_id = {key.id}\naws_secret_access_key = {key.secret.reveal()}\n",
+    )
+    state = "" if folder.path == DEFAULT_STATE else f" --state {shlex.quote(str(folder.path))}"
+    return (
+        f"The first access key is in {folder.credentials}. "
+        f"For the AWS CLI: landbridge credentials create --profile landbridge{state}"
     )
 
 
@@ -112,12 +176,22 @@ class _Server(uvicorn.Server):
 
 class _Service:
     def __init__(
-        self, folder: Folder, options: ServeOptions, control: Control, data_plane: DataPlane | None, why: str
+        self,
+        folder: Folder,
+        options: ServeOptions,
+        control: Control,
+        data_plane: DataPlane | None,
+        why: str,
+        tls: Tls | None,
+        hint: str,
     ) -> None:
         self._folder = folder
         self._options = options
         self._control = control
         self._why = why
+        self._tls = tls
+        self._ca_bundle = str(tls.bundle or "") if tls else ""
+        self._hint = hint
         self._data_plane = data_plane
         self._names = Names(folder.instance)
         self._url = ""
@@ -132,14 +206,14 @@ class _Service:
         self._observer = observer = Observer(self._names, control, ears, on_health=lambda: loop.reconciler.wake())
         machine = host(folder, wake=ears.wake, on_ike=ears.on_ike)
         self._followed = machine.bird.followed
-        settings = Settings(self._names, pools, data_plane, bfd)
+        settings = Settings(self._names, pools, data_plane, bfd, _limits(options))
         self._loop = loop = ServiceLoop(control, machine, settings, observer.health)
         ears.start(machine)
 
     async def run(self, listener: socket.socket) -> None:
-        name, port = listener.getsockname()[:2]
-        self._url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
-        public = _Server(ec2_server_config(self._ec2()))
+        self._url = _url(self._options.host, listener, self._tls)
+        note_endpoint(self._folder, self._url, self._ca_bundle)
+        public = _Server(ec2_server_config(self._ec2(), **(self._tls.settings if self._tls else {})))
         admin = _Server(admin_server_config(self._admin()))
         servers = (public, admin)
         stopping = asyncio.Event()
@@ -166,7 +240,11 @@ class _Service:
             self._loop.reconciler.start()
             await asyncio.to_thread(self._loop.looked.wait)
         print(f"ready {self._url}", flush=True)
+        if self._hint:
+            print(self._hint, flush=True)
         async with asyncio.TaskGroup() as tasks:
+            if self._tls is not None:
+                tasks.create_task(regularly(RENEW_EVERY, self._tls.refresh))
             tasks.create_task(regularly(EXPIRE_EVERY, self._expire))
             if self._observer is not None:
                 # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`).
@@ -209,10 +287,12 @@ class _Service:
 
     async def _handle(self, call: Call) -> Reply:
         key = self._control.snapshot.get(AccessKey, call.access_key_id)
-        account = key.account if key is not None else ACCOUNT
+        if key is None:  # deleted since the signature was verified
+            raise not_validated()
         if call.action == GET_CALLER_IDENTITY:
-            return {"Account": account, "UserId": account, "Arn": f"arn:aws:iam::{account}:root"}
-        desk = Desk(self._control, self._observation, account, call.region, call.dry_run)
+            return caller_identity(key, call.region)
+        authorize(key, call.region, call.action)
+        desk = Desk(self._control, self._observation, key.account, call.region, call.dry_run, sees_secrets(key))
         try:
             return carry_out(desk, call.action, call.params)
         except DryRunSucceeded:
@@ -238,6 +318,7 @@ class _Service:
             folder=str(self._folder.path),
             version=landbridge.__version__,
             url=self._url,
+            ca_bundle=self._ca_bundle,
             data_plane=str(self._data_plane) if self._data_plane else "none",
             why=self._why or "the API alone was asked for",
             lab=self._options.lab,

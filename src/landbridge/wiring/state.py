@@ -2,40 +2,64 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from landbridge.control.base import PLAIN_POOLS, Pools
+from landbridge.control.limits import AWS, Limits
 from landbridge.control.service import Control
+from landbridge.model.options import DEFAULT_REGION
 from landbridge.store.codec import Codec
 from landbridge.store.folder import Folder
 from landbridge.store.sql import SqlStore
 from landbridge.wiring.world import SystemEntropy, now
 
+if TYPE_CHECKING:
+    from landbridge.api.client import AdminClient
+
 ACCOUNT: Final = "000000000000"
-REGION: Final = "us-east-1"
+REGION: Final = DEFAULT_REGION
 """The region of what has none of its own (access keys, lab sites)."""
 
 
-def control_of(folder: Folder, *, pools: Pools, builds: bool) -> Control:
+def control_of(folder: Folder, *, pools: Pools, builds: bool, limits: Limits = AWS) -> Control:
     """Commands on this folder's state. The folder's lock has to be held.
 
     Raises:
         StoreError: the state cannot be opened.
     """
     store = SqlStore.open(folder.database, Codec(folder.key))
-    return Control(store, now=now, entropy=SystemEntropy(), pools=pools, builds=builds)
+    return Control(store, now=now, entropy=SystemEntropy(), pools=pools, builds=builds, limits=limits)
 
 
 @contextmanager
-def offline(state: Path) -> Iterator[Control]:
-    """Commands while no service runs on the folder: the same handlers and transactions.
+def offline(state: Path) -> Iterator[AdminClient]:
+    """Access keys while no service runs on the folder: the same handlers and transactions.
 
     Raises:
         FolderError: a service runs on it, or it cannot be used.
     """
+    from landbridge.api.client import AdminClient  # the service itself does without
+
     folder = Folder(state)
     folder.lock()
-    yield control_of(folder, pools=PLAIN_POOLS, builds=False)
+    control = control_of(folder, pools=PLAIN_POOLS, builds=False)
+    with AdminClient.offline(control, account=ACCOUNT, region=REGION, endpoint=last_endpoint(folder)) as client:
+        yield client
+
+
+def note_endpoint(folder: Folder, url: str, ca_bundle: str) -> None:
+    """Keep where the EC2 API is, for profiles that are made while it is stopped."""
+    folder.write_private(folder.endpoint, json.dumps({"url": url, "ca_bundle": ca_bundle}))
+
+
+def last_endpoint(folder: Folder) -> dict[str, str]:
+    """Where the EC2 API was last; empty if it never was, or if nobody can tell."""
+    try:
+        kept = json.loads(folder.endpoint.read_text())
+        return {"url": str(kept["url"]), "ca_bundle": str(kept["ca_bundle"])}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}

@@ -13,7 +13,9 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
+from unittest import mock
 from urllib.parse import urlencode
 from uuid import uuid4
 from xml.etree import ElementTree
@@ -215,6 +217,13 @@ class TestBoto3:
         assert refusal(door.client(**credentials).describe_vpcs)[:2] == expected
         assert not door.calls
 
+    @pytest.mark.parametrize("region", ["eu-central-7", "local"])
+    def test_a_region_that_aws_has_not(self, door: Service, region: str) -> None:
+        expected = (403, "SignatureDoesNotMatch", f"Credential should be scoped to a valid region, not '{region}'.")
+        assert refusal(door.client(region_name=region).describe_vpcs) == expected
+        assert refusal(door.client("sts", region_name=region).get_caller_identity) == expected
+        assert not door.calls
+
     def test_an_sts_refusal_in_its_own_form(self, door: Service) -> None:
         assert refusal(door.client("sts").get_session_token)[:2] == (400, "UnsupportedOperation")
         wrong = door.client("sts", aws_secret_access_key="wrong")
@@ -343,10 +352,27 @@ class TestBadRequests:
     def test_other_methods(self, door: Service, method: str) -> None:
         assert door.send(method)[:2] == (405, "InvalidRequest")
 
-    @pytest.mark.parametrize("target", ["/ec2", "//", "/..", "/%00", "/?x/../y"])
+    @pytest.mark.parametrize("target", ["/ec2", "//", "/..", "/%00", "%2F", "/?x/../y"])
     def test_other_paths(self, door: Service, target: str) -> None:
         status, code, _ = door.send("GET", target)
         assert (status, code) in {(404, "InvalidRequest"), (403, "MissingAuthenticationToken")}
+
+    def test_a_clock_that_is_wrong_can_be_set_by_the_answer(self, door: Service) -> None:
+        """SDKs correct themselves by the Date header once they are told RequestExpired."""
+        headers = self.at(door, "20200101T000000Z")
+        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=20)
+        connection.request("POST", "/", b"Action=DescribeVpcs", headers)
+        response = connection.getresponse()
+        assert read_error(response.read(), response.headers["content-type"])[0] == "RequestExpired"
+        apart = datetime.now(UTC) - parsedate_to_datetime(response.headers["date"])
+        assert abs(apart.total_seconds()) < 60
+        connection.close()
+
+    @staticmethod
+    def at(door: Service, when: str) -> dict[str, str]:
+        moment = datetime.strptime(when, "%Y%m%dT%H%M%SZ")
+        with mock.patch("botocore.auth.get_current_datetime", return_value=moment):
+            return door.signed_headers(b"Action=DescribeVpcs", {"Content-Type": FORM})
 
     def test_unsigned(self, door: Service) -> None:
         assert door.send(body=b"Action=DescribeVpcs")[:2] == (403, "MissingAuthenticationToken")

@@ -5,65 +5,20 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from unittest import mock
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
-from botocore.auth import SigV4Auth, SigV4QueryAuth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
+from signing import KEY, ME, NOW, SECRET, secret_of, signed, with_header
 from wire_values import AWKWARD_TEXT
 
 from landbridge.api.aws.errors import Ec2Error
 from landbridge.api.aws.sigv4 import Identity, SignedRequest, verify
 from landbridge.model.secret import Secret
 
-NOW = datetime(2026, 11, 23, 5, 0, 0, tzinfo=UTC)
-KEY = "AKIAIOSFODNN7EXAMPLE"
-SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-ME = Identity(KEY, "eu-central-1", "ec2")
 FORM = "application/x-www-form-urlencoded"
-PARAMETERS = st.dictionaries(AWKWARD_TEXT, AWKWARD_TEXT, max_size=6)
-
-
-def secret_of(access_key_id: str) -> Secret | None:
-    return Secret(SECRET) if access_key_id == KEY else None
-
-
-def signed(
-    method: str = "POST",
-    url: str = "http://127.0.0.1:8780/",
-    body: bytes = b"Action=DescribeVpcs&Version=2016-11-15",
-    headers: dict[str, str] | None = None,
-    *,
-    presign: int | None = None,
-    token: str | None = None,
-    secret: str = SECRET,
-) -> SignedRequest:
-    """A request signed at NOW by botocore, as the wire would carry it."""
-    request = AWSRequest(method, url, headers or {}, body)
-    credentials = Credentials(KEY, secret, token)
-    signer = SigV4Auth(credentials, "ec2", "eu-central-1")
-    if presign is not None:
-        signer = SigV4QueryAuth(credentials, "ec2", "eu-central-1", expires=presign)
-        request.data = b""
-    with mock.patch("botocore.auth.get_current_datetime", return_value=NOW.replace(tzinfo=None)):
-        signer.add_auth(request)
-    prepared = request.prepare()
-    parts = urlsplit(prepared.url)
-    raw = {
-        name.lower(): value.encode() if isinstance(value, str) else value for name, value in prepared.headers.items()
-    }
-    raw["host"] = parts.netloc.encode()
-    headers_on_wire = tuple((name.encode(), value) for name, value in raw.items())
-    return SignedRequest(method, parts.path.encode(), parts.query.encode(), headers_on_wire, request.body or b"")
-
-
-def with_header(request: SignedRequest, name: str, value: str | None) -> SignedRequest:
-    kept = tuple(pair for pair in request.headers if pair[0] != name.encode())
-    return replace(request, headers=kept if value is None else (*kept, (name.encode(), value.encode())))
+PARAMETERS = st.dictionaries(AWKWARD_TEXT.filter(lambda name: not name.startswith("X-Amz-")), AWKWARD_TEXT, max_size=6)
 
 
 def refusal(request: SignedRequest, now: datetime = NOW) -> tuple[str, int]:
@@ -180,9 +135,20 @@ class TestRefused:
         if body != request.body:
             assert refusal(replace(request, body=body)) == ("SignatureDoesNotMatch", 403)
 
-    def test_an_unsigned_payload(self) -> None:
-        request = signed(headers={"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"})
-        assert refusal(request) == ("SignatureDoesNotMatch", 403)
+    @pytest.mark.parametrize(
+        "declared", ["UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"]
+    )
+    def test_a_body_that_is_not_signed_as_a_whole(self, declared: str) -> None:
+        request = signed(headers={"X-Amz-Content-SHA256": declared})
+        with pytest.raises(Ec2Error, match=f"{declared} is for S3") as caught:
+            verify(request, secret_of, NOW)
+        assert (caught.value.code, caught.value.status) == ("SignatureDoesNotMatch", 403)
+
+    def test_more_signed_headers_than_a_request_has(self) -> None:
+        for names, code in (("a;" * 62, "SignatureDoesNotMatch"), ("a;" * 9_000, "IncompleteSignature")):
+            authorization = (signed().header("authorization") or b"").decode()
+            long = authorization.replace("SignedHeaders=", f"SignedHeaders={names}")
+            assert refusal(with_header(signed(), "authorization", long))[0] == code
 
     def test_a_declared_hash_of_another_body(self) -> None:
         digest = hashlib.sha256(b"Action=DescribeVpcs").hexdigest()

@@ -19,8 +19,8 @@ from admin_world import World, served
 from landbridge import __version__
 from landbridge.cli.program import app, run
 from landbridge.control.lifecycle import waiting
-from landbridge.model.options import DataPlaneChoice, ServeOptions
-from landbridge.model.resources import AccessKey
+from landbridge.model.options import DataPlaneChoice, LimitsChoice, ServeOptions
+from landbridge.model.resources import AccessKey, Role
 
 NAMES = {
     "serve",
@@ -105,6 +105,12 @@ def landbridge(*arguments: str, **environment: str) -> subprocess.CompletedProce
         (("serve", "--listen", "127.0.0.1:70000"), 2, "127.0.0.1:8780"),
         (("serve", "--data-plane", "magic"), 2, "'libipsec'"),
         (("serve", "--bfd-interval", "7"), 2, "50 to 10000 milliseconds"),
+        (("serve", "--tls-cert", "gw.pem"), 2, "Give both"),
+        (("serve", "--tls-key", "gw.key"), 2, "Give both"),
+        (("serve", "--tls", "--tls-cert", "gw.pem", "--tls-key", "gw.key"), 2, "either"),
+        (("serve", "--tls-name", "-gw.example.net"), 2, "neither a DNS name nor an address"),
+        (("serve", "--tls-name", "a b"), 2, "neither a DNS name nor an address"),
+        (("serve", "--limits", "none"), 2, "'relaxed'"),
         (("lab", "site", "add", "x", "--public-address", "y", "--lan", "192.168.0.0/24"), 2, "no IPv4 address"),
         (("lab", "site", "add", "x", "--public-address", "203.0.113.7", "--lan", "192.168.0.1/24"), 2, "IPv4 prefix"),
         (("exec", "i-1"), 2, "Missing argument 'COMMAND'"),
@@ -180,10 +186,33 @@ def test_serve_is_handed_what_was_typed(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("LANDBRIDGE_STATE", raising=False)
     assert run(["serve"]) == 0
     typed = ["--listen", "[::1]:0", "--state", str(tmp_path), "--data-plane", "none", "--lab", "--bfd-interval", "0"]
+    typed += ["--limits", "relaxed"]
     assert run(["serve", *typed]) == 0
     assert handed == [
         ServeOptions(),
-        ServeOptions(host="::1", port=0, state=tmp_path, data_plane=DataPlaneChoice.NONE, lab=True, bfd_interval=0),
+        ServeOptions(
+            host="::1",
+            port=0,
+            state=tmp_path,
+            data_plane=DataPlaneChoice.NONE,
+            lab=True,
+            limits=LimitsChoice.RELAXED,
+            bfd_interval=0,
+        ),
+    ]
+
+
+def test_serve_is_handed_what_was_typed_of_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[ServeOptions] = []
+    monkeypatch.setattr("landbridge.wiring.serve.serve", handed.append)
+    monkeypatch.delenv("LANDBRIDGE_STATE", raising=False)
+    assert run(["serve", "--tls"]) == 0
+    assert run(["serve", "--tls-name", "GW.example.net", "--tls-name", "192.0.2.1"]) == 0
+    assert run(["serve", "--tls-cert", "gw.pem", "--tls-key", "gw.key"]) == 0
+    assert handed == [
+        ServeOptions(tls=True),
+        ServeOptions(tls=True, tls_names=("gw.example.net", "192.0.2.1")),
+        ServeOptions(tls_cert=Path("gw.pem"), tls_key=Path("gw.key")),
     ]
 
 
@@ -273,6 +302,20 @@ def test_keys_of_a_running_service(state: str, world: World, capsys: pytest.Capt
     assert key.secret.reveal() not in listed
     assert run(["credentials", "delete", key.id, "--state", state]) == 0
     assert list(world.cloud.snapshot.all(AccessKey)) == []
+
+
+def test_keys_of_several_accounts(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    typed = ["--account", "999999999999", "--role", "read-only", "--state", state]
+    assert run(["credentials", "create", *typed]) == 0
+    (key,) = world.cloud.snapshot.all(AccessKey)
+    assert (key.account, key.role) == ("999999999999", Role.READ_ONLY)
+    capsys.readouterr()
+    assert run(["credentials", "list", "--state", state]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == [key.id, "999999999999", "read-only"]
+    assert run(["credentials", "create", "--account", "42", "--state", state]) == 1
+    assert "twelve digits" in capsys.readouterr().err
+    assert run(["credentials", "create", "--role", "root", "--state", state]) == 2
+    assert "'operator'" in capsys.readouterr().err
 
 
 def test_a_secret_comes_from_a_file_or_from_stdin(

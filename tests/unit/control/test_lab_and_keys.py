@@ -7,15 +7,23 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 from support import Cloud
 
-from landbridge.control.access_keys import CreateAccessKey, DeleteAccessKey, ListAccessKeys
+from landbridge.control.access_keys import MAX_KEYS, CreateAccessKey, DeleteAccessKey, ListAccessKeys
 from landbridge.control.base import PLAIN_POOLS, Command
 from landbridge.control.instances import RunInstances
 from landbridge.control.lab import AddHost, AddSite, RemoveHost, RemoveSite
 from landbridge.control.lifecycle import MarkBuilt
 from landbridge.control.subnets import CreateSubnet
 from landbridge.control.vpcs import CreateVpc
-from landbridge.model.errors import Combination, Conflict, Invalid, LandbridgeError, NotFound, Unsupported
-from landbridge.model.resources import LabSite, State
+from landbridge.model.errors import (
+    Combination,
+    Conflict,
+    Invalid,
+    LandbridgeError,
+    LimitExceeded,
+    NotFound,
+    Unsupported,
+)
+from landbridge.model.resources import LabSite, Role, State
 from landbridge.model.secret import Secret
 
 LAN = IPv4Network("192.168.60.0/24")
@@ -148,3 +156,27 @@ def test_keys_that_are_refused(key_id: str | None, secret: str | None, error: ty
     with pytest.raises(error) as caught:
         cloud.run(command)
     assert secret is None or secret not in str(caught.value) + repr(command)
+
+
+def test_a_key_has_an_account_and_a_role() -> None:
+    cloud = Cloud()
+    made = cloud.run(CreateAccessKey(role=Role.READ_ONLY), account="000000000042")
+    assert (made.account, made.role) == ("000000000042", Role.READ_ONLY)
+    assert cloud.run(CreateAccessKey()).role is Role.ADMIN
+    with pytest.raises(Conflict):
+        cloud.run(CreateAccessKey(made.id, Secret("0123456789abcdef")))  # an id is one account's only
+
+
+@pytest.mark.parametrize("account", ["", "42", "1234567890123", "12345678901x", "\u0661" * 12, "123456789012\n"])
+def test_an_account_is_twelve_digits(account: str) -> None:
+    with pytest.raises(Invalid, match="twelve digits"):
+        Cloud().run(CreateAccessKey(), account=account)
+
+
+def test_one_account_cannot_use_up_the_keys_of_others() -> None:
+    cloud = Cloud()
+    for _ in range(MAX_KEYS):
+        cloud.run(CreateAccessKey())
+    with pytest.raises(LimitExceeded):
+        cloud.run(CreateAccessKey())
+    cloud.run(CreateAccessKey(), account="999999999999")

@@ -16,14 +16,9 @@ from landbridge.control.customer_gateways import CreateCustomerGateway, DeleteCu
 from landbridge.control.lifecycle import Expire, MarkBuilt, MarkGone, waiting
 from landbridge.control.tunnels import INSIDE_RANGE, RESERVED_INSIDE, TunnelWish, Wishes
 from landbridge.control.vpcs import CreateVpc
-from landbridge.control.vpn_connections import (
-    MAX_CONNECTIONS,
-    MAX_CONNECTIONS_PER_GATEWAY,
-    CreateVpnConnection,
-    DeleteVpnConnection,
-)
+from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DeleteVpnGateway
-from landbridge.control.vpn_routes import MAX_ROUTES, CreateVpnConnectionRoute, DeleteVpnConnectionRoute
+from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
 from landbridge.model.errors import (
     Combination,
     ConnectionExists,
@@ -34,7 +29,6 @@ from landbridge.model.errors import (
     InsideCidrInUse,
     Invalid,
     LandbridgeError,
-    LimitExceeded,
     NotFound,
     PoolExhausted,
     VpnGatewayUnavailable,
@@ -218,18 +212,6 @@ def test_bgp_needs_two_asns_and_static_routing_does_not() -> None:
     customer = cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.9"), 64512)).id
     assert "64512" in refused(cloud, Combination, CreateVpnConnection(gateway, customer))
     connect(cloud, gateway, customer, static=True)
-
-
-def test_limits() -> None:
-    cloud = Cloud()
-    gateways = [hub(cloud) for _ in range(5)]
-    for gateway in gateways:
-        for number in range(MAX_CONNECTIONS_PER_GATEWAY):
-            last = connect(cloud, gateway, site(cloud, number))
-        assert gateway in refused(cloud, LimitExceeded, CreateVpnConnection(gateway, site(cloud, 99)))
-    assert sum(1 for _ in cloud.snapshot.all(VpnConnection)) == MAX_CONNECTIONS
-    cloud.run(DeleteVpnConnection(last.id))
-    connect(cloud, gateways[-1], site(cloud, 99))
 
 
 def test_numbers_are_reused_when_free() -> None:
@@ -456,18 +438,6 @@ def test_a_part_of_the_vpc_does_not_lie_behind_the_customer() -> None:
     assert vpc.id in refused(cloud, Invalid, CreateVpnConnectionRoute(made.id, IPv4Network("10.0.1.0/24")))
     for wider in ("10.0.0.0/8", "0.0.0.0/0"):
         cloud.run(CreateVpnConnectionRoute(made.id, IPv4Network(wider)))
-
-
-def test_a_hundred_static_routes() -> None:
-    cloud = Cloud()
-    made = connect(cloud, hub(cloud), site(cloud), static=True)
-    prefixes = list(IPv4Network("172.16.0.0/16").subnets(new_prefix=24))
-    for prefix in prefixes[:MAX_ROUTES]:
-        cloud.run(CreateVpnConnectionRoute(made.id, prefix))
-    refused(cloud, LimitExceeded, CreateVpnConnectionRoute(made.id, prefixes[MAX_ROUTES]))
-    cloud.run(CreateVpnConnectionRoute(made.id, prefixes[0]))
-    cloud.run(DeleteVpnConnectionRoute(made.id, prefixes[0]))
-    cloud.run(CreateVpnConnectionRoute(made.id, prefixes[MAX_ROUTES]))
 
 
 def test_a_dry_run_changes_nothing() -> None:

@@ -13,9 +13,11 @@ from landbridge.control.customer_gateways import CreateCustomerGateway
 from landbridge.control.instances import RunInstances
 from landbridge.control.internet_gateways import AttachInternetGateway, CreateInternetGateway
 from landbridge.control.lab import AddHost, AddSite
+from landbridge.control.limits import AWS, RELAXED, Limits
 from landbridge.control.propagation import EnableVgwRoutePropagation
 from landbridge.control.routes import CreateRoute
-from landbridge.control.subnets import CreateSubnet
+from landbridge.control.subnets import CreateSubnet, DeleteSubnet
+from landbridge.control.vpc_cidrs import AssociateVpcCidr, DisassociateVpcCidr
 from landbridge.control.vpcs import CreateVpc
 from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DetachVpnGateway
@@ -198,6 +200,35 @@ def test_the_vpcs_own_cidr_is_refused_from_sites_and_announced_to_them(town: Tow
     assert MAIN_TABLE in speaker.tables
 
 
+def test_every_cidr_of_the_vpc_is_known_everywhere() -> None:
+    town = Town(static=True)
+    later = IPv4Network("10.2.0.0/16")
+    inside, table = IPv4Network("10.2.7.0/24"), town.table.number
+    town.cloud.run(CreateVpnConnectionRoute(town.vpn.id, inside))
+    dynamic = town.cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.99"), 65020))
+    town.cloud.run(CreateVpnConnection(town.vgw.id, dynamic.id))
+    both = Health(up=frozenset({(town.vpn.id, 1), (town.vpn.id, 2)}))
+    before = town.wanted(both).state
+    added = town.cloud.run(AssociateVpcCidr(town.vpc.id, later))
+    net = town.cloud.run(CreateSubnet(town.vpc.id, IPv4Network("10.2.1.0/24")))
+    state = town.wanted(both).state
+    check(state, state.values())
+
+    speaker = town.gateway_speaker(both)
+    assert all(session.reject == (town.vpc.cidr, later) for session in speaker.sessions)
+    assert [s.destination for s in speaker.statics if not s.connection] == [town.vpc.cidr, later]
+    assert {s.destination for s in speaker.statics if s.connection} == {LAN}
+    assert town.routes(table)[later].kind is RouteKind.UNREACHABLE
+    assert town.routes(table)[net.cidr].kind is RouteKind.UNICAST
+    assert net.cidr in town.routes(EDGE)
+    gateway = [r for r in state.values() if isinstance(r, KernelRoute) and r.namespace == OWN.of(town.igw.id)]
+    assert {town.vpc.cidr, later} <= {route.destination for route in gateway}
+
+    town.cloud.run(DeleteSubnet(net.id))
+    town.cloud.run(DisassociateVpcCidr(added.id))
+    assert town.wanted(both).state == before
+
+
 def test_a_dead_tunnels_sibling_is_announced_as_the_better_one(town: Town) -> None:
     def meds(*dead: int) -> list[int]:
         health = Health(dead=frozenset((town.vpn.id, n) for n in dead))
@@ -282,8 +313,14 @@ def test_a_vpc_that_is_attached_later_comes_before_static_routes_into_it() -> No
     assert led_to == {LAN, outside}
 
 
-def test_a_site_may_announce_as_many_prefixes_as_aws_takes(town: Town) -> None:
-    assert {session.receive_limit for session in town.gateway_speaker().sessions} == {100}
+@pytest.mark.parametrize(("limits", "sent", "propagated"), [(AWS, 1000, 100), (RELAXED, None, None)])
+def test_as_many_routes_as_aws_takes(town: Town, limits: Limits, sent: int | None, propagated: int | None) -> None:
+    town.planner = Planner(replace(SETTINGS, limits=limits))
+    sessions = town.gateway_speaker().sessions
+    assert {(session.receive_limit, session.send_limit) for session in sessions} == {(100, sent)}
+    router = town.wanted().state["speaker", OWN.of(town.vpc.id)]
+    assert isinstance(router, Speaker)
+    assert router.table_limit == propagated
 
 
 def test_kernel_tunnels_have_an_interface_of_their_own_and_the_mtu_that_is_known_to_fit() -> None:

@@ -168,6 +168,8 @@ def test_a_speaker_out_of_bounds_is_refused(change: dict[str, object]) -> None:
         {"connection": -1},
         {"hold_time": 2},
         {"receive_limit": 0},
+        {"send_limit": 0},
+        {"send_limit": "7 action disable"},
         {"reject": ("10.0.0.0/8",)},
     ],
 )
@@ -206,6 +208,7 @@ sessions = st.builds(
     reject=st.lists(nets, max_size=4).map(tuple),
     reject_containing=st.lists(hosts, max_size=2).map(tuple),
     receive_limit=st.none() | st.integers(1, 2**31),
+    send_limit=st.none() | st.integers(1, 2**31),
     hold_time=st.integers(3, 65_535),
 )
 statics = st.builds(
@@ -228,6 +231,7 @@ speakers = st.builds(
     statics=st.lists(statics, max_size=4, unique_by=lambda s: (s.destination, s.via, s.link)).map(tuple),
     internal=st.none() | internals,
     tables=st.lists(st.integers(1, 2**32 - 1).filter(lambda t: t != CANARY_TABLE), max_size=4, unique=True).map(tuple),
+    table_limit=st.none() | st.integers(1, 2**31),
     announced=st.lists(nets, max_size=4).map(tuple),
     bfd=st.none() | st.builds(Bfd, interval=st.integers(10, 60_000), multiplier=st.integers(1, 255)),
     bfd_peers=st.lists(st.tuples(links, hosts, hosts), max_size=3).map(tuple),

@@ -21,6 +21,7 @@ from landbridge.model.resources import (
     Route,
     RouteOrigin,
     RouteTable,
+    SecondaryCidr,
     State,
     Subnet,
     Vpc,
@@ -31,6 +32,8 @@ from landbridge.routing.tables import choose, entries, followed, free_number
 
 COMMON: Any = {"account": "1", "region": "r", "created": datetime(2026, 1, 1, tzinfo=UTC)}
 VPC = Vpc(id="vpc-1", **COMMON, cidr=IPv4Network("10.1.0.0/16"), state=State.AVAILABLE)
+LATER = IPv4Network("10.6.0.0/16")
+WIDER = replace(VPC, secondary=(SecondaryCidr(id="vpc-cidr-assoc-1", cidr=LATER),))
 IGW = InternetGateway(id="igw-1", **COMMON, vpc_id="vpc-1", attachment=Attachment.ATTACHED)
 VGW = VpnGateway(id="vgw-1", **COMMON, asn=64512, state=State.AVAILABLE, vpc_id="vpc-1", attachment=Attachment.ATTACHED)
 BOX = Instance(
@@ -71,13 +74,13 @@ addresses = st.integers(0, (1 << 19) - 1).map(lambda bits: IPv4Address(0x0A00000
 
 @given(routes, st.frozensets(prefixes, max_size=8), addresses)
 def test_the_order_is_awss(static: list[Route], learned: frozenset[IPv4Network], packet: IPv4Address) -> None:
-    static = [route for route in static if not route.destination.subnet_of(VPC.cidr)]
+    static = [route for route in static if not WIDER.holds(route.destination)]
     table = replace(TABLE, routes=tuple(static))
-    shown = entries(VPC, table, ALL, learned)
+    shown = entries(WIDER, table, ALL, learned)
 
     # AWS's rules without the table: local beats propagated, then the longest prefix, then static beats propagated.
     candidates = [(route.destination.prefixlen, 1, route.target) for route in static if packet in route.destination]
-    if packet in VPC.cidr:
+    if packet in VPC.cidr or packet in LATER:
         expected: str | None = "local"
     else:
         candidates += [(net.prefixlen, 0, "vgw-1") for net in learned if packet in net]
@@ -90,14 +93,14 @@ def test_the_order_is_awss(static: list[Route], learned: frozenset[IPv4Network],
 @given(routes, st.frozensets(prefixes, max_size=8))
 def test_what_is_shown_is_consistent(static: list[Route], learned: frozenset[IPv4Network]) -> None:
     table = replace(TABLE, routes=tuple(static))
-    shown = entries(VPC, table, ALL, learned)
-    assert shown[0].destination == VPC.cidr
+    shown = entries(WIDER, table, ALL, learned)
+    assert [entry.destination for entry in shown[:2]] == [VPC.cidr, LATER]
     assert [e.destination for e in shown if e.origin is RouteOrigin.CREATE_ROUTE] == [r.destination for r in static]
-    rest = [e.destination for e in shown[1:]]
+    rest = [e.destination for e in shown[2:]]
     assert len(rest) == len(set(rest))
     propagated = {e.destination for e in shown if e.origin is RouteOrigin.PROPAGATION}
     assert propagated <= learned
-    assert all(net in propagated or net.subnet_of(VPC.cidr) or net in set(rest) for net in learned)
+    assert all(net in propagated or WIDER.holds(net) or net in set(rest) for net in learned)
     assert {e.target for e in shown if not e.active} <= {"igw-gone"}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -16,10 +18,13 @@ from sqlalchemy import create_engine, inspect
 
 from landbridge.model.errors import Unavailable
 from landbridge.model.resources import (
+    AccessKey,
     Association,
     Resource,
+    Role,
     Route,
     RouteTable,
+    SecondaryCidr,
     State,
     StaticRoute,
     Tunnel,
@@ -40,7 +45,10 @@ COMMON = {"account": "000000000000", "region": "eu-central-1", "created": NOW}
 
 
 def vpc(identity: str, tags: tuple[tuple[str, str], ...] = ()) -> Vpc:
-    return Vpc(id=identity, cidr=IPv4Network("10.0.0.0/16"), state=State.PENDING, tags=tags, **COMMON)
+    later = SecondaryCidr(id="vpc-cidr-assoc-1", cidr=IPv4Network("10.2.0.0/16"))
+    return Vpc(
+        id=identity, cidr=IPv4Network("10.0.0.0/16"), secondary=(later,), state=State.PENDING, tags=tags, **COMMON
+    )
 
 
 def connection() -> VpnConnection:
@@ -103,6 +111,15 @@ def test_what_is_committed_is_loaded_again_in_order_of_creation(tmp_path: Path) 
     assert [v.id for v in loaded.all(Vpc)] == ["vpc-2", "vpc-1"]
 
 
+def test_what_was_stored_before_a_property_existed_is_read_with_its_default() -> None:
+    codec = Codec(KEY)
+    stored = json.loads(codec.encode(vpc("vpc-1")))
+    for later in ("secondary", "is_default", "dhcp_options_id"):
+        del stored[later]
+    read = codec.decode("vpc", json.dumps(stored))
+    assert read == replace(vpc("vpc-1"), secondary=())
+
+
 def test_removed_is_gone(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.commit(1, (Put(vpc("vpc-1")), Put(vpc("vpc-2"))))
@@ -138,6 +155,23 @@ def test_a_commit_that_fails_changes_nothing(tmp_path: Path) -> None:
         store.commit(2, (Put(vpc("vpc-2")), Put(vpc("vpc-3"))))
     loaded = store.load()
     assert (loaded.revision, [v.id for v in loaded.all(Vpc)]) == (1, ["vpc-1"])
+
+
+def test_several_revisions_are_one_transaction(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    store.commit_all(
+        [(1, (Put(vpc("vpc-9")),)), (2, (Put(vpc("vpc-1")), Put(vpc("vpc-5")))), (3, (Put(vpc("vpc-9")),))]
+    )
+    loaded = store.load()
+    assert (loaded.revision, [v.id for v in loaded.all(Vpc)]) == (3, ["vpc-9", "vpc-1", "vpc-5"])
+    with sqlite3.connect(tmp_path / "landbridge.db") as database:
+        database.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON resource WHEN NEW.id='vpc-3' "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    with pytest.raises(Unavailable):
+        store.commit_all([(4, (Put(vpc("vpc-2")), Remove(vpc("vpc-1")))), (5, (Put(vpc("vpc-3")),))])
+    assert store.load() == loaded
 
 
 def test_a_file_that_is_no_database_says_what_to_do(tmp_path: Path) -> None:
@@ -204,3 +238,13 @@ def test_the_folder_keeps_its_instance_and_key_to_itself(tmp_path: Path) -> None
     assert (first.instance, first.key) == (second.instance, second.key)
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
     assert (tmp_path / "state" / "key").stat().st_mode & 0o077 == 0
+
+
+def test_a_key_of_before_there_were_roles_is_an_admins() -> None:
+    codec = Codec(KEY)
+    made = AccessKey(id="LKIA1", secret=Secret("s" * 40), role=Role.OPERATOR, **COMMON)
+    text = json.loads(codec.encode(made))
+    assert text.pop("role") == "operator"
+    loaded = codec.decode("access-key", json.dumps(text))
+    assert isinstance(loaded, AccessKey)
+    assert loaded.role is Role.ADMIN

@@ -1,11 +1,13 @@
-"""The EC2 door's socket answers without waiting for delayed acknowledgements."""
+"""The EC2 door's socket: answers without waiting for delayed acknowledgements, and who can reach it."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 
-from landbridge.wiring.serve import _listen
+import pytest
+
+from landbridge.wiring.serve import _listen, is_loopback
 
 
 def test_an_answer_in_several_segments_does_not_wait_for_the_clients_acknowledgement() -> None:
@@ -24,3 +26,20 @@ def test_an_answer_in_several_segments_does_not_wait_for_the_clients_acknowledge
                 return await asyncio.wait_for(seen, 5)
 
     assert asyncio.run(scenario()) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+        ("fe80::1%lo", False),
+        ("::ffff:192.0.2.1", False),
+    ],
+)
+def test_what_only_this_machine_reaches(address: str, expected: bool) -> None:
+    assert is_loopback(address) is expected

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
@@ -19,13 +20,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from landbridge.api.admin.body import BodyTooLarge, Fields
-from landbridge.control.access_keys import CreateAccessKey, DeleteAccessKey, ListAccessKeys
+from landbridge.control.access_keys import CreateAccessKey, DeleteAccessKey
 from landbridge.control.base import Command
 from landbridge.control.lab import AddHost, AddSite, RemoveHost, RemoveSite
 from landbridge.control.service import Control
 from landbridge.model import errors
 from landbridge.model.errors import LandbridgeError, NotFound, OperatorError, Unsupported
-from landbridge.model.resources import AccessKey, LabHost, LabSite
+from landbridge.model.resources import AccessKey, LabHost, LabSite, Role
 from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation
 from landbridge.reconcile.diff import PlanError
@@ -58,7 +59,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminParts:
-    """What the door needs. Commands are carried out for this account and region.
+    """What the door needs. Commands are carried out for this account (unless they name one) and region.
 
     The callables may block: each is called in a thread of its own. `plan`: what the loop would do now, a sentence per
     step. `wait`: (revision, seconds) -> whether everything is as that revision wants it.
@@ -78,6 +79,7 @@ def admin_app(parts: AdminParts) -> ASGIApp:
     lab, service = _Lab(parts.control, parts.account, parts.region), _Service(parts)
     return _app(
         *_key_routes(parts.control, parts.account, parts.region),
+        Route("/v1/endpoint", _safely(service.endpoint), methods=["GET"]),
         Route("/v1/status", _safely(service.status), methods=["GET"]),
         Route("/v1/plan", _safely(service.plan), methods=["GET"]),
         Route("/v1/wait", _safely(service.wait), methods=["POST"]),
@@ -93,9 +95,18 @@ def admin_app(parts: AdminParts) -> ASGIApp:
     )
 
 
-def credentials_app(control: Control, *, account: str, region: str) -> ASGIApp:
-    """What is left of the admin API while the service is stopped and only its state is open."""
-    return _app(*_key_routes(control, account, region))
+def credentials_app(
+    control: Control, *, account: str, region: str, endpoint: Mapping[str, str] = MappingProxyType({})
+) -> ASGIApp:
+    """What is left of the admin API while the service is stopped and only its state is open.
+
+    `endpoint`: where the EC2 API was last (`url`, `ca_bundle`), if it ever was.
+    """
+
+    async def last_endpoint(request: Request) -> Response:
+        return JSONResponse(dict(endpoint))
+
+    return _app(*_key_routes(control, account, region), Route("/v1/endpoint", _safely(last_endpoint), methods=["GET"]))
 
 
 def _key_routes(control: Control, account: str, region: str) -> tuple[Route, ...]:
@@ -119,28 +130,35 @@ class _Commands:
     account: str
     region: str
 
-    async def _execute(self, command: Command) -> Any:
-        return await to_thread.run_sync(lambda: self.control.execute(command, account=self.account, region=self.region))
+    async def _execute(self, command: Command, account: str | None = None) -> Any:
+        of = account or self.account
+        return await to_thread.run_sync(lambda: self.control.execute(command, account=of, region=self.region))
 
     def _removed(self) -> Response:
         return JSONResponse({"revision": self.control.snapshot.revision})
 
 
 class _Keys(_Commands):
+    """Keys of all accounts: who may come in here is the machine's administrator."""
+
     async def list(self, request: Request) -> Response:
-        keys = await self._execute(ListAccessKeys())
-        return JSONResponse([_key(key) for key in keys])
+        return JSONResponse([_key(key) for key in self.control.snapshot.all(AccessKey)])
 
     async def create(self, request: Request) -> Response:
         """The one answer that holds a secret."""
         fields = await Fields.of(request)
+        account = fields.optional_text("account")
+        role = fields.choice("role", Role, Role.ADMIN)
         key_id, secret = fields.optional_text("access_key_id"), fields.optional_text("secret_access_key")
         fields.done()
-        key: AccessKey = await self._execute(CreateAccessKey(key_id, None if secret is None else Secret(secret)))
+        command = CreateAccessKey(key_id, None if secret is None else Secret(secret), role)
+        key: AccessKey = await self._execute(command, account)
         return JSONResponse({**_key(key), "secret_access_key": key.secret.reveal()}, 201, {"cache-control": "no-store"})
 
     async def delete(self, request: Request) -> Response:
-        await self._execute(DeleteAccessKey(request.path_params["name"]))
+        name = request.path_params["name"]
+        found = self.control.snapshot.get(AccessKey, name)
+        await self._execute(DeleteAccessKey(name), found.account if found else None)
         return self._removed()
 
 
@@ -197,6 +215,10 @@ class _Service:
 
         return JSONResponse(await to_thread.run_sync(document))
 
+    async def endpoint(self, request: Request) -> Response:
+        facts = await to_thread.run_sync(self._parts.facts)
+        return JSONResponse({"url": facts.url, "ca_bundle": facts.ca_bundle})
+
     async def plan(self, request: Request) -> Response:
         steps = await to_thread.run_sync(self._parts.plan)
         return JSONResponse({"revision": self._control.snapshot.revision, "steps": list(steps)})
@@ -206,7 +228,7 @@ class _Service:
         if not facts.builds:
             raise Unsupported("There is nothing to enter: the service runs with --data-plane none.")
         place = where.find(request.path_params["name"][:255], self._control.snapshot, facts.names)
-        return JSONResponse({"name": place.name, "kind": place.kind, "namespace": place.namespace})
+        return JSONResponse({"name": place.name, "kind": place.kind, "namespace": place.namespace, **_told(place)})
 
     async def wait(self, request: Request) -> Response:
         fields = await Fields.of(request)
@@ -223,8 +245,20 @@ class _Service:
         return JSONResponse({"revision": revision, "converged": converged, "faults": faults})
 
 
+def _told(place: where.Place) -> dict[str, Any]:
+    """What programs at the place are told about name resolution, if it is not what the machine's are told."""
+    if place.resolver is None:
+        return {"resolver": None}
+    return {"resolver": {"search": place.resolver.search, "servers": [str(s) for s in place.resolver.servers]}}
+
+
 def _key(key: AccessKey) -> dict[str, str]:
-    return {"access_key_id": key.id, "created": views.timestamp(key.created)}
+    return {
+        "access_key_id": key.id,
+        "account": key.account,
+        "role": str(key.role),
+        "created": views.timestamp(key.created),
+    }
 
 
 def _safely(endpoint: Endpoint) -> Endpoint:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 
@@ -12,6 +13,8 @@ from landbridge.model.errors import Invalid, LandbridgeError, Missing
 
 MAX_BODY_BYTES: Final = 16_384
 MAX_TEXT: Final = 255
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class BodyTooLarge(LandbridgeError):
@@ -65,6 +68,18 @@ class Fields:
         if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
             raise Invalid(name, f"'{name}' is a text of 1 to {MAX_TEXT} characters.")
         return value
+
+    def choice(self, name: str, kind: type[Choice], default: Choice) -> Choice:
+        """One of the values of an enumeration; the default if it is not there.
+
+        Raises:
+            Invalid.
+        """
+        text = self.optional_text(name)
+        try:
+            return default if text is None else kind(text)
+        except ValueError:
+            raise Invalid(name, f"'{name}' is one of {', '.join(kind)}, not '{text}'.") from None
 
     def address(self, name: str) -> IPv4Address:
         """An IPv4 address that has to be there."""

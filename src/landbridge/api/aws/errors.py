@@ -77,6 +77,7 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "security-group": "InvalidGroup.NotFound",
     "dhcp-options": "InvalidDhcpOptionID.NotFound",
     "elastic-ip": "InvalidAllocationID.NotFound",
+    "vpc-cidr-association": "InvalidVpcCidrBlockAssociationID.NotFound",
     "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
@@ -91,6 +92,7 @@ _MALFORMED: Final[Mapping[str, str]] = {
     "vpn-connection": "InvalidVpnConnectionID.NotFound",
     "gateway": "InvalidGatewayID.NotFound",
     "association": "InvalidAssociationID.NotFound",
+    "vpc-cidr-association": "InvalidVpcCidrBlockAssociationID.NotFound",
     "elastic-ip": "InvalidAllocationID.NotFound",
 }
 _CALLED: Final[Mapping[str, str]] = {
@@ -137,6 +139,14 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], Row]] = {
     domain.Combination: ("InvalidParameterCombination", 400),
     domain.Unsupported: ("UnsupportedOperation", 400),
     domain.InvalidVpcRange: ("InvalidVpc.Range", 400),
+    domain.CidrConflict: ("CidrConflict", 400),
+    domain.CidrInUse: ("InvalidCidrBlock.InUse", 400),
+    domain.NotPermitted: ("OperationNotPermitted", 400),
+    domain.DefaultVpcExists: ("DefaultVpcAlreadyExists", 400),
+    domain.NoDefaultVpc: ("DefaultVpcDoesNotExist", 400),
+    domain.VpcNotSpecified: ("VPCIdNotSpecified", 400),
+    domain.DefaultSubnetExists: ("DefaultSubnetAlreadyExistsInAvailabilityZone", 400),
+    domain.NoDefaultSubnet: ("MissingInput", 400),
     domain.InvalidSubnetRange: ("InvalidSubnet.Range", 400),
     domain.SubnetConflict: ("InvalidSubnet.Conflict", 400),
     domain.InsufficientAddresses: ("InsufficientFreeAddressesInSubnet", 400),

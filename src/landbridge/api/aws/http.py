@@ -34,6 +34,7 @@ from landbridge.api.aws.model import EC2, STS, Service, service
 from landbridge.api.aws.parse import parse
 from landbridge.api.aws.serialize import serialize
 from landbridge.model.errors import LandbridgeError
+from landbridge.model.regions import REGIONS
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +114,7 @@ class _Door:
         return sts if f"/{STS}/aws4_request" in claimed else ec2
 
     async def _authenticated(self, request: Request) -> tuple[dict[str, str], sigv4.Identity]:
-        if request.scope["path"] != "/":
+        if request.scope["path"] != "/" or request.scope.get("raw_path", b"/") != b"/":
             raise Ec2Error(
                 "InvalidRequest", "The EC2 API is at the path /. Set the endpoint to scheme, host and port.", 404
             )
@@ -141,6 +142,9 @@ class _Door:
             raise invalid_action(action)
         if not identity.service == spoken.name == owner.name:
             message = f"Credential should be scoped to correct service: '{owner.name}'."
+            raise Ec2Error("SignatureDoesNotMatch", message, 403)
+        if identity.region not in REGIONS:
+            message = f"Credential should be scoped to a valid region, not '{identity.region}'."
             raise Ec2Error("SignatureDoesNotMatch", message, 403)
         if action not in self.actions:
             raise not_built(action)

@@ -7,6 +7,7 @@ below.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, Literal, TypeAlias, cast
@@ -89,6 +90,8 @@ class Service:
         self._names: Final = frozenset(self._model.operation_names)
         self._operations: dict[str, Operation] = {}
         self._shapes: dict[str, Shape] = {}
+        self._making = threading.Lock()
+        """Held while shapes are made: a structure is known before its members are."""
         self.name: Final = name
         self.version: Final[str] = self._model.api_version
         self.speaks_ec2: Final[bool] = self._model.metadata["protocol"] == "ec2"
@@ -102,15 +105,21 @@ class Service:
         """The action of that name; KeyError if the service has none."""
         if action not in self._names:
             raise KeyError(action)
-        if action not in self._operations:
-            model = self._model.operation_model(action)
-            self._operations[action] = Operation(
-                name=action,
-                input=self._structure(model.input_shape) if model.input_shape else Structure(f"{action}Request"),
-                output=self._structure(model.output_shape) if model.output_shape else None,
-                wrapper=model.output_shape.serialization.get("resultWrapper") if model.output_shape else None,
-            )
-        return self._operations[action]
+        known = self._operations.get(action)
+        if known is not None:
+            return known
+        with self._making:
+            made = self._operations[action] = self._operation(action)
+        return made
+
+    def _operation(self, action: str) -> Operation:
+        model = self._model.operation_model(action)
+        return Operation(
+            name=action,
+            input=self._structure(model.input_shape) if model.input_shape else Structure(f"{action}Request"),
+            output=self._structure(model.output_shape) if model.output_shape else None,
+            wrapper=model.output_shape.serialization.get("resultWrapper") if model.output_shape else None,
+        )
 
     def _structure(self, shape: Any) -> Structure:
         return cast(Structure, self._shape(shape))

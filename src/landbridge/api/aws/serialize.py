@@ -1,5 +1,7 @@
 """Reply values in, XML out: a handler's dict written along the output shape of the service's model.
 
+Each shape becomes, once and member by member as they are first written, a function that knows its tags and its type.
+
 A member that the model does not know, or a value of the wrong type, is a mistake in a handler and raises `ReplyError`:
 better a failing test than an answer that clients misread.
 """
@@ -9,7 +11,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, TypeAlias
 
 from landbridge.api.aws.model import EC2, ListOf, Operation, Scalar, ScalarType, Service, Shape, Structure, service
 from landbridge.api.aws.xmltext import escape
@@ -43,45 +46,90 @@ def _result(out: list[str], spoken: Service, operation: Operation, reply: Mappin
         if spoken.speaks_ec2:
             out.append("<return>true</return>")
     elif operation.wrapper:
-        _element(out, operation.wrapper, operation.output, reply)
+        out.append(f"<{operation.wrapper}>")
+        _members_of(operation.output)(out.append, reply)
+        out.append(f"</{operation.wrapper}>")
     else:
-        _members(out, operation.output, reply)
+        _members_of(operation.output)(out.append, reply)
 
 
-def _members(out: list[str], shape: Structure, values: Mapping[str, Any]) -> None:
-    fields = shape.fields
-    for name, value in values.items():
-        known = fields.get(name)
+Append: TypeAlias = Callable[[str], None]
+Write: TypeAlias = Callable[[Append, Any], None]
+"""Appends a value as text; raises _WrongTypeError for one of another type."""
+
+
+@cache
+def _members_of(shape: Structure) -> Write:
+    """What writes the members of a structure, without an element around them."""
+    writers: dict[str, Write] = {}
+
+    def learn(name: str) -> Write:
+        known = shape.fields.get(name)
         if known is None:
             raise ReplyError(f"{shape.name} has no member {name}.")
-        if value is None:
-            continue
-        try:
-            _element(out, known.tag, known.shape, value)
-        except _WrongTypeError as wrong:
-            raise ReplyError(f"{shape.name}.{name}: {wrong}") from None
+        made = writers[name] = _element(known.tag, known.shape)
+        return made
+
+    def write(append: Append, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            writer = writers.get(name) or learn(name)
+            if value is None:
+                continue
+            try:
+                writer(append, value)
+            except _WrongTypeError as wrong:
+                raise ReplyError(f"{shape.name}.{name}: {wrong}") from None
+
+    return write
 
 
-def _element(out: list[str], tag: str, shape: Shape, value: Any) -> None:
+def _element(tag: str, shape: Shape) -> Write:
     match shape:
         case Scalar():
-            out.append(f"<{tag}>{_TO_TEXT[shape.type](value)}</{tag}>")
+            return _scalar(tag, _TO_TEXT[shape.type])
         case ListOf():
-            if not isinstance(value, list | tuple):
-                raise _WrongTypeError("list", value)
-            if not value:
-                out.append(f"<{tag}/>")
-                return
-            out.append(f"<{tag}>")
-            for item in value:
-                _element(out, shape.tag, shape.element, item)
-            out.append(f"</{tag}>")
+            return _list(tag, _element(shape.tag, shape.element))
         case Structure():
-            if not isinstance(value, Mapping):
-                raise _WrongTypeError(shape.name, value)
-            out.append(f"<{tag}>")
-            _members(out, shape, value)
-            out.append(f"</{tag}>")
+            return _structure(tag, shape)
+
+
+def _scalar(tag: str, to_text: Callable[[Any], str]) -> Write:
+    before, after = f"<{tag}>", f"</{tag}>"
+
+    def write(append: Append, value: Any) -> None:
+        append(f"{before}{to_text(value)}{after}")
+
+    return write
+
+
+def _list(tag: str, write_item: Write) -> Write:
+    before, after, empty = f"<{tag}>", f"</{tag}>", f"<{tag}/>"
+
+    def write(append: Append, value: Any) -> None:
+        if not isinstance(value, list | tuple):
+            raise _WrongTypeError("list", value)
+        if not value:
+            append(empty)
+            return
+        append(before)
+        for item in value:
+            write_item(append, item)
+        append(after)
+
+    return write
+
+
+def _structure(tag: str, shape: Structure) -> Write:
+    before, after, write_members = f"<{tag}>", f"</{tag}>", _members_of(shape)
+
+    def write(append: Append, value: Any) -> None:
+        if not isinstance(value, Mapping):
+            raise _WrongTypeError(shape.name, value)
+        append(before)
+        write_members(append, value)
+        append(after)
+
+    return write
 
 
 class _WrongTypeError(Exception):

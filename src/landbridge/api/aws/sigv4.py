@@ -23,12 +23,18 @@ from landbridge.model.secret import Secret
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 SKEW: Final = timedelta(minutes=15)
 LONGEST_PRESIGNED: Final = timedelta(days=7)
+MAX_SIGNED_HEADERS: Final = 64
+"""As many as a request may have at all (`form.MAX_HEADERS`): reading the list must not cost more than that."""
+
+_NOBODYS: Final = Secret("the secret of keys that there are not, so that refusing one takes as long as any other")
 
 # What presigning adds to the query: never parameters of an action.
 QUERY_NAMES: Final = frozenset(
     f"X-Amz-{name}"
     for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature", "Security-Token")
 )
+
+_IN_QUERY: Final = b"X-Amz-Signature="
 
 _CREDENTIAL: Final = re.compile(
     r"(?P<key>[\w+=,.@-]{1,128})/(?P<date>[0-9]{8})/(?P<region>[a-z0-9-]{1,64})/(?P<service>[a-z0-9-]{1,64})/aws4_request",
@@ -86,15 +92,16 @@ def verify(request: SignedRequest, secret_of: SecretOf, now: datetime) -> Identi
     """The identity that provably signed the request.
 
     Raises Ec2Error: MissingAuthenticationToken (403), IncompleteSignature (400), RequestExpired (400), AuthFailure
-    (401), SignatureDoesNotMatch (403). The signature is compared in constant time.
+    (401), SignatureDoesNotMatch (403). The signature is compared in constant time, also for a key that there is not.
     """
     claim = _claim(request)
     _check_time(claim, now)
     _check_body(request)
     secret = secret_of(claim.identity.access_key_id)
+    matches = hmac.compare_digest(_expected(request, claim, secret or _NOBODYS), claim.signature)
     if secret is None:
-        raise Ec2Error("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
-    if not hmac.compare_digest(_expected(request, claim, secret), claim.signature):
+        raise not_validated()
+    if not matches:
         raise Ec2Error(
             "SignatureDoesNotMatch",
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
@@ -104,9 +111,14 @@ def verify(request: SignedRequest, secret_of: SecretOf, now: datetime) -> Identi
     return claim.identity
 
 
+def not_validated() -> Ec2Error:
+    """The refusal of a key that there is not."""
+    return Ec2Error("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
+
+
 def _claim(request: SignedRequest) -> _Claim:
     authorization = request.header("authorization")
-    in_query = b"X-Amz-Signature=" in request.query
+    in_query = any(pair.startswith(_IN_QUERY) for pair in request.query.split(b"&"))
     if authorization is None and not in_query:
         raise Ec2Error(
             "MissingAuthenticationToken",
@@ -116,6 +128,8 @@ def _claim(request: SignedRequest) -> _Claim:
     if authorization is not None and in_query:
         raise _incomplete("The request is signed twice: in the Authorization header and in the query. Keep one.")
     claim = _presigned(request) if authorization is None else _header_signed(request, _text(authorization))
+    if len(claim.signed_headers) > MAX_SIGNED_HEADERS:
+        raise _incomplete(f"The signature covers more than {MAX_SIGNED_HEADERS} headers. Sign fewer.")
     if "host" not in claim.signed_headers:
         raise _incomplete("The signature does not cover the Host header. Sign it.")
     if claim.timestamp[:8] != claim.date:
@@ -145,7 +159,7 @@ def _presigned(request: SignedRequest) -> _Claim:
     expires = given.get("X-Amz-Expires", "")
     if re.fullmatch(r"[0-9]{1,6}", expires) is None or not 1 <= int(expires) <= LONGEST_PRESIGNED.total_seconds():
         raise _incomplete("X-Amz-Expires has to be a number of seconds from 1 to 604800.")
-    unsigned = [pair for pair in request.query.split(b"&") if not pair.startswith(b"X-Amz-Signature=")]
+    unsigned = [pair for pair in request.query.split(b"&") if not pair.startswith(_IN_QUERY)]
     return _make_claim(
         credential=given.get("X-Amz-Credential", ""),
         signed_headers=given.get("X-Amz-SignedHeaders", ""),
@@ -201,11 +215,11 @@ def _check_body(request: SignedRequest) -> None:
     declared = request.header("x-amz-content-sha256")
     if declared is None or declared == hashlib.sha256(request.body).hexdigest().encode():
         return
-    raise Ec2Error(
-        "SignatureDoesNotMatch",
-        "The header x-amz-content-sha256 is not the SHA-256 of the body. Sign the body: EC2 takes no unsigned payload.",
-        403,
-    )
+    if declared == b"UNSIGNED-PAYLOAD" or declared.startswith(b"STREAMING-"):
+        why = f"{_text(declared)[:60]} is for S3: EC2 takes signed bodies only, each in one piece."
+    else:
+        why = "The header x-amz-content-sha256 is not the SHA-256 of the body. Sign the body as it is sent."
+    raise Ec2Error("SignatureDoesNotMatch", why, 403)
 
 
 def _expected(request: SignedRequest, claim: _Claim, secret: Secret) -> str:
@@ -218,7 +232,8 @@ def _expected(request: SignedRequest, claim: _Claim, secret: Secret) -> str:
 
 
 def _canonical_request(request: SignedRequest, claim: _Claim) -> bytes:
-    pairs = sorted(pair.partition(b"=")[::2] for pair in claim.query.split(b"&") if pair)
+    query = claim.query.split(b"&") if claim.query else []
+    pairs = sorted(pair.partition(b"=")[::2] for pair in query)
     return b"\n".join(
         [
             request.method.encode(),

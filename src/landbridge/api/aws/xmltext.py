@@ -24,7 +24,7 @@ def escape(text: str) -> str:
         text = text.replace("<", "&lt;")
     if ">" in text:
         text = text.replace(">", "&gt;")
-    if text.isascii() and text.isprintable():
+    if text.isascii() and (text.isprintable() or text.replace("\n", "").isprintable()):
         return text
     # Bare, a carriage return would come out of the reader's parser as a line feed.
     return _NOT_IN_XML.sub("\ufffd", text).replace("\r", "&#13;")

@@ -12,7 +12,7 @@ import re
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -98,6 +98,16 @@ class Control:
     def summary(self) -> tuple[SpeakerProtocol, ...]:
         """All protocols without details: a tenth of the text."""
         return self._parsed(parse.protocols, "show protocols")
+
+    def held_back(self) -> dict[str, int]:
+        """Protocols that keep routes back because of a limit (`export limit`), and how many they could let out now."""
+        return self._parsed(parse.held_back, "show protocols all")
+
+    def let_out(self, names: Iterable[str]) -> None:
+        """Have these protocols export everything anew. Once it has reached a limit BIRD 2.0.12 lets nothing new out,
+        however many routes go, and even if the limit is taken away."""
+        for name in names:
+            self.command(f"reload out {name}")
 
     def bfd_sessions(self) -> tuple[BfdPeer, ...]:
         """All BFD sessions; none if BFD is not configured."""

@@ -155,8 +155,11 @@ class BirdDriver:
         """Change a running BIRD. False if it hangs or does not get done: it has to be started anew."""
         try:
             with place.control() as control:
+                held_back = control.held_back()
                 self._change(control, place, text)
-                return _settled(control, fingerprint)
+                settled = _settled(control, fingerprint)
+                control.let_out(item.name for item in control.summary() if item.name in held_back)
+                return settled
         except RefusedError as error:
             place.refuse_candidate()
             raise DriverError(f"BIRD in '{place.namespace}' refuses its configuration: {error}") from error

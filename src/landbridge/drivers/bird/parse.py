@@ -26,6 +26,7 @@ _ROUTE: Final = re.compile(
 )
 _VIA: Final = re.compile(r"\tvia (\S+) on (\S+)")
 _ROUTES: Final = re.compile(r"(\d+) (imported|filtered|exported|preferred)")
+_REACHED: Final = re.compile(r"    Export limit:\s+(\d+) \[HIT\]")
 _HOLD: Final = re.compile(r"([\d.]+)/(\d+)")
 _PATH: Final = re.compile(r"\{[^}]*\}|\([^)]*\)|\d+")
 _PAIR: Final = re.compile(r"\((\d+),(\d+)\)")
@@ -63,6 +64,22 @@ def protocols(lines: Iterable[Line]) -> tuple[SpeakerProtocol, ...]:
         elif code == 1006 and found:
             found[-1][1].append(text)
     return tuple(_protocol(match, details) for match, details in found)
+
+
+def held_back(lines: Iterable[Line]) -> dict[str, int]:
+    """Out of the reply to `show protocols all`: who keeps routes back because a limit was reached, and how many more
+    could be let out now."""
+    found: dict[str, int] = {}
+    name, limit = "", 0
+    for code, text in lines:
+        if code == 1002:
+            name, limit = text.split(None, 1)[0], 0
+        elif (reached := _REACHED.fullmatch(text)) is not None:
+            limit = int(reached[1])
+        elif limit and text.startswith("    Routes:"):
+            counts = {word: int(number) for number, word in _ROUTES.findall(text)}
+            found[name] = max(0, limit - counts["exported"])
+    return found
 
 
 def bfd_sessions(lines: Iterable[Line]) -> tuple[BfdPeer, ...]:

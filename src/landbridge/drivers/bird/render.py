@@ -114,7 +114,7 @@ def _blocks(speaker: Speaker) -> Iterator[str]:
     yield f"router id {_host(speaker.router_id)};\n"
     yield _PREAMBLE
     for table in speaker.tables:
-        yield _kernel(table, metric)
+        yield _kernel(table, metric, speaker.table_limit)
     yield from _bfd(speaker)
     if speaker.bfd is not None:
         yield from _canary(speaker.sessions, metric)
@@ -126,7 +126,7 @@ def _blocks(speaker: Speaker) -> Iterator[str]:
         yield _session(session, asn, bfd=speaker.bfd is not None)
 
 
-def _kernel(table: int, metric: str) -> str:
+def _kernel(table: int, metric: str, limit: int | None) -> str:
     """A kernel table and what fills it. The main one is filled at once, others by way of a BIRD table of their own.
 
     `graceful restart` and not `persist` is what keeps BIRD's hands off the kernel while it recovers; `persist` keeps
@@ -146,8 +146,14 @@ def _kernel(table: int, metric: str) -> str:
         f"protocol pipe pipe_{number} {{\n"
         f"\ttable master4; peer table table_{number}; import none; export filter learned_and_installed;\n}}\n"
         f"protocol kernel kernel_{number} {{ {options}\n"
-        f"\tipv4 {{ table table_{number}; import none; export all; }};\n}}\n"
+        f"\tipv4 {{ table table_{number}; import none; {_first(limit)}export all; }};\n}}\n"
     )
+
+
+def _first(limit: int | None) -> str:
+    """Only so many routes leave, the first ones. BIRD then keeps all others back until it is told that there is room
+    again (`Control.let_out`)."""
+    return "" if limit is None else f"export limit {_number('a limit of routes', limit, 1, 2**31)} action block; "
 
 
 def _bfd(speaker: Speaker) -> Iterator[str]:
@@ -267,7 +273,7 @@ def _session(session: BgpSession, asn: str, *, bfd: bool) -> str:
         "\t\timport filter {\n"
         f"\t\t\tif net ~ [ {refused} ] then reject;\n"
         f"\t\t\tbgp_origin = ORIGIN_IGP;\n\t\t\tlb_connection = {connection};\n\t\t\taccept;\n\t\t}};\n"
-        "\t\texport filter {\n"
+        f"\t\t{_first(session.send_limit)}export filter {{\n"
         "\t\t\tif source != RTS_BGP && source != RTS_STATIC then reject;\n"
         "\t\t\tif source = RTS_STATIC && lb_announce = 0 then reject;\n"
         f"\t\t\tif {_echo(session.connection)} then reject;\n"

@@ -1,5 +1,7 @@
 """Who tells that a session came up or went down: BIRD announces nothing, so one thread asks, cheaply and seldom.
 
+It also lets in what was kept out by a limit, when there is room again.
+
 A speaker is asked every second while one of its sessions is not up, and every five seconds else; at once when somebody
 has reason to think that it changed (a kernel route event, a tunnel that came up) and when its process dies. For a while
 after such a reason it is asked more often: sessions come up one by one, and not each of them changes a kernel route.
@@ -109,6 +111,7 @@ class SpeakerWatch:
                     (item.name, item.info.partition(" ")[0]) for item in control.summary() if item.kind == "BGP"
                 )
                 bfd = tuple(sorted((peer.link, peer.address, peer.state) for peer in control.bfd_sessions()))
+                control.let_out(name for name, room in control.held_back().items() if room)
         except ControlError:
             return Sessions(answered=False)
         return Sessions(bgp, bfd)

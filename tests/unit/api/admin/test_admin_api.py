@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from support import ACCOUNT, REGION, Cloud
 from landbridge.api.admin.app import admin_app, credentials_app
 from landbridge.api.admin.body import MAX_BODY_BYTES
 from landbridge.control.base import PLAIN_POOLS
+from landbridge.control.dhcp_options import AssociateDhcpOptions, CreateDhcpOptions
 from landbridge.model.errors import OperatorError
 from landbridge.model.resources import AccessKey, Instance, LabSite, State
 
@@ -115,6 +117,33 @@ def test_a_key_of_ones_own(world: World, http: httpx.Client) -> None:
     assert (half.status_code, half.json()["code"]) == (400, "Combination")
 
 
+def test_keys_of_any_account_in_any_role(world: World, http: httpx.Client) -> None:
+    made = http.post("/v1/credentials", json={"account": "999999999999", "role": "read-only"}).json()
+    assert (made["account"], made["role"]) == ("999999999999", "read-only")
+    first = http.post("/v1/credentials").json()
+    assert (first["account"], first["role"]) == (ACCOUNT, "admin")
+    assert {key["account"] for key in http.get("/v1/credentials").json()} == {ACCOUNT, "999999999999"}
+    assert http.delete(f"/v1/credentials/{made['access_key_id']}").status_code == 200
+    assert [key.account for key in world.cloud.snapshot.all(AccessKey)] == [ACCOUNT]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"account": "42"}, "twelve digits"),
+        ({"account": 999999999999}, "text"),
+        ({"role": "root"}, "admin, operator, read-only"),
+        ({"role": ""}, "text"),
+        ({"role": ["admin"]}, "text"),
+    ],
+)
+def test_no_such_account_or_role(world: World, http: httpx.Client, body: dict[str, object], said: str) -> None:
+    answer = http.post("/v1/credentials", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "Invalid")
+    assert said in answer.json()["error"]
+    assert not list(world.cloud.snapshot.all(AccessKey))
+
+
 def test_a_refused_secret_is_not_repeated(http: httpx.Client) -> None:
     answer = http.post("/v1/credentials", json={"access_key_id": "CI_KEY", "secret_access_key": "hush hush hush hush"})
     assert answer.status_code == 400
@@ -130,9 +159,19 @@ def test_only_credentials_while_the_service_is_stopped(world: World) -> None:
 def test_where(world: World, http: httpx.Client) -> None:
     world.furnish()
     (instance,) = world.cloud.snapshot.all(Instance)
-    expected = {"name": instance.id, "kind": "instance", "namespace": f"lb-a1b2c3-{instance.id}"}
+    expected = {
+        "name": instance.id,
+        "kind": "instance",
+        "namespace": f"lb-a1b2c3-{instance.id}",
+        "resolver": None,
+    }
     assert http.get(f"/v1/where/{instance.id}").json() == expected
     assert http.get("/v1/where/web").json() == expected
+    chosen = world.cloud.run(CreateDhcpOptions(("corp.example",), (IPv4Address("10.0.0.53"),)))
+    world.cloud.run(AssociateDhcpOptions(chosen.id, instance.vpc_id))
+    told = {"search": ["corp.example"], "servers": ["10.0.0.53"]}
+    assert http.get("/v1/where/web").json() == {**expected, "resolver": told}
+    assert http.get(f"/v1/where/{instance.vpc_id}").json()["resolver"] is None, "only instances are told"
     unknown = http.get("/v1/where/nobody")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "NotFound")
     assert http.get("/v1/where/a%2Fb").json()["code"] == "NotFound"

@@ -7,6 +7,7 @@ import os
 import socket
 import stat
 import threading
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from admin_world import World, served
 
 from landbridge.api.admin.server import AdminProtocol, SocketInUse, listen
 from landbridge.api.client import AdminClient, AdminError, NotRunning
+from landbridge.control.dhcp_options import AssociateDhcpOptions, CreateDhcpOptions
+from landbridge.model.resolver import Resolver
+from landbridge.model.resources import Vpc
 
 
 def test_the_client_speaks_all_of_it(tmp_path: Path) -> None:
@@ -24,6 +28,10 @@ def test_the_client_speaks_all_of_it(tmp_path: Path) -> None:
         assert client.status()["instance"] == "a1b2c3"
         assert client.plan() == ["create namespace x"]
         assert client.where("web").startswith("lb-a1b2c3-i-")
+        assert client.place("web")[1] is None
+        chosen = world.cloud.run(CreateDhcpOptions(("corp.example",), (IPv4Address("10.0.0.53"),)))
+        world.cloud.run(AssociateDhcpOptions(chosen.id, next(world.cloud.snapshot.all(Vpc)).id))
+        assert client.place("web")[1] == Resolver(("corp.example",), (IPv4Address("10.0.0.53"),))
         assert client.wait()["converged"] is True
         assert client.add_site("office", "203.0.113.77", "192.168.60.0/24")["state"] == "pending"
         with pytest.raises(AdminError, match="office is not built after 0 s"):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network
 from typing import Any
 
 import pytest
+from botocore.session import get_session
 from ec2_client import Ec2, routes_of, subnet_of, table_of, vpc_of
 from support import ACCOUNT, REGION, Cloud
 
 from landbridge.api.aws.ec2.door import DryRunSucceeded
+from landbridge.control.limits import RELAXED
 from landbridge.observe.state import Observation
 
 UNKNOWN = "0123456789abcdef0"
@@ -331,7 +334,8 @@ def test_tags(ec2: Ec2) -> None:
     assert ec2.code("CreateVpc", CidrBlock="10.0.0.0/16", TagSpecifications=wrong) == "InvalidParameterValue"
 
 
-def test_pages_survive_changes_between_them(ec2: Ec2) -> None:
+def test_pages_survive_changes_between_them() -> None:
+    ec2 = Ec2(Cloud(limits=RELAXED))
     vpcs = [vpc_of(ec2) for _ in range(13)]
     first = ec2("DescribeVpcs", MaxResults=5)
     seen = [v["VpcId"] for v in first["Vpcs"]]
@@ -343,7 +347,7 @@ def test_pages_survive_changes_between_them(ec2: Ec2) -> None:
         token = answer.get("NextToken")
     assert sorted(seen) == sorted(vpcs)
     assert "NextToken" not in ec2("DescribeVpcs", MaxResults=12)
-    assert ec2.code("DescribeVpcs", MaxResults=5, VpcIds=vpcs[:1]) == "InvalidParameterCombination"
+    assert ec2.code("DescribeVpcs", MaxResults=5, VpcIds=seen[:1]) == "InvalidParameterCombination"
 
 
 def test_a_dry_run_checks_and_changes_nothing(ec2: Ec2) -> None:
@@ -368,9 +372,41 @@ def test_accounts_and_regions_do_not_see_each_other(ec2: Ec2) -> None:
 def test_surroundings(ec2: Ec2) -> None:
     zones = ec2("DescribeAvailabilityZones", Filters=[{"Name": "state", "Values": ["available"]}])
     assert [z["ZoneName"] for z in zones["AvailabilityZones"]] == [REGION + letter for letter in "abc"]
-    assert [r["RegionName"] for r in ec2("DescribeRegions")["Regions"]] == [REGION]
+    regions = {r["RegionName"]: r["OptInStatus"] for r in ec2("DescribeRegions")["Regions"]}
+    assert (regions[REGION], regions["il-central-1"]) == ("opt-in-not-required", "opted-in")
+    assert "cn-north-1" not in regions, "another partition's"
+    named = ec2("DescribeRegions", RegionNames=["us-west-2"], AllRegions=True)["Regions"]
+    assert named == [{"OptInStatus": "opt-in-not-required", "RegionName": "us-west-2"}]
+    europe = [{"Name": "region-name", "Values": ["eu-west-*"]}]
+    assert [r["RegionName"][-1] for r in ec2("DescribeRegions", Filters=europe)["Regions"]] == ["1", "2", "3"]
+    assert ec2.code("DescribeRegions", RegionNames=["mars-1"]) == "InvalidParameterValue"
+    assert {a["AttributeName"] for a in ec2("DescribeAccountAttributes")["AccountAttributes"]} == {
+        "supported-platforms",
+        "default-vpc",
+        "max-instances",
+        "vpc-max-security-groups-per-interface",
+        "max-elastic-ips",
+        "vpc-max-elastic-ips",
+    }
+    assert ec2.code("DescribeAccountAttributes", AttributeNames=["mood"]) == "InvalidParameterValue"
     platforms = ec2("DescribeAccountAttributes", AttributeNames=["supported-platforms"])["AccountAttributes"]
     assert platforms == [{"AttributeName": "supported-platforms", "AttributeValues": [{"AttributeValue": "VPC"}]}]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        *("DescribeVpcs", "DescribeSubnets", "DescribeRouteTables", "DescribeInternetGateways", "DescribeDhcpOptions"),
+        *("DescribeTags", "DescribeAvailabilityZones", "DescribeRegions"),
+        *("DescribeVpnConnections", "DescribeVpnGateways", "DescribeCustomerGateways"),
+    ],
+)
+def test_every_filter_that_aws_documents_is_known(ec2: Ec2, action: str) -> None:
+    members = get_session().get_service_model("ec2").operation_model(action).input_shape.members
+    names = re.findall(r"<p> *<code>([^<]+)</code>(?::&lt;key&gt;)? - ", members["Filters"].documentation)
+    assert len(names) > 2
+    for name in names:
+        ec2(action, Filters=[{"Name": "tag:Owner" if name == "tag" else name, "Values": ["x"]}])
 
 
 def test_a_region_of_any_name_has_zones() -> None:

@@ -10,10 +10,8 @@ import pytest
 from ec2_client import Ec2, table_of, vpc_of
 from support import START, Cloud
 
-from landbridge.api.aws.ec2.actions import ACTIONS
 from landbridge.api.aws.ec2.door import DryRunSucceeded
 from landbridge.api.aws.errors import Ec2Error
-from landbridge.api.aws.model import EC2, service
 from landbridge.customer.device_file import read
 from landbridge.observe.state import Observation, Status, TunnelState
 
@@ -73,6 +71,8 @@ def test_a_gateways_life(ec2: Ec2) -> None:
     assert ec2("DetachVpnGateway", VpnGatewayId=gateway, VpcId=vpc) == {}
     assert ec2.code("DetachVpnGateway", VpnGatewayId=gateway, VpcId=vpc) == "InvalidVpnGatewayAttachment.NotFound"
     assert ec2("DescribeVpnGateways", Filters=by_vpc)["VpnGateways"] == []
+    (left,) = ec2("DescribeVpnGateways", VpnGatewayIds=[gateway])["VpnGateways"]
+    assert left["VpcAttachments"] == [{"VpcId": vpc, "State": "detached"}], "Ansible waits for this"
     assert ec2("DeleteVpnGateway", VpnGatewayId=gateway) == {}
     assert ec2("DescribeVpnGateways", VpnGatewayIds=[gateway])["VpnGateways"][0]["State"] == "deleted"
     assert ec2.code("DeleteVpnGateway", VpnGatewayId=gateway) == "InvalidVpnGatewayID.NotFound"
@@ -91,6 +91,7 @@ def test_what_gateways_refuse(ec2: Ec2) -> None:
         ("InvalidParameterValue", "CreateVpnGateway", {"Type": "ipsec.2"}),
         ("InvalidParameterValue", "DescribeVpnGateways", {"Filters": [{"Name": "colour", "Values": ["red"]}]}),
         ("UnsupportedOperation", "CreateVpnGateway", {"Type": "ipsec.1", "AvailabilityZone": "eu-central-1a"}),
+        ("InvalidParameterValue", "CreateVpnGateway", {"Type": "ipsec.1", "AvailabilityZone": "mars-1a"}),
     ):
         assert ec2.code(action, **arguments) == code, (action, arguments)
     for _ in range(3):
@@ -158,7 +159,7 @@ def test_asns_of_customer_gateways(ec2: Ec2) -> None:
         ("MissingParameter", {}),
         ("InvalidParameterValue", {"IpAddress": "203.0.113.777"}),
         ("InvalidParameterValue", {"IpAddress": "203.0.113.7; drop"}),
-        ("InvalidParameterValue", {"IpAddress": "2001:db8::1"}),
+        ("UnsupportedOperation", {"IpAddress": "2001:db8::1"}),
         ("InvalidParameterValue", {"IpAddress": "127.0.0.1"}),
         ("InvalidParameterValue", {"IpAddress": "203.0.113.7", "BgpAsn": 0}),
         ("InvalidParameterValue", {"IpAddress": "203.0.113.7", "BgpAsnExtended": 2_147_483_647}),
@@ -166,7 +167,8 @@ def test_asns_of_customer_gateways(ec2: Ec2) -> None:
         ("InvalidParameterValue", {"IpAddress": "203.0.113.7", "DeviceName": "x" * 256}),
         ("InvalidParameterCombination", {"IpAddress": "203.0.113.7", "BgpAsn": 1, "BgpAsnExtended": 2_147_483_648}),
         ("InvalidParameterCombination", {"IpAddress": "203.0.113.7", "PublicIp": "203.0.113.8"}),
-        ("UnsupportedOperation", {"CertificateArn": "arn:aws:acm:x"}),
+        ("InvalidParameterValue", {"CertificateArn": "arn:aws:acm:x"}),
+        ("UnsupportedOperation", {"CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/0-1-2"}),
     ],
 )
 def test_what_customer_gateways_refuse(ec2: Ec2, code: str, arguments: dict[str, Any]) -> None:
@@ -205,6 +207,7 @@ def test_a_connection_in_full(ec2: Ec2) -> None:
             "RemoteIpv4NetworkCidr": "0.0.0.0/0",
             "OutsideIpAddressType": "PublicIpv4",
             "TunnelInsideIpVersion": "ipv4",
+            "TunnelBandwidth": "standard",
         },
         "Routes": [],
         "Tags": [],
@@ -287,6 +290,7 @@ def test_what_clients_send_anyway_is_taken(ec2: Ec2) -> None:
         ("LocalIpv6NetworkCidr", "::/0"),
         ("RemoteIpv6NetworkCidr", "::/0"),
         ("OutsideIpAddressType", "PrivateIpv4"),
+        ("OutsideIpAddressType", "Ipv6"),
         ("TransportTransitGatewayAttachmentId", "tgw-attach-1"),
         ("TunnelBandwidth", "large"),
     ],
@@ -316,6 +320,7 @@ def test_connection_options_that_are_not_in_force(ec2: Ec2, option: str, value: 
         ("LogOptions", {"CloudWatchLogOptions": {"LogOutputFormat": "json"}}),
         ("EnableTunnelLifecycleControl", True),
         ("Phase1AdditionalKeyExchanges", [{"AdditionalKeyExchangeRound": 1}]),
+        ("Phase2DHGroupNumbers", [{"Value": 5}, {"Value": 36}]),
         ("Phase2AdditionalKeyExchanges", [{"AdditionalKeyExchangeRound": 1}]),
     ],
 )
@@ -337,6 +342,11 @@ def refusal(ec2: Ec2, code: str, named: str, action: str, **arguments: Any) -> N
     assert "issue" not in caught.value.message
 
 
+def round_of(number: int, *methods: int) -> list[dict[str, Any]]:
+    """One additional key exchange."""
+    return [{"AdditionalKeyExchangeRound": number, "KeyExchangeMethods": [{"Value": method} for method in methods]}]
+
+
 @pytest.mark.parametrize(
     ("code", "named", "tunnel"),
     [
@@ -349,11 +359,75 @@ def refusal(ec2: Ec2, code: str, named: str, action: str, **arguments: Any) -> N
         ("InvalidParameterValue", "DPDTimeoutSeconds", {"DPDTimeoutSeconds": 29}),
         ("InvalidParameterValue", "DPDTimeoutAction", {"DPDTimeoutAction": "explode"}),
         ("InvalidParameterValue", "StartupAction", {"StartupAction": "stop"}),
+        ("InvalidParameterValue", "Phase1LifetimeSeconds", {"Phase1LifetimeSeconds": 899}),
+        ("InvalidParameterValue", "Phase1LifetimeSeconds", {"Phase1LifetimeSeconds": 28_801}),
+        ("InvalidParameterValue", "Phase2LifetimeSeconds", {"Phase2LifetimeSeconds": 3_601}),
+        ("InvalidParameterValue", "Phase2LifetimeSeconds", {"Phase1LifetimeSeconds": 900}),
+        ("InvalidParameterValue", "RekeyMarginTimeSeconds", {"RekeyMarginTimeSeconds": 59}),
+        ("InvalidParameterValue", "RekeyMarginTimeSeconds", {"RekeyMarginTimeSeconds": 1_801}),
+        (
+            "InvalidParameterValue",
+            "RekeyMarginTimeSeconds",
+            {"Phase2LifetimeSeconds": 900, "RekeyMarginTimeSeconds": 451},
+        ),
+        ("InvalidParameterValue", "RekeyFuzzPercentage", {"RekeyFuzzPercentage": 101}),
+        ("InvalidParameterValue", "ReplayWindowSize", {"ReplayWindowSize": 63}),
+        ("InvalidParameterValue", "Phase1EncryptionAlgorithms", {"Phase1EncryptionAlgorithms": [{"Value": "3DES"}]}),
+        ("InvalidParameterValue", "Phase2IntegrityAlgorithms", {"Phase2IntegrityAlgorithms": [{"Value": "MD5"}]}),
+        ("InvalidParameterValue", "Phase1DHGroupNumbers", {"Phase1DHGroupNumbers": [{"Value": 19}, {"Value": 5}]}),
+        ("InvalidParameterValue", "Phase2DHGroupNumbers", {"Phase2DHGroupNumbers": [{"Value": 1}]}),
+        ("InvalidParameterValue", "IKEVersions", {"IKEVersions": [{"Value": "ikev3"}]}),
+        ("InvalidParameterValue", "TunnelInsideIpv6Cidr", {"TunnelInsideIpv6Cidr": "fd00::/64"}),
+        ("InvalidParameterValue", "TunnelInsideIpv6Cidr", {"TunnelInsideIpv6Cidr": "2001:db8::/126"}),
+        ("InvalidParameterValue", "TunnelInsideIpv6Cidr", {"TunnelInsideIpv6Cidr": "169.254.10.0/30"}),
+        (
+            "InvalidParameterValue",
+            "Phase2AdditionalKeyExchanges",
+            {"Phase2AdditionalKeyExchanges": round_of(1) + round_of(1)},
+        ),
+        (
+            "InvalidParameterValue",
+            "Phase1AdditionalKeyExchanges",
+            {"Phase1AdditionalKeyExchanges": round_of(1, 36) + round_of(2, 36)},
+        ),
+        (
+            "InvalidParameterCombination",
+            "Phase1AdditionalKeyExchanges",
+            {"IKEVersions": [{"Value": "ikev1"}], "Phase1AdditionalKeyExchanges": round_of(1)},
+        ),
+        (
+            "InvalidParameterValue",
+            "LogOutputFormat",
+            {"LogOptions": {"CloudWatchLogOptions": {"LogOutputFormat": "xml"}}},
+        ),
+        (
+            "InvalidParameterValue",
+            "BgpLogGroupArn",
+            {"LogOptions": {"CloudWatchLogOptions": {"BgpLogGroupArn": "my-group"}}},
+        ),
     ],
 )
 def test_options_that_cannot_be(ec2: Ec2, code: str, named: str, tunnel: dict[str, Any]) -> None:
     arguments = {"Type": "ipsec.1", "VpnGatewayId": hub(ec2), "CustomerGatewayId": site(ec2)}
     refusal(ec2, code, named, "CreateVpnConnection", Options={"TunnelOptions": [tunnel]}, **arguments)
+    del arguments["Type"]
+    made = connect(ec2, arguments["VpnGatewayId"], arguments["CustomerGatewayId"])
+    (outside, _) = [t["OutsideIpAddress"] for t in made["Options"]["TunnelOptions"]]
+    this = {"VpnConnectionId": made["VpnConnectionId"], "VpnTunnelOutsideIpAddress": outside}
+    refusal(ec2, code, named, "ModifyVpnTunnelOptions", TunnelOptions=tunnel, **this)
+
+
+@pytest.mark.parametrize(
+    ("named", "options"),
+    [
+        ("LocalIpv4NetworkCidr", {"LocalIpv4NetworkCidr": "everywhere"}),
+        ("RemoteIpv6NetworkCidr", {"RemoteIpv6NetworkCidr": "0.0.0.0/0"}),
+        ("OutsideIpAddressType", {"OutsideIpAddressType": "Carrier"}),
+    ],
+)
+def test_connection_options_that_cannot_be(ec2: Ec2, named: str, options: dict[str, Any]) -> None:
+    arguments = {"Type": "ipsec.1", "VpnGatewayId": hub(ec2), "CustomerGatewayId": site(ec2)}
+    refusal(ec2, "InvalidParameterValue", named, "CreateVpnConnection", Options=options, **arguments)
 
 
 def test_what_connections_refuse(ec2: Ec2) -> None:
@@ -363,6 +437,7 @@ def test_what_connections_refuse(ec2: Ec2) -> None:
     assert ec2.code("CreateVpnConnection", **{**both, "Type": "ipsec.2"}) == "InvalidParameterValue"
     three = {"TunnelOptions": [{"PreSharedKey": KEY}] * 3}
     assert ec2.code("CreateVpnConnection", **both, Options=three) == "InvalidParameterValue"
+    assert ec2.code("CreateVpnConnection", **both, PreSharedKeyStorage="Vault") == "InvalidParameterValue"
     for more in ({"TransitGatewayId": "tgw-1"}, {"VpnConcentratorId": "x"}, {"PreSharedKeyStorage": "SecretsManager"}):
         assert ec2.code("CreateVpnConnection", **both, **more) == "UnsupportedOperation"
     no_gateway = {"Type": "ipsec.1", "CustomerGatewayId": customer}
@@ -515,21 +590,3 @@ def test_propagation(ec2: Ec2) -> None:
         ("InvalidGatewayID.NotFound", {**both, "GatewayId": "igw-0"}),
     ):
         assert ec2.code("EnableVgwRoutePropagation", **arguments) == code
-
-
-@pytest.mark.parametrize(
-    "action",
-    [name for name in ACTIONS if name.startswith(("ModifyVpn", "ReplaceVpn", "GetVpn", "GetActiveVpn"))]
-    + ["CreateVpnConcentrator", "DescribeVpnConcentrators", "DeleteVpnConcentrator"],
-)
-def test_actions_that_are_not_there_yet_say_what_to_do(ec2: Ec2, action: str) -> None:
-    arguments = {
-        "VpnConnectionId": f"vpn-{UNKNOWN}",
-        "VpnTunnelOutsideIpAddress": "203.0.113.128",
-        "TunnelOptions": {"PreSharedKey": KEY},
-        "VpnConnectionDeviceTypeId": "9005b6c1",
-        "Type": "ipsec.1",
-        "VpnConcentratorId": "x",
-    }
-    required = [member.name for member in service(EC2).operation(action).input.required]
-    refusal(ec2, "UnsupportedOperation", "does not support", action, **{name: arguments[name] for name in required})

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, absent, select
 from landbridge.api.aws.ec2.params import only
+from landbridge.control import limits
+from landbridge.control.subnets import default_vpc
 from landbridge.control.zones import zone_id, zones
 from landbridge.model.errors import Invalid
+from landbridge.model.regions import PARTITIONS, opted_in, partition
 
-_ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
-    "supported-platforms": ("VPC",),
-    "default-vpc": ("none",),
+MAX_ELASTIC_ADDRESSES: Final = 5
+MAX_GROUPS_PER_INTERFACE: Final = 5
+
+_ATTRIBUTES: Final[Mapping[str, Callable[[Desk], str]]] = {
+    "supported-platforms": lambda desk: "VPC",
+    "default-vpc": lambda desk: vpc.id if (vpc := default_vpc(desk.scope)) is not None else "none",
+    "max-instances": lambda desk: str(limits.INSTANCES.most),
+    "vpc-max-security-groups-per-interface": lambda desk: str(MAX_GROUPS_PER_INTERFACE),
+    "max-elastic-ips": lambda desk: str(MAX_ELASTIC_ADDRESSES),
+    "vpc-max-elastic-ips": lambda desk: str(MAX_ELASTIC_ADDRESSES),
 }
 _OPT_IN: Final = "opt-in-not-required"
+"""What every zone of a region says that can be used."""
 
 _ZONE_FILTERS: Final[Mapping[str, Field[str]]] = {
     **absent("group-long-name", "message", "parent-zone-id", "parent-zone-name"),
-    "group-name": lambda z: (z[:-1],),
+    "group-name": lambda z: (f"{z[:-1]}-zg-1",),
     "opt-in-status": lambda z: (_OPT_IN,),
     "region-name": lambda z: (z[:-1],),
     "state": lambda z: ("available",),
@@ -29,7 +40,7 @@ _ZONE_FILTERS: Final[Mapping[str, Field[str]]] = {
 }
 _REGION_FILTERS: Final[Mapping[str, Field[str]]] = {
     **absent("endpoint"),
-    "opt-in-status": lambda r: (_OPT_IN,),
+    "opt-in-status": lambda r: (opted_in(r),),
     "region-name": lambda r: (r,),
 }
 
@@ -54,7 +65,7 @@ def describe_availability_zones(desk: Desk, params: Params) -> Shape:
                 "ZoneName": zone,
                 "ZoneId": zone_id(zone),
                 "RegionName": desk.region,
-                "GroupName": desk.region,
+                "GroupName": f"{desk.region}-zg-1",
                 "NetworkBorderGroup": desk.region,
                 "State": "available",
                 "ZoneType": "availability-zone",
@@ -67,27 +78,36 @@ def describe_availability_zones(desk: Desk, params: Params) -> Shape:
 
 
 def describe_regions(desk: Desk, params: Params) -> Shape:
-    """DescribeRegions: the region that was asked. Others exist as soon as somebody signs for them."""
+    """DescribeRegions: those of the partition that is asked, all of which this one service is.
+
+    Without endpoints: that of a region is the one that the caller has reached already.
+    """
     only(params, "RegionNames", "Filters", inert={"AllRegions": (True, False)})
+    known = sorted(PARTITIONS[partition(desk.region)])
     names = params.get("RegionNames") or ()
     for name in names:
-        if name != desk.region:
-            raise Invalid("RegionName", f"Invalid region names: [{name[:100]}]. This request is for {desk.region}.")
-    found = select([desk.region], params.get("Filters"), _REGION_FILTERS)
+        if name not in known:
+            raise Invalid("RegionName", f"Invalid region names: [{name[:100]}]. Ask without names for those there are.")
+    found = select([r for r in known if not names or r in names], params.get("Filters"), _REGION_FILTERS)
     desk.reads()
-    return {"Regions": [{"RegionName": region, "OptInStatus": _OPT_IN} for region in found]}
+    return {"Regions": [{"RegionName": region, "OptInStatus": opted_in(region)} for region in found]}
 
 
 def describe_account_attributes(desk: Desk, params: Params) -> Shape:
-    """DescribeAccountAttributes: those that have a meaning here."""
+    """DescribeAccountAttributes."""
     only(params, "AttributeNames")
-    names = params.get("AttributeNames") or _ATTRIBUTES
+    names = params.get("AttributeNames") or sorted(_ATTRIBUTES)
+    for name in names:
+        if name not in _ATTRIBUTES:
+            raise Invalid(
+                "AttributeName",
+                f"Value ({name[:100]}) for parameter attributeName is invalid. Use one of: {', '.join(_ATTRIBUTES)}.",
+            )
     desk.reads()
     return {
         "AccountAttributes": [
-            {"AttributeName": name, "AttributeValues": [{"AttributeValue": value} for value in _ATTRIBUTES[name]]}
+            {"AttributeName": name, "AttributeValues": [{"AttributeValue": _ATTRIBUTES[name](desk)}]}
             for name in dict.fromkeys(names)
-            if name in _ATTRIBUTES
         ]
     }
 

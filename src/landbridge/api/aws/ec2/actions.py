@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from landbridge.api.aws.ec2 import (
     account,
     customer_gateways,
+    dhcp_options,
     groups,
     instances,
     interfaces,
@@ -19,12 +20,14 @@ from landbridge.api.aws.ec2 import (
     vpcs,
     vpn_connections,
     vpn_gateways,
+    vpn_tunnels,
 )
 from landbridge.api.aws.ec2.door import Action, Desk, DryRunSucceeded, Params, Shape
 
 ACTIONS: Mapping[str, Action] = {
     **account.ACTIONS,
     **vpcs.ACTIONS,
+    **dhcp_options.ACTIONS,
     **subnets.ACTIONS,
     **route_tables.ACTIONS,
     **internet_gateways.ACTIONS,
@@ -35,6 +38,7 @@ ACTIONS: Mapping[str, Action] = {
     **vpn_gateways.ACTIONS,
     **customer_gateways.ACTIONS,
     **vpn_connections.ACTIONS,
+    **vpn_tunnels.ACTIONS,
     **propagation.ACTIONS,
 }
 

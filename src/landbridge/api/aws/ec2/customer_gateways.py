@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import Final
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
@@ -20,11 +22,18 @@ from landbridge.model.errors import Combination, Invalid, Unsupported
 from landbridge.model.resources import CustomerGateway
 
 MAX_BGP_ASN: Final = 2_147_483_647
+_CERTIFICATE: Final = re.compile(r"arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]{1,64}")
 
 
 def create(desk: Desk, params: Params) -> Shape:
     """CreateCustomerGateway."""
     if params.get("CertificateArn"):
+        if _CERTIFICATE.fullmatch(params["CertificateArn"]) is None:
+            raise Invalid(
+                "CertificateArn",
+                f"Value ({params['CertificateArn'][:100]}) for parameter CertificateArn is invalid. "
+                "This is not the ARN of a certificate.",
+            )
         raise Unsupported(
             "landbridge does not support customer gateways with certificates yet. Leave CertificateArn out and give "
             "IpAddress."
@@ -39,6 +48,8 @@ def create(desk: Desk, params: Params) -> Shape:
     if params.get("PublicIp") and params.get("IpAddress", params["PublicIp"]) != params["PublicIp"]:
         raise Combination("IpAddress and PublicIp are two names of one parameter. Give IpAddress only.")
     text = params.get("PublicIp") or required(params, "IpAddress")
+    if _is_v6(text):
+        raise Unsupported("landbridge has no tunnels over IPv6. Give IpAddress the device's IPv4 address.")
     gateway = desk.run(
         CreateCustomerGateway(
             address=address(text, "IpAddress"),
@@ -48,6 +59,14 @@ def create(desk: Desk, params: Params) -> Shape:
         ),
     )
     return {"CustomerGateway": shape(gateway)}
+
+
+def _is_v6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _asn(params: Params) -> int:

@@ -26,6 +26,8 @@ class Desk:
     account: str
     region: str
     dry_run: bool
+    sees_secrets: bool = True
+    """Whether the caller may see pre-shared keys."""
 
     @property
     def scope(self) -> Scope:

@@ -26,6 +26,8 @@ PREFIXES: Final[Mapping[str, str]] = {
     "vpn-gateway": "vgw",
     "customer-gateway": "cgw",
     "vpn-connection": "vpn",
+    "dhcp-options": "dopt",
+    "vpc-cidr-association": "vpc-cidr-assoc",
 }
 """The prefix of the ids of each kind."""
 

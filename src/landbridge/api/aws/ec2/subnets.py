@@ -9,17 +9,21 @@ from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select, yes
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import flag, id_of, ids_of, network_of, only, tag_list, tags_of
-from landbridge.control import subnets
+from landbridge.control import default_vpc, subnets
 from landbridge.control.addresses import available
 from landbridge.control.zones import zone_id
 from landbridge.model.errors import Missing
+from landbridge.model.regions import partition
 from landbridge.model.resources import Subnet
 from landbridge.model.snapshot import Snapshot
+
+HOST_NAMES: Final = "ip-name"
+"""How EC2 names instances, where it names them; landbridge has no DNS."""
 
 
 def arn(subnet: Subnet) -> str:
     """The subnet's ARN."""
-    return f"arn:aws:ec2:{subnet.region}:{subnet.account}:subnet/{subnet.id}"
+    return f"arn:{partition(subnet.region)}:ec2:{subnet.region}:{subnet.account}:subnet/{subnet.id}"
 
 
 def shape(subnet: Subnet, snapshot: Snapshot) -> Shape:
@@ -33,7 +37,7 @@ def shape(subnet: Subnet, snapshot: Snapshot) -> Shape:
         "AvailableIpAddressCount": available(snapshot, subnet),
         "AvailabilityZone": subnet.zone,
         "AvailabilityZoneId": zone_id(subnet.zone),
-        "DefaultForAz": False,
+        "DefaultForAz": subnet.is_default,
         "MapPublicIpOnLaunch": subnet.map_public_address,
         "MapCustomerOwnedIpOnLaunch": False,
         "AssignIpv6AddressOnCreation": False,
@@ -41,7 +45,7 @@ def shape(subnet: Subnet, snapshot: Snapshot) -> Shape:
         "Ipv6Native": False,
         "EnableDns64": False,
         "PrivateDnsNameOptionsOnLaunch": {
-            "HostnameType": "ip-name",
+            "HostnameType": HOST_NAMES,
             "EnableResourceNameDnsARecord": False,
             "EnableResourceNameDnsAAAARecord": False,
         },
@@ -52,6 +56,10 @@ def shape(subnet: Subnet, snapshot: Snapshot) -> Shape:
 
 def filters(snapshot: Snapshot) -> Mapping[str, Field[Subnet]]:
     """DescribeSubnets' filters."""
+
+    def nothing(_: Subnet) -> tuple[str, ...]:
+        return ()
+
     return {
         "availability-zone": lambda s: (s.zone,),
         "availabilityZone": lambda s: (s.zone,),
@@ -61,8 +69,20 @@ def filters(snapshot: Snapshot) -> Mapping[str, Field[Subnet]]:
         "cidr": lambda s: (str(s.cidr),),
         "cidr-block": lambda s: (str(s.cidr),),
         "cidrBlock": lambda s: (str(s.cidr),),
-        "default-for-az": lambda s: yes(False),
-        "defaultForAz": lambda s: yes(False),
+        "default-for-az": lambda s: yes(s.is_default),
+        "defaultForAz": lambda s: yes(s.is_default),
+        "customer-owned-ipv4-pool": nothing,
+        "enable-dns64": lambda s: yes(False),
+        "enable-lni-at-device-index": nothing,
+        "ipv6-cidr-block-association.association-id": nothing,
+        "ipv6-cidr-block-association.ipv6-cidr-block": nothing,
+        "ipv6-cidr-block-association.state": nothing,
+        "ipv6-native": lambda s: yes(False),
+        "map-customer-owned-ip-on-launch": lambda s: yes(False),
+        "outpost-arn": nothing,
+        "private-dns-name-options-on-launch.enable-resource-name-dns-a-record": lambda s: yes(False),
+        "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record": lambda s: yes(False),
+        "private-dns-name-options-on-launch.hostname-type": lambda s: (HOST_NAMES,),
         "map-public-ip-on-launch": lambda s: yes(s.map_public_address),
         "owner-id": lambda s: (s.account,),
         "state": lambda s: (s.state.value,),
@@ -92,6 +112,14 @@ def create_subnet(desk: Desk, params: Params) -> Shape:
             tags=tags_of(params, "subnet"),
         )
     )
+    return {"Subnet": shape(subnet, desk.scope.snapshot)}
+
+
+def create_default_subnet(desk: Desk, params: Params) -> Shape:
+    """CreateDefaultSubnet."""
+    only(params, "AvailabilityZone", "AvailabilityZoneId", inert={"Ipv6Native": False})
+    command = default_vpc.CreateDefaultSubnet(params.get("AvailabilityZone"), params.get("AvailabilityZoneId"))
+    subnet = desk.run(command)
     return {"Subnet": shape(subnet, desk.scope.snapshot)}
 
 
@@ -126,7 +154,7 @@ def modify_subnet_attribute(desk: Desk, params: Params) -> Shape:
             "EnableResourceNameDnsARecordOnLaunch": off,
             "EnableResourceNameDnsAAAARecordOnLaunch": off,
             "MapCustomerOwnedIpOnLaunch": off,
-            "PrivateDnsHostnameTypeOnLaunch": "ip-name",
+            "PrivateDnsHostnameTypeOnLaunch": HOST_NAMES,
         },
     )
     subnet_id, maps = id_of(params, "SubnetId", "subnet"), flag(params, "MapPublicIpOnLaunch")
@@ -140,6 +168,7 @@ def modify_subnet_attribute(desk: Desk, params: Params) -> Shape:
 
 ACTIONS: Final[Mapping[str, Action]] = {
     "CreateSubnet": create_subnet,
+    "CreateDefaultSubnet": create_default_subnet,
     "DeleteSubnet": delete_subnet,
     "DescribeSubnets": describe_subnets,
     "ModifySubnetAttribute": modify_subnet_attribute,

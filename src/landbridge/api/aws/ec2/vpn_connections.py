@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select, yes
 from landbridge.api.aws.ec2.params import id_of, ids_of, network_of, only, tag_list, tags_of
 from landbridge.api.aws.ec2.vpn_gateways import TYPE, check_type
-from landbridge.api.aws.ec2.vpn_options import ANYWHERE, INSIDE_VERSION, OUTSIDE_TYPE, wishes_of
+from landbridge.api.aws.ec2.vpn_option_values import STORAGES
+from landbridge.api.aws.ec2.vpn_options import ANYWHERE, BANDWIDTH, INSIDE_VERSION, OUTSIDE_TYPE, wishes_of
 from landbridge.control.base import Scope
 from landbridge.control.vpn_connections import NOUN, CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
-from landbridge.desired.device_file import device_file, to_xml
-from landbridge.model.errors import Unsupported
+from landbridge.desired import device_file
+from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.resources import CustomerGateway, State, Tunnel, VpnConnection, VpnGateway
+from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation, TunnelState
 
 CATEGORY: Final = "VPN"
+REDACTED: Final = "REDACTED"
 _LIVE: Final = (State.PENDING, State.AVAILABLE)
 
 
@@ -27,7 +31,10 @@ def create(desk: Desk, params: Params) -> Shape:
     for name in ("TransitGatewayId", "VpnConcentratorId"):
         if params.get(name):
             raise Unsupported(f"landbridge does not support {name} yet. Give VpnGatewayId instead.")
-    if params.get("PreSharedKeyStorage", "Standard") != "Standard":
+    storage = params.get("PreSharedKeyStorage", STORAGES[0])
+    if storage not in STORAGES:
+        raise Invalid("PreSharedKeyStorage", f"A PreSharedKeyStorage is one of: {', '.join(STORAGES)}.")
+    if storage != STORAGES[0]:
         raise Unsupported("landbridge does not support this PreSharedKeyStorage yet. Leave it out, or use Standard.")
     only(
         params,
@@ -45,7 +52,7 @@ def create(desk: Desk, params: Params) -> Shape:
             tags=tags_of(params, NOUN),
         ),
     )
-    return {"VpnConnection": shape(connection, desk.scope, desk.observation)}
+    return {"VpnConnection": shape(_as_seen(desk, connection), desk.scope, desk.observation)}
 
 
 def delete(desk: Desk, params: Params) -> Shape:
@@ -76,7 +83,8 @@ def describe(desk: Desk, params: Params) -> Shape:
     only(params, "VpnConnectionIds", "Filters")
     ids = ids_of(params, "VpnConnectionIds", NOUN)
     scope = desk.scope
-    found = [scope.get(VpnConnection, i, NOUN) for i in ids] if ids else list(scope.all(VpnConnection))
+    named = [scope.get(VpnConnection, i, NOUN) for i in ids] if ids else scope.all(VpnConnection)
+    found = [_as_seen(desk, connection) for connection in named]  # before filters: they would tell keys by guessing
     shown = select(found, params.get("Filters"), _filters(scope), lambda connection: connection.tags)
     desk.reads()
     return {"VpnConnections": [shape(connection, scope, desk.observation) for connection in shown]}
@@ -105,6 +113,14 @@ def _filters(scope: Scope) -> Mapping[str, Field[VpnConnection]]:
     }
 
 
+def _as_seen(desk: Desk, connection: VpnConnection) -> VpnConnection:
+    """The connection as the caller may see it. REDACTED is what AWS shows for keys that it keeps elsewhere."""
+    if desk.sees_secrets:
+        return connection
+    one, two = (replace(tunnel, psk=Secret(REDACTED)) for tunnel in connection.tunnels)
+    return replace(connection, tunnels=(one, two))
+
+
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +141,7 @@ def shape(connection: VpnConnection, scope: Scope, observation: Observation) -> 
             "RemoteIpv4NetworkCidr": ANYWHERE,
             "OutsideIpAddressType": OUTSIDE_TYPE,
             "TunnelInsideIpVersion": INSIDE_VERSION,
+            "TunnelBandwidth": BANDWIDTH,
             "TunnelOptions": [_options(tunnel, connection.state in _LIVE) for tunnel in connection.tunnels],
         },
         "Routes": [
@@ -145,7 +162,7 @@ def _configuration(connection: VpnConnection, scope: Scope) -> str | None:
     customer = scope.find(CustomerGateway, connection.customer_gateway_id)
     if connection.state not in _LIVE or gateway is None or customer is None:
         return None
-    return to_xml(device_file(connection, gateway, customer))
+    return device_file.configuration(connection, gateway, customer)
 
 
 def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
@@ -176,38 +193,10 @@ def _telemetry(connection: VpnConnection, tunnel: Tunnel, observation: Observati
     }
 
 
-# --- what is not there yet --------------------------------------------------------------------------------------------
-
-
-def _not_yet(what: str, instead: str) -> Action:
-    def refuse(desk: Desk, params: Params) -> Shape:
-        raise Unsupported(f"landbridge does not support {what} yet. {instead}")
-
-    return refuse
-
-
-_MAKE_ANEW: Final = "Delete the VPN connection and make one as you want it."
-
 ACTIONS: Final[Mapping[str, Action]] = {
     "CreateVpnConnection": create,
     "DeleteVpnConnection": delete,
     "CreateVpnConnectionRoute": create_route,
     "DeleteVpnConnectionRoute": delete_route,
     "DescribeVpnConnections": describe,
-    "ModifyVpnConnection": _not_yet("moving a VPN connection to other gateways", _MAKE_ANEW),
-    "ModifyVpnConnectionOptions": _not_yet("changing a VPN connection's options", _MAKE_ANEW),
-    "ModifyVpnTunnelOptions": _not_yet("changing a tunnel's options", _MAKE_ANEW),
-    "ModifyVpnTunnelCertificate": _not_yet("tunnels with certificates", "Use pre-shared keys."),
-    "ReplaceVpnTunnel": _not_yet("replacing a tunnel's endpoint on demand", "A dead endpoint is replaced by itself."),
-    "GetVpnTunnelReplacementStatus": _not_yet("a tunnel's maintenance status", "There is no pending maintenance."),
-    "GetActiveVpnTunnelStatus": _not_yet("the negotiated parameters of a tunnel", "Use `landbridge status`."),
-    "GetVpnConnectionDeviceTypes": _not_yet(
-        "vendors' configuration files", "Use the CustomerGatewayConfiguration of DescribeVpnConnections."
-    ),
-    "GetVpnConnectionDeviceSampleConfiguration": _not_yet(
-        "vendors' configuration files", "Use the CustomerGatewayConfiguration of DescribeVpnConnections."
-    ),
-    "CreateVpnConcentrator": _not_yet("VPN concentrators", "Use a virtual private gateway."),
-    "DescribeVpnConcentrators": _not_yet("VPN concentrators", "Use a virtual private gateway."),
-    "DeleteVpnConcentrator": _not_yet("VPN concentrators", "Use a virtual private gateway."),
 }

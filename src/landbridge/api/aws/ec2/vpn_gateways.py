@@ -16,6 +16,7 @@ from landbridge.control.vpn_gateways import (
     DeleteVpnGateway,
     DetachVpnGateway,
 )
+from landbridge.control.zones import checked_zone
 from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.resources import Attachment, VpnGateway
 
@@ -36,6 +37,7 @@ def check_type(params: Params) -> None:
 def create(desk: Desk, params: Params) -> Shape:
     """CreateVpnGateway."""
     if params.get("AvailabilityZone"):
+        checked_zone(desk.region, params["AvailabilityZone"], None)
         raise Unsupported(
             "landbridge does not support a virtual private gateway in one Availability Zone. "
             "Leave AvailabilityZone out."
@@ -81,7 +83,7 @@ def describe(desk: Desk, params: Params) -> Shape:
 
 
 def shape(gateway: VpnGateway) -> Shape:
-    """The gateway as EC2 shows it. Detached, it has no attachments."""
+    """The gateway as EC2 shows it. Never attached, it has no attachments; detached, it has one that says so."""
     return {
         "VpnGatewayId": gateway.id,
         "State": str(gateway.state),
@@ -93,8 +95,8 @@ def shape(gateway: VpnGateway) -> Shape:
 
 
 def _attachments(gateway: VpnGateway) -> list[dict[str, Any]]:
-    if gateway.vpc_id is None or gateway.attachment is Attachment.DETACHED:
-        return []
+    if gateway.attachment is Attachment.DETACHED:
+        return [{"VpcId": gateway.left, "State": str(Attachment.DETACHED)}] if gateway.left else []
     return [{"VpcId": gateway.vpc_id, "State": str(gateway.attachment)}]
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from landbridge.api.aws.ec2.door import Params
 from landbridge.api.aws.ec2.params import network
+from landbridge.api.aws.ec2.vpn_option_values import check_connection, check_tunnel
 from landbridge.control.tunnels import TunnelWish, Wishes
 from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.resources import DpdAction, StartupAction
@@ -21,15 +22,18 @@ E = TypeVar("E", DpdAction, StartupAction)
 ANYWHERE: Final = "0.0.0.0/0"
 OUTSIDE_TYPE: Final = "PublicIpv4"
 INSIDE_VERSION: Final = "ipv4"
+BANDWIDTH: Final = "standard"
 TUNNELS: Final = 2
 
-_CONNECTION_ANYWAY: Final[Mapping[str, object]] = {
+CONNECTION_ANYWAY: Final[Mapping[str, object]] = {
     "EnableAcceleration": False,
     "TunnelInsideIpVersion": INSIDE_VERSION,
     "LocalIpv4NetworkCidr": ANYWHERE,
     "RemoteIpv4NetworkCidr": ANYWHERE,
     "OutsideIpAddressType": OUTSIDE_TYPE,
+    "TunnelBandwidth": BANDWIDTH,
 }
+"""Options of a connection that may be given with the value that is in force anyway."""
 _CONNECTION_READ: Final = frozenset({"StaticRoutesOnly", "TunnelOptions"})
 _TUNNEL_READ: Final = frozenset(
     {"TunnelInsideCidr", "PreSharedKey", "DPDTimeoutSeconds", "DPDTimeoutAction", "StartupAction"}
@@ -43,20 +47,25 @@ def wishes_of(options: Params) -> Wishes:
         Invalid: a value that the option cannot have, or more than two tunnels.
         Unsupported: an option that is not in force.
     """
-    for name, value in options.items():
-        if name in _CONNECTION_READ or value in ([], {}):
-            continue
-        if name not in _CONNECTION_ANYWAY:
-            raise Unsupported(f"landbridge does not support the connection option {name} yet. Leave it out.")
-        if value != _CONNECTION_ANYWAY[name]:
-            raise Unsupported(
-                f"landbridge does not support this value of the connection option {name} yet. "
-                f"Leave it out, or use {_shown(_CONNECTION_ANYWAY[name])}."
-            )
     given = options.get("TunnelOptions") or []
     if len(given) > TUNNELS:
         raise Invalid("TunnelOptions", f"A VPN connection has two tunnels; there are options for {len(given)}.")
-    first, second = (_wish(given[n]) if n < len(given) else TunnelWish() for n in range(TUNNELS))
+    check_connection(options)
+    for tunnel in given:
+        check_tunnel(tunnel)
+    for name, value in options.items():
+        if name in _CONNECTION_READ or value in ([], {}):
+            continue
+        if name not in CONNECTION_ANYWAY:
+            raise Unsupported(f"landbridge does not support the connection option {name} yet. Leave it out.")
+        if value != CONNECTION_ANYWAY[name]:
+            raise Unsupported(
+                f"landbridge does not support this value of the connection option {name} yet. "
+                f"Leave it out, or use {_shown(CONNECTION_ANYWAY[name])}."
+            )
+    for tunnel in given:
+        _check_in_force(tunnel)
+    first, second = (wish_of(given[n]) if n < len(given) else TunnelWish() for n in range(TUNNELS))
     return first, second
 
 
@@ -64,10 +73,19 @@ def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _wish(options: Params) -> TunnelWish:
+def _check_in_force(options: Params) -> None:
     for name, value in options.items():
         if name not in _TUNNEL_READ and not _anyway(name, value):
             raise Unsupported(f"landbridge does not support the tunnel option {name} yet. Leave it out.")
+
+
+def wish_of(options: Params) -> TunnelWish:
+    """What the options of one tunnel wish for, of those that are in force.
+
+    Raises:
+        Invalid, Combination: a value that an option cannot have, in force or not.
+    """
+    check_tunnel(options)
     inside, key = options.get("TunnelInsideCidr"), options.get("PreSharedKey")
     return TunnelWish(
         inside=None if inside is None else _inside(inside),
