@@ -1,7 +1,7 @@
 """A small cloud with one of everything, and for every action a request that succeeds in it.
 
 What is tried with every action (dry runs, ids, filters, pages, fuzzing) begins with these: who adds an action adds its
-request to `EXAMPLES`.
+request to `EXAMPLES`, or to `REFUSED` if it is not built yet and says so.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class World:
     cgw: str
     spare_cgw: str
     vpn: str
+    outside: str
     instance: str
 
 
@@ -57,13 +58,14 @@ def build(ec2: Ec2) -> World:
         ]
         for address in ("203.0.113.7", "203.0.113.8")
     )
-    vpn = ec2(
+    made = ec2(
         "CreateVpnConnection",
         Type="ipsec.1",
         VpnGatewayId=vgw,
         CustomerGatewayId=cgw,
         Options={"StaticRoutesOnly": True},
-    )["VpnConnection"]["VpnConnectionId"]
+    )["VpnConnection"]
+    vpn, outside = made["VpnConnectionId"], made["Options"]["TunnelOptions"][0]["OutsideIpAddress"]
     ec2("CreateVpnConnectionRoute", VpnConnectionId=vpn, DestinationCidrBlock="192.168.0.0/16")
     ec2("EnableVgwRoutePropagation", RouteTableId=table, GatewayId=vgw)
     ec2("CreateRoute", RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=igw)
@@ -83,6 +85,7 @@ def build(ec2: Ec2) -> World:
         cgw=cgw,
         spare_cgw=spare_cgw,
         vpn=vpn,
+        outside=outside,
         instance=launched["InstanceId"],
     )
     ec2("CreateTags", Resources=[vpc, subnet, table, igw, vgw, cgw, vpn, world.instance], Tags=TAGS)
@@ -112,7 +115,7 @@ def example_of(action: str) -> tuple[Snapshot, Mapping[str, Any]]:
     """The action's request, and the cloud that it succeeds in."""
     snapshot, world = built()
     ec2 = Ec2(cloud_at(snapshot))
-    arguments = EXAMPLES[action](ec2, world)
+    arguments = (EXAMPLES | REFUSED)[action](ec2, world)
     return ec2.cloud.snapshot, arguments
 
 
@@ -122,6 +125,18 @@ def _specified(kind: str) -> list[dict[str, Any]]:
 
 def _filter(name: str, *values: str) -> list[dict[str, Any]]:
     return [{"Name": name, "Values": list(values)}]
+
+
+def _default_subnet(ec2: Ec2, world: World) -> dict[str, Any]:
+    vpc = ec2("CreateDefaultVpc")["Vpc"]["VpcId"]
+    subnet = ec2("DescribeSubnets", Filters=_filter("vpc-id", vpc))["Subnets"][0]
+    ec2("DeleteSubnet", SubnetId=subnet["SubnetId"])
+    return {"AvailabilityZone": subnet["AvailabilityZone"]}
+
+
+def _dhcp_options(ec2: Ec2) -> str:
+    configuration = {"Key": "domain-name", "Values": ["lab.example"]}
+    return str(ec2("CreateDhcpOptions", DhcpConfigurations=[configuration])["DhcpOptions"]["DhcpOptionsId"])
 
 
 EXAMPLES: dict[str, Example] = {
@@ -134,15 +149,34 @@ EXAMPLES: dict[str, Example] = {
     "DescribeVpcs": lambda ec2, w: {"Filters": _filter("tag:Name", "a*")},
     "ModifyVpcAttribute": lambda ec2, w: {"VpcId": w.vpc, "EnableDnsHostnames": {"Value": True}},
     "DescribeVpcAttribute": lambda ec2, w: {"VpcId": w.vpc, "Attribute": "enableDnsSupport"},
+    "CreateDefaultVpc": lambda ec2, w: {},
+    "AssociateVpcCidrBlock": lambda ec2, w: {"VpcId": w.vpc, "CidrBlock": "10.1.0.0/16"},
+    "DisassociateVpcCidrBlock": lambda ec2, w: {
+        "AssociationId": ec2("AssociateVpcCidrBlock", VpcId=w.vpc, CidrBlock="10.1.0.0/16")["CidrBlockAssociation"][
+            "AssociationId"
+        ]
+    },
     "CreateSubnet": lambda ec2, w: {
         "VpcId": w.vpc,
         "CidrBlock": "10.0.7.0/24",
         "AvailabilityZone": ec2.region + "b",
         "TagSpecifications": _specified("subnet"),
     },
+    "CreateDefaultSubnet": _default_subnet,
     "DeleteSubnet": lambda ec2, w: {"SubnetId": w.spare_subnet},
     "DescribeSubnets": lambda ec2, w: {"SubnetIds": [w.subnet, w.spare_subnet]},
     "ModifySubnetAttribute": lambda ec2, w: {"SubnetId": w.subnet, "MapPublicIpOnLaunch": {"Value": True}},
+    # DHCP options
+    "CreateDhcpOptions": lambda ec2, w: {
+        "DhcpConfigurations": [
+            {"Key": "domain-name", "Values": ["lab.example"]},
+            {"Key": "domain-name-servers", "Values": ["10.0.0.2", "10.0.0.3"]},
+        ],
+        "TagSpecifications": _specified("dhcp-options"),
+    },
+    "DeleteDhcpOptions": lambda ec2, w: {"DhcpOptionsId": _dhcp_options(ec2)},
+    "AssociateDhcpOptions": lambda ec2, w: {"DhcpOptionsId": _dhcp_options(ec2), "VpcId": w.vpc},
+    "DescribeDhcpOptions": lambda ec2, w: {"DhcpOptionsIds": [_dhcp_options(ec2)]},
     # route tables
     "CreateRouteTable": lambda ec2, w: {"VpcId": w.vpc, "TagSpecifications": _specified("route-table")},
     "DeleteRouteTable": lambda ec2, w: {"RouteTableId": w.spare_table},
@@ -219,4 +253,27 @@ EXAMPLES: dict[str, Example] = {
     "DescribeVpnConnections": lambda ec2, w: {"VpnConnectionIds": [w.vpn], "Filters": _filter("state", "available")},
     "CreateVpnConnectionRoute": lambda ec2, w: {"VpnConnectionId": w.vpn, "DestinationCidrBlock": "172.20.0.0/16"},
     "DeleteVpnConnectionRoute": lambda ec2, w: {"VpnConnectionId": w.vpn, "DestinationCidrBlock": "192.168.0.0/16"},
+    "ModifyVpnConnectionOptions": lambda ec2, w: {"VpnConnectionId": w.vpn, "LocalIpv4NetworkCidr": "0.0.0.0/0"},
+    "GetActiveVpnTunnelStatus": lambda ec2, w: _tunnel(w),
+}
+
+
+def _tunnel(world: World) -> dict[str, Any]:
+    return {"VpnConnectionId": world.vpn, "VpnTunnelOutsideIpAddress": world.outside}
+
+
+REFUSED: dict[str, Example] = {
+    "ModifyVpnConnection": lambda ec2, w: {"VpnConnectionId": w.vpn, "VpnGatewayId": w.spare_vgw},
+    "ModifyVpnTunnelOptions": lambda ec2, w: {**_tunnel(w), "TunnelOptions": {"DPDTimeoutSeconds": 40}},
+    "ModifyVpnTunnelCertificate": lambda ec2, w: _tunnel(w),
+    "ReplaceVpnTunnel": lambda ec2, w: {**_tunnel(w), "ApplyPendingMaintenance": True},
+    "GetVpnTunnelReplacementStatus": lambda ec2, w: _tunnel(w),
+    "GetVpnConnectionDeviceTypes": lambda ec2, w: {},
+    "GetVpnConnectionDeviceSampleConfiguration": lambda ec2, w: {
+        "VpnConnectionId": w.vpn,
+        "VpnConnectionDeviceTypeId": "9005b6c1",
+    },
+    "CreateVpnConcentrator": lambda ec2, w: {"Type": "ipsec.1"},
+    "DescribeVpnConcentrators": lambda ec2, w: {},
+    "DeleteVpnConcentrator": lambda ec2, w: {"VpnConcentratorId": "vcn-" + UNKNOWN},
 }

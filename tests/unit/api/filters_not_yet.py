@@ -98,34 +98,4 @@ NOT_YET: dict[str, tuple[str, frozenset[str]]] = {
             }
         ),
     ),
-    "DescribeSubnets": (
-        "there is no IPv6, no outpost and no DNS to ask after",
-        frozenset(
-            {
-                "customer-owned-ipv4-pool",
-                "enable-dns64",
-                "enable-lni-at-device-index",
-                "ipv6-cidr-block-association.ipv6-cidr-block",
-                "ipv6-cidr-block-association.association-id",
-                "ipv6-cidr-block-association.state",
-                "ipv6-native",
-                "map-customer-owned-ip-on-launch",
-                "outpost-arn",
-                "private-dns-name-options-on-launch.hostname-type",
-                "private-dns-name-options-on-launch.enable-resource-name-dns-a-record",
-                "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record",
-            }
-        ),
-    ),
-    "DescribeVpcs": (
-        "there is no IPv6 to ask after",
-        frozenset(
-            {
-                "ipv6-cidr-block-association.ipv6-cidr-block",
-                "ipv6-cidr-block-association.ipv6-pool",
-                "ipv6-cidr-block-association.association-id",
-                "ipv6-cidr-block-association.state",
-            }
-        ),
-    ),
 }

@@ -332,6 +332,8 @@ class TestBadRequests:
             (b"Action=DescribeVpcs&Action=DeleteVpc", (400, "InvalidParameterValue")),
             (b"Action=DeleteVpc", (400, "MissingParameter")),
             (b"Action=DescribeVpcs&VpcId.1=%ff", (400, "MalformedQueryString")),
+            (b"Action=DescribeVpcs&VpcId.1=100%", (400, "MalformedQueryString")),
+            (b"Action=DescribeVpcs&VpcId.1=%zz", (400, "MalformedQueryString")),
             (b"\xff\xfe", (400, "MalformedQueryString")),
             (b"a&" * 10_000, (400, "MalformedQueryString")),
             (b"Action=GetCallerIdentity", (403, "SignatureDoesNotMatch")),

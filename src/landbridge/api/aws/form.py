@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -16,6 +17,7 @@ MAX_HEADERS: Final = 64
 MAX_HEADER_BYTES: Final = 32 << 10
 BODY_SECONDS: Final = 30.0
 _FORM: Final = "application/x-www-form-urlencoded"
+_NO_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def check_headers(request: Request) -> None:
@@ -73,6 +75,8 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
     if raw.count(b"&") >= MAX_PARAMETERS:
         raise Ec2Error("MalformedQueryString", f"The request has more than {MAX_PARAMETERS} parameters. Split it.")
     try:
+        if _NO_ESCAPE.search(raw) is not None:
+            raise ValueError
         return parse_qsl(raw.decode(), keep_blank_values=True, errors="strict")
     except ValueError:  # UnicodeDecodeError is one
         raise Ec2Error("MalformedQueryString", "The parameters are not valid UTF-8, percent-encoded.") from None

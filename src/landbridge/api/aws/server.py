@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import uuid4
 
 import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from landbridge.api.aws.errors import error_xml
 from landbridge.api.aws.form import MAX_HEADER_BYTES
 
 _KEEP_ALIVE_SECONDS: Final = 75
+_LINGER_SECONDS: Final = 5
 
 
 class XmlH11Protocol(H11Protocol):
     """uvicorn's HTTP protocol, except that bytes which are no HTTP get EC2's error document instead of plain text."""
 
+    _refused = False
+
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn when h11 cannot make sense of what was received; `msg` says so."""
+        self._refused = True
+        self._unset_keepalive_if_required()
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is not None and not cycle.response_complete:
+            # The request has begun, and its body broke off: what reads it shall not wait, nor answer a second time.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()  # this request has its answer
+            return
         document = error_xml("InvalidRequest", msg, str(uuid4()))
         headers = [("content-type", "text/xml;charset=UTF-8"), ("connection", "close")]
         headers.append(("content-length", str(len(document))))
@@ -30,7 +43,20 @@ class XmlH11Protocol(H11Protocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
-        self.transport.close()
+        self._linger()
+
+    def data_received(self, data: bytes) -> None:
+        """What comes after a refusal is read and dropped."""
+        if not self._refused:
+            super().data_received(data)
+
+    def _linger(self) -> None:
+        """Closed at once, with something left to read, the connection would be reset and the answer lost."""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
 
 
 def ec2_server_config(app: ASGIApp, **where: Any) -> uvicorn.Config:

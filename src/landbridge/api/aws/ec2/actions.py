@@ -58,8 +58,7 @@ def carry_out(desk: Desk, action: str, params: Params) -> Shape:
         LandbridgeError: it was refused; nothing has changed.
         DryRunSucceeded: it would have succeeded; nothing has changed.
     """
-    query = paging.query_of(desk, action, params)
-    reply = ACTIONS[action](desk, paging.opened(action, params, query))
+    reply = ACTIONS[action](desk, paging.opened(desk, action, params))
     if desk.dry_run:  # of an action that changes nothing; the others are left in `Desk.run`
         raise DryRunSucceeded
-    return paging.closed(reply, query)
+    return paging.closed(desk, action, params, reply)

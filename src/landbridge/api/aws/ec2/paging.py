@@ -27,14 +27,7 @@ MOST: Final = 1000
 _DIGEST: Final = 16  # bytes
 
 
-def query_of(desk: Desk, action: str, params: Params) -> bytes:
-    """What a token belongs to: who asks where for what. The size of the pages may change from one to the next."""
-    asked = {name: value for name, value in params.items() if name not in (SIZE, NEXT)}
-    text = json.dumps([action, desk.account, desk.region, asked], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).digest()[:_DIGEST]
-
-
-def opened(action: str, params: Params, query: bytes) -> Params:
+def opened(desk: Desk, action: str, params: Params) -> Params:
     """The parameters with the token read, if there is one.
 
     A token is not signed: who makes one up for a query of their own skips some of their own things, and no more.
@@ -49,7 +42,23 @@ def opened(action: str, params: Params, query: bytes) -> Params:
         for name, value in params.items():
             if name.endswith("Ids") and value:
                 raise Combination(f"The parameter {name} cannot be used with the parameter {SIZE}")
-    return params if token is None else {**params, NEXT: _read(token, query)}
+    return params if token is None else {**params, NEXT: _read(token, _query(desk, action, params))}
+
+
+def closed(desk: Desk, action: str, params: Params, reply: Shape) -> Shape:
+    """The reply with the next page's token, if there is one, made what clients get."""
+    place = reply.get(NEXT)
+    if place is None:
+        return reply
+    query = _query(desk, action, params)
+    return {**reply, NEXT: base64.urlsafe_b64encode(query + place.encode()).decode("ascii")}
+
+
+def _query(desk: Desk, action: str, params: Params) -> bytes:
+    """What a token belongs to: who asks where for what. The size of the pages may change from one to the next."""
+    asked = {name: value for name, value in params.items() if name not in (SIZE, NEXT)}
+    text = json.dumps([action, desk.account, desk.region, asked], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).digest()[:_DIGEST]
 
 
 def _check_size(action: str, size: int) -> None:
@@ -62,14 +71,6 @@ def _check_size(action: str, size: int) -> None:
     else:
         return
     raise Invalid(SIZE, f"Value ( {size} ) for parameter {SIZE} is invalid. Expecting a value {bound}.")
-
-
-def closed(reply: Shape, query: bytes) -> Shape:
-    """The reply with the next page's token, if there is one, made what clients get."""
-    place = reply.get(NEXT)
-    if place is None:
-        return reply
-    return {**reply, NEXT: base64.urlsafe_b64encode(query + place.encode()).decode("ascii")}
 
 
 def _read(token: str, query: bytes) -> str:
