@@ -37,6 +37,7 @@ from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder
 from landbridge.views.status import Facts
+from landbridge.wiring.commits import Request, SharedCommits
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.errands import regularly
 from landbridge.wiring.host import host
@@ -123,6 +124,7 @@ class _Service:
         self._folder = folder
         self._options = options
         self._control = control
+        self._commits = SharedCommits(control)
         self._why = why
         self._data_plane = data_plane
         self._names = Names(folder.instance)
@@ -164,6 +166,7 @@ class _Service:
             await asyncio.to_thread(self._loop.reconciler.stop, 30)
             self._loop.looked.set()  # a thread may still wait for the first pass, and keep the process from ending
             self._ears.close()
+        self._commits.close()
 
     async def _background(self) -> None:
         if self._loop is not None and self._observer is not None:
@@ -189,8 +192,7 @@ class _Service:
         self._observer.recall(self._followed)
         self._ears.ask_all()
 
-    @property
-    def _observation(self) -> Observation:
+    def _observe(self) -> Observation:
         if self._observer is None or self._loop is None:
             return Observation()
         return self._observer.observation(self._loop.faults())
@@ -198,7 +200,7 @@ class _Service:
     def _observed_anew(self) -> Observation:
         if self._ears is not None:
             self._ears.ask_all()
-        return self._observation
+        return self._observe()
 
     def _ec2(self) -> Any:
         return ec2_app(
@@ -218,11 +220,14 @@ class _Service:
         account = key.account if key is not None else ACCOUNT
         if call.action == GET_CALLER_IDENTITY:
             return {"Account": account, "UserId": account, "Arn": f"arn:aws:iam::{account}:root"}
-        desk = Desk(self._control, self._observation, account, call.region, call.dry_run)
+        request = Request(self._control)
+        desk = Desk(request, self._observe, account, call.region, call.dry_run)
         try:
-            return ACTIONS[call.action](desk, call.params)
+            reply = ACTIONS[call.action](desk, call.params)
         except DryRunSucceeded:
             raise dry_run() from None
+        await self._commits.durable(request)
+        return reply
 
     def _admin(self) -> Any:
         return admin_app(
