@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import structlog
@@ -26,10 +27,8 @@ from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
 from landbridge.control.limits import AWS, RELAXED, Limits
 from landbridge.control.service import Control
-from landbridge.desired.host import Settings
 from landbridge.desired.names import Names
 from landbridge.desired.objects import Bfd, DataPlane
-from landbridge.drivers.probe import choose
 from landbridge.model.errors import OperatorError
 from landbridge.model.options import DataPlaneChoice, LimitsChoice, ServeOptions
 from landbridge.model.resources import AccessKey
@@ -38,13 +37,15 @@ from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder
 from landbridge.views.status import Facts
 from landbridge.wiring.commits import Request, SharedCommits
-from landbridge.wiring.ears import Ears
 from landbridge.wiring.errands import regularly
-from landbridge.wiring.host import host
-from landbridge.wiring.loop import ServiceLoop
-from landbridge.wiring.observer import Observer
 from landbridge.wiring.state import ACCOUNT, REGION, control_of
 from landbridge.wiring.world import log_to, now
+
+if TYPE_CHECKING:
+    from landbridge.drivers.probe import Choice
+    from landbridge.wiring.ears import Ears
+    from landbridge.wiring.loop import ServiceLoop
+    from landbridge.wiring.observer import Observer
 
 log = structlog.get_logger(__name__)
 
@@ -65,8 +66,9 @@ def serve(options: ServeOptions) -> None:
         CannotServe, CannotRun, FolderError, StoreError: it cannot start; nothing was built.
     """
     log_to()
+    gc.disable()
     builds = options.data_plane is not DataPlaneChoice.NONE
-    choice = choose(options.data_plane.value) if builds else None
+    choice = _chosen(options) if builds else None
     folder = Folder(options.state)
     folder.lock()
     listener = _listen(options.host, options.port)
@@ -74,7 +76,16 @@ def serve(options: ServeOptions) -> None:
     control = control_of(folder, pools=pools, builds=builds, limits=_limits(options))
     _first_credentials(folder, control)
     service = _Service(folder, options, control, choice.data_plane if choice else None, choice.why if choice else "")
+    # What is there now stays, a few hundred thousand objects: no collection has to look at it again.
+    gc.freeze()
+    gc.enable()
     asyncio.run(service.run(listener))
+
+
+def _chosen(options: ServeOptions) -> Choice:
+    from landbridge.drivers.probe import choose
+
+    return choose(options.data_plane.value)
 
 
 def _limits(options: ServeOptions) -> Limits:
@@ -134,6 +145,13 @@ class _Service:
         self._ears: Ears | None = None
         if data_plane is None:
             return
+        # Only those who build need any of the drivers: the API alone starts without them.
+        from landbridge.desired.host import Settings
+        from landbridge.wiring.ears import Ears
+        from landbridge.wiring.host import host
+        from landbridge.wiring.loop import ServiceLoop
+        from landbridge.wiring.observer import Observer
+
         bfd = Bfd(interval=options.bfd_interval, multiplier=BFD_MULTIPLIER) if options.bfd_interval else None
         pools = LAB_POOLS if options.lab else PLAIN_POOLS
         self._ears = ears = Ears(wake=lambda name: loop.reconciler.wake(name), news=lambda: observer.news())
