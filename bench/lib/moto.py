@@ -44,7 +44,7 @@ class Moto:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
-            start_new_session=True,
+            process_group=0,
         )
         self.server = Server(port, Credentials("test", "test"))
 

@@ -136,7 +136,7 @@ def ask(
     flat = {name: _text(value) for name, value in body.items() if name not in ("Action", "Version")}
     try:
         typed = parse(action, flat)
-        desk = Desk(cloud.control, Observation(), account, region, typed.pop("DryRun", False), sees_secrets)
+        desk = Desk(cloud.control, Observation, account, region, typed.pop("DryRun", False), sees_secrets)
         document = serialize(action, ACTIONS[action](desk, typed), "request-1")
     except Ec2Error as refusal:
         return refusal.code, refusal.message

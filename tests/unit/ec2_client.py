@@ -37,7 +37,7 @@ class Ec2:
         flat = {name: _text(value) for name, value in body.items() if name not in ("Action", "Version")}
         params = parse(action, flat)
         dry_run = params.pop("DryRun", False)
-        desk = Desk(self.cloud.control, self.observation, self.account, self.region, dry_run, self.sees_secrets)
+        desk = Desk(self.cloud.control, lambda: self.observation, self.account, self.region, dry_run, self.sees_secrets)
         try:
             document = serialize(action, carry_out(desk, action, params), "request-1")
         except LandbridgeError as refusal:

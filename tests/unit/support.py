@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,8 +44,11 @@ class MemoryStore:
     def load(self) -> Snapshot:
         return self.found
 
-    def commit(self, revision: int, changes: tuple[Change, ...]) -> None:
-        self.commits.append(changes)
+    def prepare(self, commits: Sequence[tuple[int, tuple[Change, ...]]]) -> None:
+        self.commits.extend(changes for _, changes in commits)
+
+    def finish(self) -> None:
+        pass
 
 
 class Cloud:

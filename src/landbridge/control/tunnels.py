@@ -7,15 +7,14 @@ overlapping inside CIDRs, and tunnel 1's outside address sorts before tunnel 2's
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
+from itertools import filterfalse
 from typing import Final
 
 from landbridge.control.base import Context, Pools, Scope
-from landbridge.control.customer_gateways import CONNECTIONS_OF_CUSTOMER
-from landbridge.control.vpn_gateways import CONNECTIONS_OF_GATEWAY
 from landbridge.model.errors import InsideCidrInUse, Invalid, PoolExhausted
 from landbridge.model.ids import Entropy
 from landbridge.model.resources import DpdAction, StartupAction, State, Tunnel, TunnelOptions, VpnConnection
@@ -146,35 +145,41 @@ def _new_key(entropy: Entropy) -> Secret:
 # --- inside -----------------------------------------------------------------------------------------------------------
 
 
+_BY_INSIDE: Final = Index(
+    VpnConnection,
+    lambda c: [
+        (gateway, tunnel.inside) for gateway in (c.vpn_gateway_id, c.customer_gateway_id) for tunnel in c.tunnels
+    ],
+)
+"""Not asked by AWS, but a device with connections to two gateways would have one address on two interfaces."""
+
+
 def _insides(
     scope: Scope, entropy: Entropy, vpn_gateway_id: str, customer_gateway_id: str, wishes: Wishes
 ) -> tuple[IPv4Network, IPv4Network]:
-    on_gateway = {t.inside: c.id for c in _alive(scope, CONNECTIONS_OF_GATEWAY, vpn_gateway_id) for t in c.tunnels}
+    def holder(gateway_id: str, cidr: IPv4Network) -> str | None:
+        having = scope.snapshot.having(_BY_INSIDE, (gateway_id, cidr))
+        return next((connection.id for connection in having if connection.state is not State.DELETED), None)
+
+    def free(cidr: IPv4Network) -> bool:
+        return holder(vpn_gateway_id, cidr) is None and holder(customer_gateway_id, cidr) is None
+
     wished = [wish.inside for wish in wishes if wish.inside is not None]
     for cidr in wished:
-        if cidr in on_gateway:
+        if (other := holder(vpn_gateway_id, cidr)) is not None:
             raise InsideCidrInUse(
-                f"The TunnelInsideCidr {cidr} is in use by the VPN connection {on_gateway[cidr]} of the same virtual "
+                f"The TunnelInsideCidr {cidr} is in use by the VPN connection {other} of the same virtual "
                 "private gateway. Use another /30."
             )
     if len(set(wished)) < len(wished):
         raise InsideCidrInUse(f"Both tunnels ask for the TunnelInsideCidr {wished[0]}. Use two different /30s.")
-    # Not asked by AWS, but a device with connections to two gateways would have one address on two interfaces.
-    on_device = {t.inside for c in _alive(scope, CONNECTIONS_OF_CUSTOMER, customer_gateway_id) for t in c.tunnels}
-    taken = {*on_gateway, *on_device, *wished}
     drawn: list[IPv4Network] = []
     for wish in wishes:
-        cidr = wish.inside or _draw_inside(entropy, taken)
-        taken.add(cidr)
-        drawn.append(cidr)
+        drawn.append(wish.inside or _draw_inside(entropy, lambda cidr: cidr not in (*wished, *drawn) and free(cidr)))
     return drawn[0], drawn[1]
 
 
-def _alive(scope: Scope, index: Index[VpnConnection], key: str) -> Iterator[VpnConnection]:
-    return (c for c in scope.snapshot.having(index, key) if c.state is not State.DELETED)
-
-
-def _draw_inside(entropy: Entropy, taken: Collection[IPv4Network]) -> IPv4Network:
+def _draw_inside(entropy: Entropy, free: Callable[[IPv4Network], bool]) -> IPv4Network:
     """A random /30, or the next free one after it: whatever the randomness, this ends."""
     count = 1 << (INSIDE_PREFIX_LENGTH - INSIDE_RANGE.prefixlen)
     size = 1 << (32 - INSIDE_PREFIX_LENGTH)
@@ -182,7 +187,7 @@ def _draw_inside(entropy: Entropy, taken: Collection[IPv4Network]) -> IPv4Networ
     for step in range(count):
         base = INSIDE_RANGE.network_address + (start + step) % count * size
         cidr = IPv4Network((base, INSIDE_PREFIX_LENGTH))
-        if cidr not in taken and cidr not in RESERVED_INSIDE:
+        if cidr not in RESERVED_INSIDE and free(cidr):
             return cidr
     raise PoolExhausted(f"No /30 of {INSIDE_RANGE} is free. Delete a VPN connection.")
 
@@ -209,7 +214,7 @@ def _candidates(snapshot: Snapshot, pools: Pools) -> Iterator[int]:
     used = snapshot.grouped(_BY_OUTSIDE)
     base = int(pools.outside.network_address)
     pool = range(base + pools.outside_first, base + pools.outside_last + 1)
-    yield from (address for address in pool if address not in used)
+    yield from filterfalse(used.__contains__, pool)
     idle: list[tuple[datetime, int]] = []
     for address in pool:
         holders = snapshot.having(_BY_OUTSIDE, address)

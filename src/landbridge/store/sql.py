@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -83,26 +84,40 @@ class SqlStore:
         Raises:
             Unavailable: they could not be written; the state is as before.
         """
-        self.commit_all([(revision, changes)])
+        self.prepare([(revision, changes)])
+        self.finish()
 
-    def commit_all(self, commits: Sequence[tuple[int, tuple[Change, ...]]]) -> None:
-        """Write several revisions in one transaction: all of them or none.
+    def prepare(self, commits: Sequence[tuple[int, tuple[Change, ...]]]) -> None:
+        """Begin a transaction that writes several revisions. It stays open until `finish`.
 
         Raises:
             Unavailable: they could not be written; the state is as before.
         """
-        connection = self._connection
+        with self._or_nothing():
+            self._connection.execute("BEGIN IMMEDIATE")
+            for revision, changes in commits:
+                for change in changes:
+                    self._write(revision, change)
+            self._connection.execute(_PROGRESS, (commits[-1][0],))
+
+    def finish(self) -> None:
+        """End the transaction: once this returns, power may fail.
+
+        Raises:
+            Unavailable: it could not be written; the state is as before.
+        """
+        with self._or_nothing():
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _or_nothing(self) -> Iterator[None]:
+        """Whatever goes wrong inside leaves no transaction behind."""
         try:
-            connection.execute("BEGIN IMMEDIATE")
             try:
-                for revision, changes in commits:
-                    for change in changes:
-                        self._write(revision, change)
-                connection.execute(_PROGRESS, (commits[-1][0],))
-                connection.execute("COMMIT")
+                yield
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
             raise Unavailable(

@@ -44,6 +44,8 @@ class Ears:
         self._endpoints: dict[str, Endpoint] = {}
         self._speakers: dict[str, SpeakerWords] = {}
         self._routes: dict[str, Routes] = {}
+        self._said: Heard | None = None
+        """All three as a value, until one of them changes."""
         self._machine: Host | None = None
         self._watch: SpeakerWatch | None = None
         self._asking = Errands(self._ask)
@@ -61,6 +63,7 @@ class Ears:
             with self._lock:
                 if event.namespace in self._endpoints:
                     self._endpoints[event.namespace] = Endpoint(pid=None, cause=event.cause)
+                    self._said = None
             self._news()
         self._asking.soon(event.namespace)
         if event.kind is IkeEventKind.CHILD_UP and self._machine is not None and self._watch is not None:
@@ -83,19 +86,22 @@ class Ears:
             _keep(self._speakers, routers)
             _keep(self._endpoints, endpoints)
             new = [name for name, each in self._endpoints.items() if not each.heard]
+            self._said = None
         if self._watch is not None:
             self._watch.follow(routers)
         for namespace in new:
             self._asking.soon(namespace)
 
     def heard(self) -> Heard:
-        """What was said last."""
+        """What was said last: the same value until something else was said."""
         with self._lock:
-            return Heard(
-                endpoints=dict(self._endpoints),
-                speakers=dict(self._speakers),
-                routes={namespace: dict(found) for namespace, found in self._routes.items()},
-            )
+            if self._said is None:
+                self._said = Heard(
+                    endpoints=dict(self._endpoints),
+                    speakers=dict(self._speakers),
+                    routes={namespace: dict(found) for namespace, found in self._routes.items()},
+                )
+            return self._said
 
     def ask_all(self) -> None:
         """Ask everybody now and wait for the answers: counters change without an event, and at the start all is new."""
@@ -141,6 +147,7 @@ class Ears:
         with self._lock:
             if namespace in self._endpoints:
                 self._endpoints[namespace] = Endpoint(pid=pid, sas=sas, cause=cause)
+                self._said = None
 
     def _ask_speaker(self, namespace: str) -> None:
         assert self._machine is not None
@@ -161,6 +168,7 @@ class Ears:
             died = words.pid is None and self._speakers.get(namespace, words).pid is not None
             if namespace in self._speakers:
                 self._speakers[namespace] = words
+                self._said = None
         if died:
             self.wake(namespace)
 
@@ -169,6 +177,7 @@ class Ears:
             case RouteEvent():
                 with self._lock:
                     _note(self._routes.setdefault(event.namespace, {}), event)
+                    self._said = None
                 self._asking.soon(event.namespace)
             case LinkEvent(up=False):
                 self.wake(event.namespace)
@@ -179,6 +188,7 @@ class Ears:
             _note(fresh, event)
         with self._lock:
             self._routes[namespace] = fresh
+            self._said = None
         self._asking.soon(namespace)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
 from ipaddress import IPv4Address
+from typing import Final
 
 from landbridge.control.service import Control
 from landbridge.desired.names import Names, tunnel_link
@@ -17,6 +20,9 @@ from landbridge.observe.fold import Heard, Place, View
 from landbridge.observe.state import Observation
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.world import now
+
+_HOLDS_FOR: Final = timedelta(seconds=1)
+"""How long an observation is good for while nobody says anything else (`fold.BFD_SILENCE` is a minute)."""
 
 
 class Observer:
@@ -31,6 +37,8 @@ class Observer:
         """Guards both values below, which are made from their last ones."""
         self._health = Health()
         self._observation = Observation()
+        self._made: tuple[Snapshot, Heard, datetime] | None = None
+        """What the observation was made from, and when."""
         self._following = threading.Lock()
         """Held from looking at what is wanted until it is listened to."""
 
@@ -66,8 +74,17 @@ class Observer:
         return self._health
 
     def observation(self, faults: Mapping[str, tuple[str, ...]] | None = None) -> Observation:
-        """Everything that is known now. `faults`: what the loop could not do, by resource id."""
-        return self._refresh(faults or {})
+        """Everything that is known now. `faults`: what the loop could not do, by resource id.
+
+        Made anew when something else is wanted or was heard, and once in a while: silence comes to mean something, too.
+        """
+        with self._lock:
+            known, made = self._observation, self._made
+        if made is None or made[0] is not self._control.snapshot or made[1] is not self._ears.heard():
+            return self._refresh(faults or {})
+        if now() - made[2] > _HOLDS_FOR:
+            return self._refresh(faults or {})
+        return known if known.faults == (faults or {}) else replace(known, faults=faults or {})
 
     def news(self) -> None:
         """Something new was heard, or enough time has passed for silence to mean something."""
@@ -83,7 +100,7 @@ class Observer:
         """The health so far, and what is to be shown from now on."""
         with self._lock:
             before = self._health
-            snapshot, heard, at = self._control.snapshot, self._ears.heard(), now()
+            snapshot, heard, at = self._made = self._control.snapshot, self._ears.heard(), now()
             views = self._views(snapshot, heard)
             vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, at)
             self._health = Health(dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import shlex
 import signal
 import socket
@@ -30,10 +31,8 @@ from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
 from landbridge.control.limits import AWS, RELAXED, Limits
 from landbridge.control.service import Control
-from landbridge.desired.host import Settings
 from landbridge.desired.names import Names
 from landbridge.desired.objects import Bfd, DataPlane
-from landbridge.drivers.probe import choose
 from landbridge.model.errors import OperatorError
 from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
 from landbridge.model.resources import AccessKey
@@ -41,15 +40,16 @@ from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder
 from landbridge.views.status import Facts
-from landbridge.wiring.ears import Ears
+from landbridge.wiring.commits import Request, SharedCommits
 from landbridge.wiring.errands import regularly
-from landbridge.wiring.host import host
-from landbridge.wiring.loop import ServiceLoop
-from landbridge.wiring.observer import Observer
 from landbridge.wiring.state import ACCOUNT, REGION, control_of, note_endpoint
 from landbridge.wiring.world import log_to, now
 
 if TYPE_CHECKING:
+    from landbridge.drivers.probe import Choice
+    from landbridge.wiring.ears import Ears
+    from landbridge.wiring.loop import ServiceLoop
+    from landbridge.wiring.observer import Observer
     from landbridge.wiring.tls import Given, Tls
 
 log = structlog.get_logger(__name__)
@@ -72,9 +72,10 @@ def serve(options: ServeOptions) -> None:
         CannotServe, CannotRun, FolderError, StoreError: it cannot start; nothing was built.
     """
     log_to()
+    gc.disable()
     certificate = _given(options)
     builds = options.data_plane is not DataPlaneChoice.NONE
-    choice = choose(options.data_plane.value) if builds else None
+    choice = _chosen(options) if builds else None
     folder = Folder(options.state)
     folder.lock()
     listener = _listen(options.host, options.port)
@@ -86,6 +87,9 @@ def serve(options: ServeOptions) -> None:
     service = _Service(
         folder, options, control, choice.data_plane if choice else None, choice.why if choice else "", tls, hint
     )
+    # What is there now stays, a few hundred thousand objects: no collection has to look at it again.
+    gc.freeze()
+    gc.enable()
     asyncio.run(service.run(listener))
 
 
@@ -113,6 +117,12 @@ def _tls(options: ServeOptions, certificate: Given | None, folder: Folder, liste
             "add --tls to have a certificate made, or give one with --tls-cert FILE --tls-key FILE."
         )
     return None
+
+
+def _chosen(options: ServeOptions) -> Choice:
+    from landbridge.drivers.probe import choose
+
+    return choose(options.data_plane.value)
 
 
 def _limits(options: ServeOptions) -> Limits:
@@ -188,6 +198,7 @@ class _Service:
         self._folder = folder
         self._options = options
         self._control = control
+        self._commits = SharedCommits(control)
         self._why = why
         self._tls = tls
         self._ca_bundle = str(tls.bundle or "") if tls else ""
@@ -200,6 +211,13 @@ class _Service:
         self._ears: Ears | None = None
         if data_plane is None:
             return
+        # Only those who build need any of the drivers: the API alone starts without them.
+        from landbridge.desired.host import Settings
+        from landbridge.wiring.ears import Ears
+        from landbridge.wiring.host import host
+        from landbridge.wiring.loop import ServiceLoop
+        from landbridge.wiring.observer import Observer
+
         bfd = Bfd(interval=options.bfd_interval, multiplier=BFD_MULTIPLIER) if options.bfd_interval else None
         pools = LAB_POOLS if options.lab else PLAIN_POOLS
         self._ears = ears = Ears(wake=lambda name: loop.reconciler.wake(name), news=lambda: observer.news())
@@ -232,6 +250,7 @@ class _Service:
             await asyncio.to_thread(self._loop.reconciler.stop, 30)
             self._loop.looked.set()  # a thread may still wait for the first pass, and keep the process from ending
             self._ears.close()
+        self._commits.close()
 
     async def _background(self) -> None:
         if self._loop is not None and self._observer is not None:
@@ -261,8 +280,7 @@ class _Service:
         self._observer.recall(self._followed)
         self._ears.ask_all()
 
-    @property
-    def _observation(self) -> Observation:
+    def _observe(self) -> Observation:
         if self._observer is None or self._loop is None:
             return Observation()
         return self._observer.observation(self._loop.faults())
@@ -270,7 +288,7 @@ class _Service:
     def _observed_anew(self) -> Observation:
         if self._ears is not None:
             self._ears.ask_all()
-        return self._observation
+        return self._observe()
 
     def _ec2(self) -> Any:
         return ec2_app(
@@ -292,11 +310,14 @@ class _Service:
         if call.action == GET_CALLER_IDENTITY:
             return caller_identity(key, call.region)
         authorize(key, call.region, call.action)
-        desk = Desk(self._control, self._observation, key.account, call.region, call.dry_run, sees_secrets(key))
+        request = Request(self._control)
+        desk = Desk(request, self._observe, key.account, call.region, call.dry_run, sees_secrets(key))
         try:
-            return carry_out(desk, call.action, call.params)
+            reply = carry_out(desk, call.action, call.params)
         except DryRunSucceeded:
             raise dry_run() from None
+        await self._commits.durable(request)
+        return reply
 
     def _admin(self) -> Any:
         return admin_app(

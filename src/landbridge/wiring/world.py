@@ -24,7 +24,12 @@ class SystemEntropy:
 
     def text(self, alphabet: str, length: int) -> str:
         """A string of that length over the alphabet."""
-        return "".join(secrets.choice(alphabet) for _ in range(length))
+        drawn: list[str] = []
+        # Bytes from the last, incomplete run through the alphabet would favour its beginning.
+        even = 256 - 256 % len(alphabet)
+        while len(drawn) < length:
+            drawn += [alphabet[byte % len(alphabet)] for byte in secrets.token_bytes(length) if byte < even]
+        return "".join(drawn[:length])
 
 
 def now() -> datetime:

@@ -83,7 +83,7 @@ class Door:
     async def _handle(self, call: Call) -> Reply:
         if call.action == "GetCallerIdentity":
             return {"Account": ACCOUNT, "UserId": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:root"}
-        desk = Desk(self.cloud.control, Observation(), ACCOUNT, call.region, call.dry_run)
+        desk = Desk(self.cloud.control, Observation, ACCOUNT, call.region, call.dry_run)
         try:
             return carry_out(desk, call.action, call.params)
         except DryRunSucceeded:

@@ -159,9 +159,10 @@ def test_a_commit_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 def test_several_revisions_are_one_transaction(tmp_path: Path) -> None:
     store = open_store(tmp_path)
-    store.commit_all(
-        [(1, (Put(vpc("vpc-9")),)), (2, (Put(vpc("vpc-1")), Put(vpc("vpc-5")))), (3, (Put(vpc("vpc-9")),))]
-    )
+    first, others = (Put(vpc("vpc-9")),), (Put(vpc("vpc-1")), Put(vpc("vpc-5")))
+    store.prepare([(1, first), (2, others), (3, first)])
+    assert open_store(tmp_path).load() == Snapshot()
+    store.finish()
     loaded = store.load()
     assert (loaded.revision, [v.id for v in loaded.all(Vpc)]) == (3, ["vpc-9", "vpc-1", "vpc-5"])
     with sqlite3.connect(tmp_path / "landbridge.db") as database:
@@ -170,7 +171,7 @@ def test_several_revisions_are_one_transaction(tmp_path: Path) -> None:
             "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
         )
     with pytest.raises(Unavailable):
-        store.commit_all([(4, (Put(vpc("vpc-2")), Remove(vpc("vpc-1")))), (5, (Put(vpc("vpc-3")),))])
+        store.prepare([(4, (Put(vpc("vpc-2")), Remove(vpc("vpc-1")))), (5, (Put(vpc("vpc-3")),))])
     assert store.load() == loaded
 
 

@@ -92,3 +92,17 @@ def test_a_listener_that_comes_late_does_not_stop_listening_to_what_is_newer() -
     vpc = watched.cloud.run(CreateVpc(IPv4Network("10.0.0.0/16")))
     watched.observer.follow(old)
     assert OWN.of(vpc.id) in watched.said.routers
+
+
+def test_an_observation_is_made_anew_when_there_is_something_new() -> None:
+    watched = Watched()
+    first = watched.observer.observation()
+    assert watched.observer.observation() is first
+    faults = {watched.connection.id: ("no room left",)}
+    assert watched.observer.observation(faults).faults == faults
+    assert watched.observer.observation().faults == {}
+    watched.charon_dies()
+    second = watched.observer.observation()
+    assert second is not first
+    watched.cloud.run(CreateVpc(IPv4Network("10.0.0.0/16")))
+    assert watched.observer.observation() is not second

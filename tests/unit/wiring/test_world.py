@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from landbridge.wiring.world import log_to
+from landbridge.wiring.world import SystemEntropy, log_to
 
 
 class Terminal(io.StringIO):
@@ -39,3 +39,13 @@ def test_a_logged_exception_tells_its_place_and_no_values(stream: io.StringIO) -
     assert "in fails" in text
     assert "LookupError" in text
     assert psk not in text
+
+
+@pytest.mark.parametrize("alphabet", ["ab", "abc", "".join(map(chr, range(33, 97))), "x"])
+def test_drawn_text_is_of_its_alphabet_and_every_letter_as_likely(alphabet: str) -> None:
+    text = SystemEntropy().text(alphabet, 1000 * len(alphabet))
+    assert len(text) == 1000 * len(alphabet)
+    counts = {letter: text.count(letter) for letter in alphabet}
+    assert sum(counts.values()) == len(text)
+    # Eight standard deviations: by chance once in 10^14 times.
+    assert all(abs(count - 1000) < 8 * 1000**0.5 for count in counts.values())

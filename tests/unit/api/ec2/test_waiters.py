@@ -56,7 +56,7 @@ class World:
         action = form.pop("Action")
         del form["Version"]
         self.calls[action] += 1
-        desk = Desk(self.cloud.control, Observation(), ACCOUNT, REGION, dry_run=False)
+        desk = Desk(self.cloud.control, Observation, ACCOUNT, REGION, dry_run=False)
         try:
             status, document = 200, serialize(action, ACTIONS[action](desk, parse(action, form)), "request-1")
         except LandbridgeError as refusal:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from landbridge.control.base import Command, Scope
-from landbridge.control.service import Control
+from landbridge.model.snapshot import Snapshot
 from landbridge.observe.state import Observation
 
 Params = Mapping[str, Any]
@@ -17,12 +17,28 @@ Shape = dict[str, Any]
 """A reply in the form of the operation's output shape: botocore's member names as keys."""
 
 
+class Commands(Protocol):
+    """The way to what there is, and to change it: the `Control`, or what stands before it for one request."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What there is now."""
+        ...
+
+    def execute(self, command: Command, *, account: str, region: str, dry_run: bool = False) -> Any:
+        """Carry out a command and give its reply."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One request's view: who asks, what there is, and the way to change it."""
+    """One request's view: who asks, what there is, and the way to change it.
 
-    control: Control
-    observation: Observation
+    `observe` gives what is observed at this moment; only those who show it ask.
+    """
+
+    control: Commands
+    observe: Callable[[], Observation]
     account: str
     region: str
     dry_run: bool
@@ -33,6 +49,11 @@ class Desk:
     def scope(self) -> Scope:
         """What this caller sees now."""
         return Scope(self.control.snapshot, self.account, self.region)
+
+    @property
+    def observation(self) -> Observation:
+        """What is observed at this moment."""
+        return self.observe()
 
     def run(self, command: Command) -> Any:
         """Carry out a command for this caller; a dry run checks it and raises DryRunSucceeded instead of an answer."""
