@@ -18,10 +18,12 @@ import uvicorn
 import landbridge
 from landbridge.api.admin.app import AdminParts, admin_app
 from landbridge.api.admin.server import admin_server_config, listen
+from landbridge.api.aws import iam
 from landbridge.api.aws.ec2.actions import ACTIONS
 from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
 from landbridge.api.aws.errors import dry_run
 from landbridge.api.aws.http import Call, Reply, ec2_app
+from landbridge.api.aws.model import IAM
 from landbridge.api.aws.roles import authorize, caller_identity, sees_secrets
 from landbridge.api.aws.server import ec2_server_config
 from landbridge.api.aws.sigv4 import not_validated
@@ -272,7 +274,7 @@ class _Service:
             self._secret_of,
             now,
             lambda: str(uuid4()),
-            actions={*ACTIONS, GET_CALLER_IDENTITY},
+            actions={*ACTIONS, *iam.ACTIONS, GET_CALLER_IDENTITY},
         )
 
     def _secret_of(self, access_key_id: str) -> Secret | None:
@@ -285,6 +287,8 @@ class _Service:
             raise not_validated()
         if call.action == GET_CALLER_IDENTITY:
             return caller_identity(key, call.region)
+        if call.service == IAM:
+            return iam.answer(self._control, key, call.region, call.action, call.params)
         authorize(key, call.region, call.action)
         desk = Desk(self._control, self._observation, key.account, call.region, call.dry_run, sees_secrets(key))
         try:

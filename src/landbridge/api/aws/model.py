@@ -16,6 +16,7 @@ from botocore.model import ServiceModel
 
 EC2: Final = "ec2"
 STS: Final = "sts"
+IAM: Final = "iam"
 
 ScalarType: TypeAlias = Literal["string", "integer", "long", "boolean", "double", "float", "timestamp", "blob"]
 
@@ -162,5 +163,5 @@ def _tag(member: Any, name: str) -> str:
 
 @cache
 def service(name: str) -> Service:
-    """The service of that name (`EC2`, `STS`), loaded when first asked for and kept."""
+    """The service of that name (`EC2`, `STS`, `IAM`), loaded when first asked for and kept."""
     return Service(name)
