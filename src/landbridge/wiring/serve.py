@@ -240,11 +240,16 @@ class _Service:
             print(self._hint, flush=True)
         async with asyncio.TaskGroup() as tasks:
             if self._tls is not None:
-                tasks.create_task(regularly(RENEW_EVERY, self._tls.refresh))
+                accepting = asyncio.get_running_loop()
+                tasks.create_task(regularly(RENEW_EVERY, lambda: self._renew(accepting)))
             tasks.create_task(regularly(EXPIRE_EVERY, self._expire))
             if self._observer is not None:
                 # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`).
                 tasks.create_task(regularly(LOOK_EVERY, self._observer.news))
+
+    def _renew(self, accepting: asyncio.AbstractEventLoop) -> None:
+        if self._tls is not None and self._tls.look():
+            accepting.call_soon_threadsafe(self._tls.take)
 
     def _expire(self) -> None:
         self._control.execute(Expire(now()), account=ACCOUNT, region=REGION)
