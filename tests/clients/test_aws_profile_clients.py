@@ -157,6 +157,23 @@ def test_another_account_sees_nothing_and_a_reader_changes_nothing(
     shell.run("ec2", "delete-vpc", "--vpc-id", vpc)
 
 
+def test_an_administrator_makes_keys_and_an_operator_does_not(place: tuple[Service, Shell], tmp_path: Path) -> None:
+    service, operator = place
+    admin = Shell(tmp_path / "admin")
+    create(service, admin, "--account", "123456789012")
+    made = admin.aws("iam", "create-access-key", "--user-name", "read-only")["AccessKey"]
+    listed = admin.aws("iam", "list-access-keys", "--user-name", "read-only")["AccessKeyMetadata"]
+    assert made["AccessKeyId"] in {key["AccessKeyId"] for key in listed}
+    keys = {"aws_access_key_id": made["AccessKeyId"], "aws_secret_access_key": made["SecretAccessKey"]}
+    identity = service.client("sts", verify=str(service.state / "tls" / "ca.pem"), **keys).get_caller_identity()
+    assert identity["Arn"] == "arn:aws:iam::123456789012:user/read-only"
+    refused = operator.run("iam", "create-access-key")
+    assert "(AccessDenied) when calling the CreateAccessKey operation: User: arn:aws:iam::1234" in refused.stderr
+    assert refused.returncode in REFUSED
+    delete = ("iam", "delete-access-key", "--user-name", "read-only", "--access-key-id", made["AccessKeyId"])
+    assert admin.aws(*delete) is None
+
+
 def test_once_more_is_another_key_in_the_same_profile(place: tuple[Service, Shell]) -> None:
     service, shell = place
     former = shell.aws("sts", "get-caller-identity")["UserId"]

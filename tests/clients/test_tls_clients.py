@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,6 +126,21 @@ def test_a_given_certificate(tmp_path: Path) -> None:
         assert not (tmp_path / "s" / "tls").exists()
     with Service(tmp_path / "s", *given, listen="127.0.0.9:0") as service:
         assert service.url.startswith("https://gw.example.net:"), "a name that the certificate has"
+
+
+@pytest.mark.nightly
+def test_a_given_certificate_that_is_renewed_is_taken_by_the_running_service(tmp_path: Path) -> None:
+    own = OwnCertificates(tmp_path / "pki")
+    own.keep(("127.0.0.1",), now())
+    with Service(tmp_path / "s", "--tls-cert", str(own.server), "--tls-key", str(own.server)) as service:
+        port = int(service.url.rpartition(":")[2])
+        before = ssl.get_server_certificate(("127.0.0.1", port))
+        own.keep(("127.0.0.1", "gw.example.net"), now())
+        end = time.monotonic() + 150
+        while ssl.get_server_certificate(("127.0.0.1", port)) == before:
+            assert time.monotonic() < end, "the renewed certificate is shown"
+            time.sleep(1)
+        service.client(verify=str(own.authority)).describe_vpcs()
 
 
 def test_a_bad_certificate_is_a_sentence_and_nothing_is_built(tmp_path: Path) -> None:

@@ -19,10 +19,12 @@ import uvicorn
 import landbridge
 from landbridge.api.admin.app import AdminParts, admin_app
 from landbridge.api.admin.server import admin_server_config, listen
+from landbridge.api.aws import iam
 from landbridge.api.aws.ec2.actions import ACTIONS, carry_out
 from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
 from landbridge.api.aws.errors import dry_run
 from landbridge.api.aws.http import Call, Reply, ec2_app
+from landbridge.api.aws.model import IAM
 from landbridge.api.aws.roles import authorize, caller_identity, sees_secrets
 from landbridge.api.aws.server import ec2_server_config
 from landbridge.api.aws.sigv4 import not_validated
@@ -263,11 +265,16 @@ class _Service:
             print(self._hint, flush=True)
         async with asyncio.TaskGroup() as tasks:
             if self._tls is not None:
-                tasks.create_task(regularly(RENEW_EVERY, self._tls.refresh))
+                accepting = asyncio.get_running_loop()
+                tasks.create_task(regularly(RENEW_EVERY, lambda: self._renew(accepting)))
             tasks.create_task(regularly(EXPIRE_EVERY, self._expire))
             if self._observer is not None:
                 # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`).
                 tasks.create_task(regularly(LOOK_EVERY, self._observer.news))
+
+    def _renew(self, accepting: asyncio.AbstractEventLoop) -> None:
+        if self._tls is not None and self._tls.look():
+            accepting.call_soon_threadsafe(self._tls.take)
 
     def _expire(self) -> None:
         self._control.execute(Expire(now()), account=ACCOUNT, region=REGION)
@@ -296,7 +303,7 @@ class _Service:
             self._secret_of,
             now,
             lambda: str(uuid4()),
-            actions={*ACTIONS, GET_CALLER_IDENTITY},
+            actions={*ACTIONS, *iam.ACTIONS, GET_CALLER_IDENTITY},
         )
 
     def _secret_of(self, access_key_id: str) -> Secret | None:
@@ -309,6 +316,8 @@ class _Service:
             raise not_validated()
         if call.action == GET_CALLER_IDENTITY:
             return caller_identity(key, call.region)
+        if call.service == IAM:
+            return iam.answer(self._control, key, call.region, call.action, call.params)
         authorize(key, call.region, call.action)
         request = Request(self._control)
         desk = Desk(request, self._observe, key.account, call.region, call.dry_run, sees_secrets(key))

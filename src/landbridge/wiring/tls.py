@@ -177,24 +177,33 @@ class Tls:
         """What clients have to trust (AWS_CA_BUNDLE); None if they do already."""
         return self._source.bundle
 
-    def refresh(self) -> None:
-        """Renew what gets old, and take what is new: connections from now on get it.
+    def look(self) -> bool:
+        """Renew what gets old. Answers whether there is a newer certificate to `take`.
 
-        What is bad is not taken, and told of once; what was loaded before stays in use.
+        What is bad is told of once; what was loaded before stays in use.
         """
         try:
             self._source.keep()
-            stamp = self._stamp()
-            if stamp != self._seen:
+            newer = self._stamp() != self._seen
+            if newer:
                 _load(_context(), self._source)  # a context that fails to load is spoilt: try with another one
-                _load(self.context, self._source)
-                self._seen = stamp
-                log.info("certificate loaded", certificate=str(self._source.certificate))
-            self._told = ""
         except OperatorError as error:
             if str(error) != self._told:
                 log.error("certificate not taken", why=str(error))
             self._told = str(error)
+            return False
+        self._told = ""
+        return newer
+
+    def take(self) -> None:
+        """Load what there is now, for connections from now on.
+
+        Call it in the thread that accepts connections: for a moment certificate and key do not belong together.
+        """
+        stamp = self._stamp()
+        _load(self.context, self._source)
+        self._seen = stamp
+        log.info("certificate loaded", certificate=str(self._source.certificate))
 
     def _stamp(self) -> tuple[tuple[int, int], ...]:
         found = (self._source.certificate.stat(), self._source.key.stat())

@@ -135,12 +135,11 @@ class TestOwn:
         assert tls.bundle is not None
         first, trusted = serial_shown(tls.context, tls.bundle), tls.bundle.read_bytes()
         clock[0] = NOW
-        tls.refresh()
+        assert tls.look()
+        tls.take()
         assert serial_shown(tls.context, tls.bundle) != first
         assert tls.bundle.read_bytes() == trusted
-        second = serial_shown(tls.context, tls.bundle)
-        tls.refresh()
-        assert serial_shown(tls.context, tls.bundle) == second
+        assert not tls.look()
 
 
 class TestGiven:
@@ -157,7 +156,8 @@ class TestGiven:
     def test_a_renewed_one_is_taken_while_the_service_runs(self, files: Files) -> None:
         tls = files.tls()
         renewed = files.write()
-        tls.refresh()
+        assert tls.look()
+        tls.take()
         assert serial_shown(tls.context, files.certificate) == renewed
 
     def test_a_bad_one_is_not_taken_and_told_of_once(self, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,8 +168,8 @@ class TestGiven:
         first = serial_shown(tls.context, files.certificate)
         files.certificate.write_bytes(b"half a cert")
         with capture_logs() as logs:
-            tls.refresh()
-            tls.refresh()
+            assert not tls.look()
+            assert not tls.look()
         assert [entry["event"] for entry in logs] == ["certificate not taken"]
         assert str(files.certificate) in logs[0]["why"]
         files.certificate.write_bytes(good)

@@ -30,7 +30,7 @@ from landbridge.api.aws.errors import (
     not_built,
     query_error_xml,
 )
-from landbridge.api.aws.model import EC2, STS, Service, service
+from landbridge.api.aws.model import EC2, IAM, STS, Service, service
 from landbridge.api.aws.parse import parse
 from landbridge.api.aws.serialize import serialize
 from landbridge.model.errors import LandbridgeError
@@ -68,11 +68,11 @@ def ec2_app(
     *,
     actions: Container[str],
 ) -> ASGIApp:
-    """The EC2 and STS endpoint as an ASGI app.
+    """The endpoint of EC2, STS and IAM as an ASGI app.
 
     `handle` answers a call with a dict by the output shape, or raises Ec2Error or LandbridgeError. `actions` are those
-    it has: others that AWS has are refused with UnsupportedOperation, unknown ones with InvalidAction. The models are
-    loaded here, so that the first request does not wait for them.
+    it has: others that AWS has are refused with UnsupportedOperation, unknown ones with InvalidAction. The models of
+    EC2 and STS are loaded here, so that the first request does not wait for them; IAM's when somebody asks for it.
     """
     return _Door(handle, secret_of, now, new_request_id, actions, (service(EC2), service(STS)))
 
@@ -109,9 +109,8 @@ class _Door:
 
     def _spoken_to(self, request: Request) -> Service:
         """The service that the client signed for, not yet verified: it decides the form of refusals, too."""
-        ec2, sts = self.services
         claimed = request.headers.get("authorization", "") + unquote(request.scope["query_string"].decode("latin-1"))
-        return sts if f"/{STS}/aws4_request" in claimed else ec2
+        return service(next((name for name in (STS, IAM) if f"/{name}/aws4_request" in claimed), EC2))
 
     async def _authenticated(self, request: Request) -> tuple[dict[str, str], sigv4.Identity]:
         if request.scope["path"] != "/" or request.scope.get("raw_path", b"/") != b"/":
@@ -137,7 +136,7 @@ class _Door:
         version = parameters.get("Version", "")
         if version and _VERSION.fullmatch(version) is None:
             raise Ec2Error("NoSuchVersion", f"The requested version ({version[:40]}) does not exist.")
-        owner = next((candidate for candidate in self.services if action in candidate), None)
+        owner = next((candidate for candidate in (spoken, *self.services) if action in candidate), None)
         if owner is None:
             raise invalid_action(action)
         if not identity.service == spoken.name == owner.name:

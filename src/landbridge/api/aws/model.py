@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 EC2: Final = "ec2"
 STS: Final = "sts"
+IAM: Final = "iam"
 
 ScalarType: TypeAlias = Literal["string", "integer", "long", "boolean", "double", "float", "timestamp", "blob"]
 
@@ -196,5 +197,5 @@ def _read(name: str) -> Mapping[str, Any]:
 
 @cache
 def service(name: str) -> Service:
-    """The service of that name (`EC2`, `STS`), loaded when first asked for and kept."""
+    """The service of that name (`EC2`, `STS`, `IAM`), loaded when first asked for and kept."""
     return Service(name)

@@ -1,10 +1,10 @@
 """What a key's role means at AWS's doors: the caller's ARN, which actions it may call, whether it gets to see secrets.
 
-| role | ARN | EC2 actions | pre-shared keys |
-|---|---|---|---|
-| admin | the account's root | all | shown |
-| operator | the user `operator` | all | shown |
-| read-only | the user `read-only` | Describe..., Get... and List... | REDACTED |
+| role | ARN | EC2 actions | access keys (`iam.py`) | pre-shared keys |
+|---|---|---|---|---|
+| admin | the account's root | all | made and deleted | shown |
+| operator | the user `operator` | all | | shown |
+| read-only | the user `read-only` | Describe..., Get... and List... | | REDACTED |
 """
 
 from __future__ import annotations
