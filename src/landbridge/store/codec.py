@@ -27,6 +27,7 @@ KINDS: Final[Mapping[str, type[Resource]]] = MappingProxyType(
         "vpn-connection": resources.VpnConnection,
         "instance": resources.Instance,
         "security-group": resources.SecurityGroup,
+        "security-group-rule": resources.SecurityGroupRule,
         "network-acl": resources.NetworkAcl,
         "lab-site": resources.LabSite,
         "lab-host": resources.LabHost,

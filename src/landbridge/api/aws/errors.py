@@ -71,6 +71,8 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "association": "InvalidAssociationID.NotFound",
     "route-table-association": "InvalidAssociationID.NotFound",
     "security-group": "InvalidGroup.NotFound",
+    "security-group-rule": "InvalidSecurityGroupRuleId.NotFound",
+    "network-acl-entry": "InvalidNetworkAclEntry.NotFound",
     "dhcp-options": "InvalidDhcpOptionID.NotFound",
     "elastic-ip": "InvalidAllocationID.NotFound",
     "resource": "InvalidID",
@@ -82,11 +84,13 @@ _MALFORMED: Final[Mapping[str, str]] = {
     "resource": "InvalidID",
     "instance": "InvalidInstanceID.Malformed",
     "security-group": "InvalidGroupId.Malformed",
+    "security-group-rule": "InvalidSecurityGroupRuleId.Malformed",
     # EC2 has no ...Malformed for these: an impossible id is one that is not there.
     "vpn-gateway": "InvalidVpnGatewayID.NotFound",
     "vpn-connection": "InvalidVpnConnectionID.NotFound",
     "gateway": "InvalidGatewayID.NotFound",
     "association": "InvalidAssociationID.NotFound",
+    "network-acl-association": "InvalidAssociationID.NotFound",
 }
 
 
@@ -131,6 +135,14 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = 
     domain.RouteExists: ("RouteAlreadyExists", 400),
     domain.RouteNotFound: ("InvalidRoute.NotFound", 400),
     domain.ConnectionRouteNotFound: ("InvalidRoute.Malformed", 400),
+    domain.GroupExists: ("InvalidGroup.Duplicate", 400),
+    domain.GroupStays: ("CannotDelete", 400),
+    domain.RuleExists: ("InvalidPermission.Duplicate", 400),
+    domain.RuleNotFound: ("InvalidPermission.NotFound", 400),
+    domain.MalformedRule: ("InvalidPermission.Malformed", 400),
+    domain.OtherVpc: ("InvalidGroup.NotFound", 400),
+    domain.VpcNotSpecified: ("VPCIdNotSpecified", 400),
+    domain.AclEntryExists: ("NetworkAclEntryAlreadyExists", 400),
     domain.TokenMismatch: ("IdempotentParameterMismatch", 400),
     domain.LimitExceeded: (_limit, 400),
     domain.Unavailable: ("ServiceUnavailable", 503),
