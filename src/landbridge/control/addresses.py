@@ -8,7 +8,7 @@ from typing import Final
 
 from landbridge.control.base import Pools
 from landbridge.model.errors import AddressInUse, InsufficientAddresses, Invalid, LimitExceeded
-from landbridge.model.resources import Instance, InstanceState, LabHost, Subnet
+from landbridge.model.resources import ElasticAddress, Instance, InstanceState, LabHost, NetworkInterface, Subnet
 from landbridge.model.snapshot import Snapshot
 
 RESERVED_FIRST: Final = 4
@@ -18,16 +18,17 @@ RESERVED: Final = RESERVED_FIRST + 1
 
 
 def occupies(instance: Instance) -> bool:
-    """Whether an instance still has its addresses: until it is terminated."""
+    """Whether an instance is still there, and with it its interfaces: until it is terminated."""
     return instance.state is not InstanceState.TERMINATED
 
 
 def private_in_use(snapshot: Snapshot, subnet_id: str) -> frozenset[IPv4Address]:
-    """What instances of a subnet have."""
+    """What interfaces in a subnet have."""
     return frozenset(
-        instance.private_address
-        for instance in snapshot.all(Instance)
-        if instance.subnet_id == subnet_id and occupies(instance)
+        private.address
+        for interface in snapshot.all(NetworkInterface)
+        if interface.subnet_id == subnet_id
+        for private in interface.addresses
     )
 
 
@@ -37,7 +38,7 @@ def available(snapshot: Snapshot, subnet: Subnet) -> int:
 
 
 def check_private(subnet: Subnet, wanted: IPv4Address, used: frozenset[IPv4Address]) -> None:
-    """Whether an instance may get this address.
+    """Whether an interface may get this address.
 
     Raises:
         Invalid: it is outside the subnet, or one of its reserved addresses.
@@ -59,9 +60,15 @@ def free_private(subnet: Subnet, used: frozenset[IPv4Address], count: int) -> tu
 
 
 def public_in_use(snapshot: Snapshot) -> frozenset[IPv4Address]:
-    """What instances and lab hosts of all accounts have."""
-    instances = (i.public_address for i in snapshot.all(Instance) if occupies(i) and i.public_address is not None)
-    return frozenset(instances) | frozenset(host.address for host in snapshot.all(LabHost))
+    """What interfaces, holders of elastic addresses and lab hosts of all accounts have."""
+    interfaces = (
+        private.public.address
+        for interface in snapshot.all(NetworkInterface)
+        for private in interface.addresses
+        if private.public is not None
+    )
+    elastic = (each.address for each in snapshot.all(ElasticAddress))
+    return frozenset((*interfaces, *elastic, *(host.address for host in snapshot.all(LabHost))))
 
 
 def may_be_public(pools: Pools, address: IPv4Address) -> bool:

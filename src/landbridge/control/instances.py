@@ -16,11 +16,13 @@ from landbridge.control.addresses import (
     public_in_use,
     too_few,
 )
-from landbridge.control.base import Command, Context, Outcome, Scope, put
+from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
+from landbridge.control.network_interfaces import checked_groups, left_behind, new_interface, plug
 from landbridge.control.tokens import checked_token, mismatch
-from landbridge.model.errors import Combination, Invalid, LimitExceeded, Missing, Unsupported
+from landbridge.model.attached import interfaces_of
+from landbridge.model.errors import Combination, Invalid, LimitExceeded, Missing
 from landbridge.model.ids import new_id
-from landbridge.model.resources import Instance, InstanceState, SecurityGroup, Subnet, Tags
+from landbridge.model.resources import Instance, InstanceState, NetworkInterface, Subnet, Tags
 
 NOUN: Final = "instance"
 MAX_INSTANCES: Final = 1000
@@ -33,7 +35,7 @@ MAX_TEXT: Final = 255
 class RunInstances(Command):
     """Launch at least `least` and at most `most` instances in a subnet. Reply: tuple of Instance.
 
-    `public_address` None: as the subnet says. `groups`: security group ids; only the VPC's default group is in force.
+    `public_address` None: as the subnet says. `groups`: security group ids; none: the VPC's default group.
     """
 
     subnet_id: str
@@ -63,7 +65,7 @@ def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[
     if token and (before := _asked_before(scope, command)):
         return Outcome(before)
     subnet = scope.get(Subnet, command.subnet_id, "subnet")
-    _check_groups(scope, subnet, command.groups)
+    groups = checked_groups(scope, subnet, command.groups)
     private = _private(scope, command, subnet)
     if sum(i.state is not InstanceState.TERMINATED for i in scope.all(Instance)) + len(private) > MAX_INSTANCES:
         raise LimitExceeded(NOUN, f"There can be {MAX_INSTANCES} instances in a region. Terminate some first.")
@@ -72,6 +74,10 @@ def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[
         free_public(context.pools, public_in_use(scope.snapshot), len(private)) if is_public else [None] * len(private)
     )
     reservation = new_id("r", context.entropy)
+    interfaces = [
+        new_interface(context, subnet, (address,), groups=groups, public=outside)
+        for address, outside in zip(private, public, strict=True)
+    ]
     launched = tuple(
         Instance(
             id=new_id("i", context.entropy),
@@ -81,9 +87,6 @@ def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[
             created=context.now,
             vpc_id=subnet.vpc_id,
             subnet_id=subnet.id,
-            interface_id=new_id("eni", context.entropy),
-            private_address=address,
-            public_address=outside,
             image_id=command.image_id,
             instance_type=command.instance_type,
             reservation_id=reservation,
@@ -92,9 +95,13 @@ def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[
             client_token=token,
             state=InstanceState.PENDING if context.builds else InstanceState.RUNNING,
         )
-        for index, (address, outside) in enumerate(zip(private, public, strict=True))
+        for index in range(len(private))
     )
-    return Outcome(launched, put(*launched))
+    plugged = (
+        plug(context, interface, instance.id, 0, delete_on_termination=True)
+        for instance, interface in zip(launched, interfaces, strict=True)
+    )
+    return Outcome(launched, put(*launched, *plugged))
 
 
 def _check_form(command: RunInstances) -> None:
@@ -126,23 +133,12 @@ def _asked_before(scope: Scope, command: RunInstances) -> tuple[Instance, ...]:
         and i.image_id == command.image_id
         and i.instance_type == command.instance_type
         and i.key_name == command.key_name
-        and command.private_address in (None, i.private_address)
+        and command.private_address in (None, *(n.private for n in interfaces_of(scope.snapshot, i.id)))
         for i in before
     )
     if before and not (same and command.least <= len(before) <= command.most):
         raise mismatch(command.client_token)
     return before
-
-
-def _check_groups(scope: Scope, subnet: Subnet, groups: Sequence[str]) -> None:
-    for group_id in groups:
-        group = scope.get(SecurityGroup, group_id, "security-group")
-        if group.vpc_id != subnet.vpc_id:
-            raise Invalid("SecurityGroupId", f"{group_id} and {subnet.id} belong to different networks.")
-        if group.group_name != "default":
-            raise Unsupported(
-                "landbridge has no security groups but the default one in force. Leave SecurityGroupId out."
-            )
 
 
 def _private(scope: Scope, command: RunInstances, subnet: Subnet) -> tuple[IPv4Address, ...]:
@@ -163,6 +159,7 @@ def terminate(
     if not command.instance_ids:
         raise Missing("InstanceId")
     pairs = []
+    left: list[NetworkInterface] = []
     for instance in (scope.get(Instance, each, NOUN) for each in dict.fromkeys(command.instance_ids)):
         if instance.state in (InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED):
             pairs.append((instance, instance))
@@ -170,4 +167,13 @@ def terminate(
             pairs.append((instance, replace(instance, state=InstanceState.SHUTTING_DOWN)))
         else:
             pairs.append((instance, replace(instance, state=InstanceState.TERMINATED, terminated=context.now)))
-    return Outcome(tuple(pairs), put(*(after for before, after in pairs if after is not before)))
+            left.extend(interfaces_of(scope.snapshot, instance.id))
+    stay = [(interface, left_behind(interface)) for interface in left]
+    return Outcome(
+        tuple(pairs),
+        (
+            *put(*(after for before, after in pairs if after is not before)),
+            *put(*(after for _, after in stay if after is not None)),
+            *remove(*(before for before, after in stay if after is None)),
+        ),
+    )

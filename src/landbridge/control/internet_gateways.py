@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from landbridge.control import tags
-from landbridge.control.addresses import occupies
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import AlreadyAssociated, Dependency, GatewayNotAttached, Invalid, LimitExceeded
 from landbridge.model.ids import new_id
-from landbridge.model.resources import Attachment, Instance, InternetGateway, Tags, Vpc
+from landbridge.model.resources import Attachment, InternetGateway, NetworkInterface, Tags, Vpc
 
 NOUN: Final = "internet-gateway"
 MAX_GATEWAYS: Final = 100
@@ -81,16 +80,17 @@ def attach(scope: Scope, command: AttachInternetGateway, context: Context) -> Ou
 
 
 def detach(scope: Scope, command: DetachInternetGateway, context: Context) -> Outcome[None]:
-    """Refuses while instances of the VPC have public addresses: they would lose their way out."""
+    """Refuses while interfaces of the VPC have public addresses: they would lose their way out."""
     gateway = scope.get(InternetGateway, command.internet_gateway_id, NOUN)
     vpc = scope.get(Vpc, command.vpc_id, "vpc")
     if gateway.vpc_id != vpc.id:
         raise GatewayNotAttached(f"resource {gateway.id} is not attached to network {vpc.id}")
-    for instance in scope.all(Instance):
-        if instance.vpc_id == vpc.id and instance.public_address is not None and occupies(instance):
+    for interface in scope.all(NetworkInterface):
+        public = [private.public.address for private in interface.addresses if private.public is not None]
+        if interface.vpc_id == vpc.id and public:
             raise Dependency(
                 f"Network {vpc.id} has some mapped public address(es). Please unmap those public address(es) before "
-                f"detaching the gateway: {instance.id} has {instance.public_address}."
+                f"detaching the gateway: {interface.instance_id or interface.id} has {public[0]}."
             )
     return Outcome(None, put(replace(gateway, vpc_id=None, attachment=Attachment.DETACHED)))
 

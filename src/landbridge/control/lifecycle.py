@@ -12,14 +12,17 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
+from landbridge.control.network_interfaces import left_behind, unplugged
 from landbridge.model.resources import (
     Attachment,
     CustomerGateway,
     Instance,
     InstanceState,
+    InterfaceAttachment,
     InternetGateway,
     LabHost,
     LabSite,
+    NetworkInterface,
     Resource,
     State,
     StaticRoute,
@@ -69,9 +72,9 @@ class Waiting:
     gone: dict[str, str]
 
 
-def attachment_key(gateway: VpnGateway | InternetGateway) -> str:
-    """What a gateway's present attachment is called in marks: not the gateway's id, for it can be attached later."""
-    return f"{gateway.id}@{gateway.vpc_id}"
+def attachment_key(joined: VpnGateway | InternetGateway | NetworkInterface) -> str:
+    """What a present attachment is called in marks: not by the id alone, for that can be attached elsewhere later."""
+    return f"{joined.id}@{joined.instance_id if isinstance(joined, NetworkInterface) else joined.vpc_id}"
 
 
 def route_key(connection_id: str, destination: IPv4Network) -> str:
@@ -100,6 +103,12 @@ def waiting(snapshot: Snapshot) -> Waiting:
                     found.built[attachment_key(resource)] = resource.id
                 case Attachment.DETACHING:
                     found.gone[attachment_key(resource)] = resource.id
+        if isinstance(resource, NetworkInterface) and resource.attachment is not None:
+            match resource.attachment.state:
+                case Attachment.ATTACHING:
+                    found.built[attachment_key(resource)] = resource.id
+                case Attachment.DETACHING:
+                    found.gone[attachment_key(resource)] = resource.id
         if isinstance(resource, VpnConnection):
             for route in resource.routes:
                 match route.state:
@@ -117,8 +126,16 @@ def mark_built(scope: Scope, command: MarkBuilt, context: Context) -> Outcome[No
 
 
 def mark_gone(scope: Scope, command: MarkGone, context: Context) -> Outcome[None]:
-    """deleting -> deleted (instances: terminated), detaching -> detached; lab sites and hosts are forgotten at once."""
+    """deleting -> deleted (instances: terminated), detaching -> detached; lab sites and hosts are forgotten at once.
+
+    So are the interfaces of a terminated instance that are to go with it.
+    """
     pairs = [(resource, _gone(resource, command.ids, context.now)) for resource in _followed(scope.snapshot)]
+    ended = {old.id for old, new in pairs if isinstance(old, Instance) and new != old}
+    pairs = [
+        (old, left_behind(old) if isinstance(old, NetworkInterface) and old.instance_id in ended else new)
+        for old, new in pairs
+    ]
     forgotten = (old for old, new in pairs if new is None)
     return Outcome(None, (*put(*(n for o, n in pairs if n is not None and n != o)), *remove(*forgotten)))
 
@@ -144,6 +161,7 @@ _KINDS: Final[tuple[type[Resource], ...]] = (
     Subnet,
     InternetGateway,
     Instance,
+    NetworkInterface,
     VpnGateway,
     CustomerGateway,
     VpnConnection,
@@ -166,6 +184,9 @@ def _built(resource: Resource, ids: frozenset[str]) -> Resource:
             return replace(resource, state=_available(resource.state))
         case InternetGateway():
             return replace(resource, attachment=_attached(resource, ids))
+        case NetworkInterface(attachment=InterfaceAttachment(state=Attachment.ATTACHING) as attachment):
+            if attachment_key(resource) in ids:
+                return replace(resource, attachment=replace(attachment, state=Attachment.ATTACHED))
         case VpnGateway():
             state = _available(resource.state) if named else resource.state
             return replace(resource, state=state, attachment=_attached(resource, ids))
@@ -201,6 +222,8 @@ def _gone(resource: Resource, ids: frozenset[str], now: datetime) -> Resource | 
             return replace(resource, state=State.DELETED, deleted=now)
         case InternetGateway(attachment=Attachment.DETACHING) if attachment_key(resource) in ids:
             return replace(resource, attachment=Attachment.DETACHED, vpc_id=None)
+        case NetworkInterface(attachment=InterfaceAttachment(state=Attachment.DETACHING)):
+            return unplugged(resource) if attachment_key(resource) in ids else resource
         case VpnGateway():
             if resource.attachment is Attachment.DETACHING and attachment_key(resource) in ids:
                 resource = replace(resource, attachment=Attachment.DETACHED, vpc_id=None)

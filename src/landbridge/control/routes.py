@@ -1,4 +1,7 @@
-"""Static routes of route tables: to an internet gateway, a virtual private gateway, or an instance of the VPC."""
+"""Static routes of route tables: to an internet gateway, a virtual private gateway, or an interface in the VPC.
+
+A route to an instance is one to its interface, which it has to have exactly one of.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from landbridge.control.base import Command, Context, Outcome, Scope, put
+from landbridge.model.attached import interfaces_of
 from landbridge.model.errors import (
+    AmbiguousInstance,
     GatewayNotAttached,
     Invalid,
     LimitExceeded,
@@ -20,6 +25,7 @@ from landbridge.model.resources import (
     Instance,
     InstanceState,
     InternetGateway,
+    NetworkInterface,
     Route,
     RouteTable,
     Subnet,
@@ -34,7 +40,7 @@ MAX_ROUTES: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class CreateRoute(Command):
-    """A new route. `target` is the id of a gateway or an instance. Reply: None."""
+    """A new route. `target` is the id of a gateway, an interface or an instance. Reply: None."""
 
     route_table_id: str
     destination: IPv4Network
@@ -64,10 +70,10 @@ def create(scope: Scope, command: CreateRoute, context: Context) -> Outcome[None
     if _find(table, command.destination) is not None:
         raise RouteExists(f"The route identified by {command.destination} already exists.")
     _check_destination(scope, table, command.destination, command.target)
-    _check_target(scope, table, command.target)
+    target = _checked_target(scope, table, command.target)
     if len(table.routes) >= MAX_ROUTES:
         raise LimitExceeded("route", f"{table.id} has {MAX_ROUTES} routes, the most a table can have. Delete one.")
-    route = Route(destination=command.destination, target=command.target)
+    route = Route(destination=command.destination, target=target)
     return Outcome(None, put(replace(table, routes=(*table.routes, route))))
 
 
@@ -81,8 +87,7 @@ def replace_route(scope: Scope, command: ReplaceRoute, context: Context) -> Outc
             "DestinationCidrBlock",
             f"There is no route defined for '{command.destination}' in the route table {table.id}. Use CreateRoute.",
         )
-    _check_target(scope, table, command.target)
-    new = replace(old, target=command.target)
+    new = replace(old, target=_checked_target(scope, table, command.target))
     return Outcome(None, put(replace(table, routes=tuple(new if r is old else r for r in table.routes))))
 
 
@@ -107,7 +112,7 @@ def _check_destination(scope: Scope, table: RouteTable, destination: IPv4Network
     if not destination.subnet_of(vpc.cidr):
         return
     whole_subnet = any(s.vpc_id == vpc.id and s.cidr == destination for s in scope.all(Subnet))
-    if target.startswith("i-") and (whole_subnet or destination == vpc.cidr):
+    if target.startswith(("i-", "eni-")) and (whole_subnet or destination == vpc.cidr):
         raise Unsupported(
             f"landbridge does not send traffic inside of a VPC through an instance: {destination} is in {vpc.cidr}."
         )
@@ -118,23 +123,43 @@ def _check_destination(scope: Scope, table: RouteTable, destination: IPv4Network
     )
 
 
-def _check_target(scope: Scope, table: RouteTable, target: str) -> None:
+def _checked_target(scope: Scope, table: RouteTable, target: str) -> str:
+    """The id that the route keeps: an instance's is its interface's."""
     match target.partition("-")[0]:
         case "igw":
             scope.get(InternetGateway, target, "gateway")
         case "vgw":
             scope.get(VpnGateway, target, "gateway")
         case "i":
-            instance = scope.get(Instance, target, "instance")
-            if instance.vpc_id != table.vpc_id:
-                raise Invalid(
-                    "InstanceId", f"route table {table.id} and instance {target} belong to different networks"
-                )
-            if instance.state not in (InstanceState.PENDING, InstanceState.RUNNING):
-                raise Invalid("InstanceId", f"Instance {target} is {instance.state}. Use one that is running.")
+            return _checked_interface(table, _only_interface(scope, target)).id
+        case "eni":
+            return _checked_interface(table, scope.get(NetworkInterface, target, "network-interface")).id
         case _:
             raise NotFound("gateway", target)
     if not leads_somewhere(target, table.vpc_id, scope.snapshot):
         raise GatewayNotAttached(
             f"The gateway {target} is not attached to {table.vpc_id}, the VPC of {table.id}. Attach it first."
         )
+    return target
+
+
+def _only_interface(scope: Scope, instance_id: str) -> NetworkInterface:
+    instance = scope.get(Instance, instance_id, "instance")
+    if instance.state not in (InstanceState.PENDING, InstanceState.RUNNING):
+        raise Invalid("InstanceId", f"Instance {instance.id} is {instance.state}. Use one that is running.")
+    interfaces = interfaces_of(scope.snapshot, instance.id)
+    if len(interfaces) != 1:
+        raise AmbiguousInstance(
+            f"There are multiple interfaces attached to instance '{instance.id}'. "
+            "Please specify an interface ID for the operation instead."
+        )
+    return interfaces[0]
+
+
+def _checked_interface(table: RouteTable, interface: NetworkInterface) -> NetworkInterface:
+    if interface.vpc_id != table.vpc_id:
+        raise Invalid(
+            "NetworkInterfaceId",
+            f"route table {table.id} and interface {interface.id} belong to different networks",
+        )
+    return interface

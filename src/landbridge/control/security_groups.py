@@ -15,6 +15,7 @@ from landbridge.model.ids import new_id
 from landbridge.model.resources import (
     DEFAULT_GROUP,
     EVERYTHING,
+    NetworkInterface,
     Resource,
     SecurityGroup,
     SecurityGroupRule,
@@ -145,6 +146,9 @@ def rules_of(scope: Scope, group_id: str) -> Iterator[SecurityGroupRule]:
 
 
 def _users(scope: Scope, group: SecurityGroup) -> Iterator[str]:
+    for interface in scope.all(NetworkInterface):
+        if group.id in interface.group_ids:
+            yield f"{interface.id} is in it"
     for rule in scope.all(SecurityGroupRule):
         if rule.peer_group_id == group.id and rule.group_id != group.id:
             yield f"{rule.id} of {rule.group_id} names it"

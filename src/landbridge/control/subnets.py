@@ -7,12 +7,11 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from landbridge.control import network_acls, tags
-from landbridge.control.addresses import occupies
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.control.zones import checked_zone
 from landbridge.model.errors import Dependency, InvalidSubnetRange, LimitExceeded, SubnetConflict
 from landbridge.model.ids import new_id
-from landbridge.model.resources import Instance, Resource, RouteTable, State, Subnet, Tags, Vpc
+from landbridge.model.resources import NetworkInterface, Resource, RouteTable, State, Subnet, Tags, Vpc
 
 NOUN: Final = "subnet"
 LARGEST: Final = 16
@@ -42,7 +41,7 @@ class ModifySubnetAttribute(Command):
 
 @dataclass(frozen=True, slots=True)
 class DeleteSubnet(Command):
-    """Delete a subnet without instances. Reply: None."""
+    """Delete a subnet without interfaces. Reply: None."""
 
     subnet_id: str
 
@@ -83,12 +82,13 @@ def modify(scope: Scope, command: ModifySubnetAttribute, context: Context) -> Ou
 
 
 def delete(scope: Scope, command: DeleteSubnet, context: Context) -> Outcome[None]:
-    """Refuses while instances are in it. Its associations with a route table and a network ACL go along."""
+    """Refuses while interfaces are in it. Its associations with a route table and a network ACL go along."""
     subnet = scope.get(Subnet, command.subnet_id, NOUN)
-    for instance in scope.all(Instance):
-        if instance.subnet_id == subnet.id and occupies(instance):
+    for interface in scope.all(NetworkInterface):
+        if interface.subnet_id == subnet.id:
+            owner = f", of {interface.instance_id}," if interface.instance_id else ""
             raise Dependency(
-                f"The subnet '{subnet.id}' has dependencies and cannot be deleted: {instance.id} is {instance.state}."
+                f"The subnet '{subnet.id}' has dependencies and cannot be deleted: {interface.id}{owner} is in it."
             )
     followed: list[Resource] = [
         replace(table, associations=tuple(a for a in table.associations if a.subnet_id != subnet.id))

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from landbridge.control.base import Command, Context, Outcome, Scope, put
-from landbridge.model.errors import Invalid, LimitExceeded, NotFound, Unsupported
+from landbridge.model.errors import Invalid, LimitExceeded, NotFound
 from landbridge.model.resources import (
     CustomerGateway,
+    ElasticAddress,
     Instance,
     InternetGateway,
     NetworkAcl,
+    NetworkInterface,
     Resource,
     RouteTable,
     SecurityGroup,
@@ -35,6 +37,8 @@ KINDS: Final[Mapping[str, type[Resource]]] = {
     "route-table": RouteTable,
     "internet-gateway": InternetGateway,
     "instance": Instance,
+    "network-interface": NetworkInterface,
+    "elastic-ip": ElasticAddress,
     "security-group": SecurityGroup,
     "security-group-rule": SecurityGroupRule,
     "network-acl": NetworkAcl,
@@ -50,6 +54,8 @@ _PREFIXES: Final[Mapping[str, str]] = {
     "rtb": "route-table",
     "igw": "internet-gateway",
     "i": "instance",
+    "eni": "network-interface",
+    "eipalloc": "elastic-ip",
     "sg": "security-group",
     "sgr": "security-group-rule",
     "acl": "network-acl",
@@ -138,8 +144,6 @@ def _named(scope: Scope, ids: tuple[str, ...]) -> list[Resource]:
 
 def _resource(scope: Scope, resource_id: str) -> Resource:
     prefix = resource_id.partition("-")[0]
-    if prefix == "eni":
-        raise Unsupported("Network interfaces have no tags of their own: tag their instances.")
     noun = _PREFIXES.get(prefix)
     if noun is None:
         raise NotFound("resource", resource_id)

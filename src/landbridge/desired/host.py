@@ -25,6 +25,7 @@ from landbridge.model.resources import (
     InternetGateway,
     LabHost,
     LabSite,
+    NetworkInterface,
     RouteTable,
     State,
     Subnet,
@@ -34,7 +35,7 @@ from landbridge.model.resources import (
     VpnGateway,
 )
 from landbridge.model.snapshot import Snapshot
-from landbridge.routing.tables import followed, leads_somewhere, propagator
+from landbridge.routing.tables import followed, leads_somewhere, plugged, propagator
 
 Group = tuple[HostObject, ...]
 T = TypeVar("T")
@@ -110,6 +111,10 @@ class _View:
             (i for i in snapshot.all(Instance) if i.state in (InstanceState.PENDING, InstanceState.RUNNING)),
             lambda i: i.vpc_id,
         )
+        self.interfaces = _by(
+            (i for i in snapshot.all(NetworkInterface) if plugged(i, snapshot)),
+            lambda i: i.vpc_id,
+        )
         self.tables = _by(snapshot.all(RouteTable), lambda t: t.vpc_id)
         self.igws = {
             g.vpc_id: g
@@ -143,7 +148,7 @@ class _View:
         subnets = tuple(self.subnets[wanted.id])
         by_id = {s.id: s for s in subnets}
         tables = self.tables[wanted.id]
-        instances = self.instances[wanted.id]
+        interfaces = self.interfaces[wanted.id]
         internet, vpn = self.igws.get(wanted.id), self.vgws.get(wanted.id)
         links = ([TO_INTERNET_GATEWAY] if internet else []) + ([TO_VPN_GATEWAY] if vpn else [])
 
@@ -152,14 +157,24 @@ class _View:
             table_of = followed(net, tables)
             assert table_of is not None, "a VPC always has a main route table"
             self.add(net.id, vpc.subnet, net, table_of.number)
-        for each in instances:
-            self.add(each.id, vpc.instance, each, by_id[each.subnet_id])
+        for instance in self.instances[wanted.id]:
+            self.add(instance.id, vpc.instance, instance)
+        for interface in interfaces:
+            # An instance runs once its interfaces are there, too.
+            for owner in (interface.id, interface.instance_id):
+                assert owner is not None
+                self.add(owner, vpc.interface, interface, by_id[interface.subnet_id])
         for table in tables:
-            used = tuple((i.id, i) for i in instances if any(r.target == i.id for r in table.routes))
+            used = tuple((i.id, i) for i in interfaces if any(r.target == i.id for r in table.routes))
             live = frozenset(r.target for r in table.routes if leads_somewhere(r.target, wanted.id, self.snapshot))
             self.add(table.id, _route_table, wanted, table, subnets, used, live)
         if internet:
-            mapped = tuple((i.private_address, i.public_address) for i in instances if i.public_address)
+            mapped = tuple(
+                (private.address, private.public.address)
+                for interface in interfaces
+                for private in interface.addresses
+                if private.public is not None
+            )
             self.add(internet.id, igw.internet_gateway, internet, wanted, self.settings.pools.public, mapped)
         if vpn:
             numbers = tuple(t.number for t in tables if propagator(t, self.snapshot) == vpn.id)
@@ -215,7 +230,7 @@ def _route_table(
     of: Vpc,
     table: RouteTable,
     subnets: tuple[Subnet, ...],
-    used: tuple[tuple[str, Instance], ...],
+    used: tuple[tuple[str, NetworkInterface], ...],
     live: frozenset[str],
 ) -> Group:
     return vpc.route_table(own, of, table, subnets, dict(used), live)

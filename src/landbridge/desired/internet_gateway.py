@@ -27,7 +27,7 @@ VPC_SIDE = IPv4Interface("169.254.1.1/30")
 GATEWAY_SIDE = IPv4Interface("169.254.1.2/30")
 
 Mapped = tuple[IPv4Address, IPv4Address]
-"""An instance's private and its public address."""
+"""An interface's private and its public address."""
 
 
 def internet_gateway(

@@ -15,7 +15,6 @@ OUTSIDE = "out0"
 TO_VPC = "vpc0"
 TO_VPN_GATEWAY = "vgw0"
 TO_INTERNET_GATEWAY = "igw0"
-INSTANCE_LINK = "eth0"
 SITE_WAN = "wan"
 SITE_LAN = "lan"
 HOST_LINK = "eth0"
@@ -56,9 +55,14 @@ def subnet_bridge(subnet_id: str) -> str:
     return f"s{short(subnet_id, 12)}"
 
 
-def instance_port(instance_id: str) -> str:
-    """The port of an instance on its subnet's bridge."""
-    return f"i{short(instance_id, 12)}"
+def interface_port(interface_id: str) -> str:
+    """The port of a network interface on its subnet's bridge."""
+    return f"e{short(interface_id, 12)}"
+
+
+def interface_link(device_index: int) -> str:
+    """What an instance calls the interface of that device index."""
+    return f"eth{device_index}"
 
 
 def tunnel_link(connection_number: int, tunnel: int) -> str:

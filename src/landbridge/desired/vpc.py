@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Interface
 from landbridge.desired import names
 from landbridge.desired.endpoint import ANYWHERE
 from landbridge.desired.internet_gateway import GATEWAY_SIDE as INTERNET_GATEWAY_SIDE
-from landbridge.desired.names import INSTANCE_LINK, TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names
+from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names
 from landbridge.desired.objects import (
     MAIN_TABLE,
     Address,
@@ -29,7 +29,7 @@ from landbridge.desired.objects import (
 )
 from landbridge.desired.vpn_gateway import GATEWAY_SIDE as VPN_GATEWAY_SIDE
 from landbridge.desired.vpn_gateway import LAST, VPC_SIDE, router_id
-from landbridge.model.resources import Instance, Route, RouteTable, Subnet, Vpc, VpnGateway
+from landbridge.model.resources import Instance, NetworkInterface, Route, RouteTable, Subnet, Vpc, VpnGateway
 
 EDGE = 10
 """The kernel table of packets that come from a gateway."""
@@ -70,7 +70,7 @@ def route_table(
     vpc: Vpc,
     table: RouteTable,
     subnets: Iterable[Subnet],
-    targets: Mapping[str, Instance],
+    targets: Mapping[str, NetworkInterface],
     live: frozenset[str],
 ) -> tuple[HostObject, ...]:
     """A route table as a kernel table: the local route, the static routes, and an end that is unreachable.
@@ -96,7 +96,7 @@ def route_table(
 
 
 def _static_route(
-    here: str, table: int, route: Route, targets: Mapping[str, Instance], live: frozenset[str]
+    here: str, table: int, route: Route, targets: Mapping[str, NetworkInterface], live: frozenset[str]
 ) -> KernelRoute:
     way: tuple[IPv4Address, str] | None = None
     if route.target not in live:
@@ -107,7 +107,7 @@ def _static_route(
         way = INTERNET_GATEWAY_SIDE.ip, TO_INTERNET_GATEWAY
     else:
         middlebox = targets[route.target]
-        way = middlebox.private_address, names.subnet_bridge(middlebox.subnet_id)
+        way = middlebox.private, names.subnet_bridge(middlebox.subnet_id)
     return KernelRoute(
         namespace=here,
         table=table,
@@ -119,26 +119,31 @@ def _static_route(
     )
 
 
-def instance(own: Names, wanted: Instance, net: Subnet) -> tuple[HostObject, ...]:
-    """An instance: a namespace on the subnet's bridge, its private address, the router as its way out."""
-    here, there = own.of(wanted.id), own.of(wanted.vpc_id)
-    port = names.instance_port(wanted.id)
+def instance(own: Names, wanted: Instance) -> tuple[HostObject, ...]:
+    """An instance: a namespace. What it talks by are its interfaces."""
+    return (Namespace(namespace=own.of(wanted.id), owner=own.owner),)
+
+
+def interface(own: Names, wanted: NetworkInterface, net: Subnet) -> tuple[HostObject, ...]:
+    """An attached interface: a port of the subnet's bridge, and in the instance a link with its addresses.
+
+    By the primary interface the instance also reaches the router, its way out.
+    """
+    attachment = wanted.attachment
+    assert attachment is not None, "only attached interfaces are built"
+    here, there = own.of(attachment.instance_id), own.of(wanted.vpc_id)
+    link, port = names.interface_link(attachment.device_index), names.interface_port(wanted.id)
     return (
-        Namespace(namespace=here, owner=own.owner),
-        VethEnd(namespace=here, name=INSTANCE_LINK, peer_namespace=there, peer_name=port),
+        VethEnd(namespace=here, name=link, peer_namespace=there, peer_name=port),
         VethEnd(
             namespace=there,
             name=port,
             peer_namespace=here,
-            peer_name=INSTANCE_LINK,
+            peer_name=link,
             master=names.subnet_bridge(net.id),
         ),
-        Address(
-            namespace=here,
-            link=INSTANCE_LINK,
-            address=IPv4Interface((wanted.private_address, net.cidr.prefixlen)),
-        ),
-        KernelRoute(namespace=here, table=MAIN_TABLE, destination=ANYWHERE, gateway=net.cidr[1], link=INSTANCE_LINK),
+        Address(namespace=here, link=link, address=IPv4Interface((wanted.private, net.cidr.prefixlen))),
+        KernelRoute(namespace=here, table=MAIN_TABLE, destination=ANYWHERE, gateway=net.cidr[1], link=link),
     )
 
 

@@ -109,6 +109,10 @@ class GatewayNotAttached(LandbridgeError):
     """A gateway used by a route table of a VPC that it is not attached to."""
 
 
+class AmbiguousInstance(LandbridgeError):
+    """An instance was named where one interface is meant, and it has several."""
+
+
 class AlreadyAssociated(LandbridgeError):
     """An internet gateway attached twice, a subnet associated twice."""
 

@@ -6,6 +6,7 @@ tunnel is UP is an observation and never is.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -85,7 +86,10 @@ class RouteOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A static route of a route table. `target` is the id of a gateway (`igw-`, `vgw-`) or an instance (`i-`)."""
+    """A static route of a route table. `target` is the id of a gateway (`igw-`, `vgw-`) or an interface (`eni-`).
+
+    (State written before interfaces existed may hold the id of an instance that had been forgotten: a black hole.)
+    """
 
     destination: IPv4Network
     target: str
@@ -256,13 +260,13 @@ class InstanceState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance(Resource):
-    """Something that talks: a network namespace attached to a subnet."""
+    """Something that talks: a network namespace. What it talks by are its network interfaces (`model/attached.py`).
+
+    `vpc_id` and `subnet_id` are its primary interface's, kept when it is terminated and has no interface any more.
+    """
 
     vpc_id: str
     subnet_id: str
-    interface_id: str
-    private_address: IPv4Address
-    public_address: IPv4Address | None
     image_id: str
     instance_type: str
     reservation_id: str
@@ -290,6 +294,100 @@ TCP, UDP, ICMP = 6, 17, 1
 """IP's numbers of the protocols that rules look into."""
 
 EVERYTHING = Traffic()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicAddress:
+    """What a private address is on the Internet, one to one.
+
+    Elastic: it belongs to an ElasticAddress and outlives the association. Else it was assigned at launch, and goes when
+    its interface leaves its instance.
+    """
+
+    address: IPv4Address
+    allocation_id: str = ""
+    """The ElasticAddress; empty for one that was assigned at launch."""
+    association_id: str = ""
+    """EC2's name of the association with an elastic address."""
+
+    @property
+    def elastic(self) -> bool:
+        """Whether somebody holds it independently of this interface."""
+        return self.allocation_id != ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateAddress:
+    """An address in a subnet that an interface has."""
+
+    address: IPv4Address
+    public: PublicAddress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceAttachment:
+    """Where an interface is plugged in. Device index 0 is the instance's primary interface, which stays."""
+
+    id: str
+    instance_id: str
+    device_index: int
+    delete_on_termination: bool
+    since: datetime
+    state: Attachment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkInterface(Resource):
+    """A port of a subnet with its addresses: made with an instance or by itself, attached to one instance at most.
+
+    `addresses` is never empty; the first is the primary one, which stays for the interface's life.
+    `group_ids` are the security groups that it is in, in the order given. `assigns_public`: it was made to have a
+    public address, and gets one again when its elastic address is taken away.
+    """
+
+    vpc_id: str
+    subnet_id: str
+    addresses: tuple[PrivateAddress, ...]
+    group_ids: tuple[str, ...] = ()
+    description: str = ""
+    source_dest_check: bool = True
+    """Whether it sends and gets only what is from or for one of its addresses."""
+    assigns_public: bool = False
+    attachment: InterfaceAttachment | None = None
+    client_token: str = ""
+
+    @property
+    def private(self) -> IPv4Address:
+        """The primary private address."""
+        return self.addresses[0].address
+
+    @property
+    def public(self) -> IPv4Address | None:
+        """The primary address's public one."""
+        public = self.addresses[0].public
+        return public.address if public else None
+
+    @property
+    def instance_id(self) -> str | None:
+        """Where it is attached, also while that begins or ends."""
+        return self.attachment.instance_id if self.attachment else None
+
+    @property
+    def mac(self) -> str:
+        """Its hardware address wherever it is attached: unicast, locally administered, a digest of the id."""
+        digest = bytearray(hashlib.sha256(self.id.encode()).digest()[:6])
+        digest[0] = digest[0] & 0xFC | 0x02
+        return ":".join(f"{byte:02x}" for byte in digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElasticAddress(Resource):
+    """A public address that an account holds until it releases it.
+
+    What it is associated with is said in one place: the interface's PrivateAddress that has it (`model/attached.py`).
+    """
+
+    address: IPv4Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

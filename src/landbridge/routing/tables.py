@@ -16,6 +16,7 @@ from landbridge.model.resources import (
     Instance,
     InstanceState,
     InternetGateway,
+    NetworkInterface,
     RouteOrigin,
     RouteTable,
     State,
@@ -45,7 +46,9 @@ class Entry:
 
 
 def leads_somewhere(target: str, vpc_id: str, snapshot: Snapshot) -> bool:
-    """Whether a static route of that VPC to the target is active: a gateway attached to it, a living instance in it."""
+    """Whether a static route of that VPC to the target is active: a gateway attached to it, an interface in it
+    that a living instance has.
+    """
     prefix = target.partition("-")[0]
     if prefix == "igw":
         internet = snapshot.get(InternetGateway, target)
@@ -58,12 +61,16 @@ def leads_somewhere(target: str, vpc_id: str, snapshot: Snapshot) -> bool:
             and _joined(vpn.attachment)
             and vpn.state in (State.PENDING, State.AVAILABLE)
         )
-    instance = snapshot.get(Instance, target)
-    return (
-        instance is not None
-        and instance.vpc_id == vpc_id
-        and instance.state in (InstanceState.PENDING, InstanceState.RUNNING)
-    )
+    interface = snapshot.get(NetworkInterface, target)
+    return interface is not None and interface.vpc_id == vpc_id and plugged(interface, snapshot)
+
+
+def plugged(interface: NetworkInterface, snapshot: Snapshot) -> bool:
+    """Whether an instance that is not ending has the interface."""
+    if interface.attachment is None or not _joined(interface.attachment.state):
+        return False
+    instance = snapshot.get(Instance, interface.attachment.instance_id)
+    return instance is not None and instance.state in (InstanceState.PENDING, InstanceState.RUNNING)
 
 
 def _joined(attachment: Attachment) -> bool:

@@ -26,6 +26,8 @@ KINDS: Final[Mapping[str, type[Resource]]] = MappingProxyType(
         "customer-gateway": resources.CustomerGateway,
         "vpn-connection": resources.VpnConnection,
         "instance": resources.Instance,
+        "network-interface": resources.NetworkInterface,
+        "elastic-ip": resources.ElasticAddress,
         "security-group": resources.SecurityGroup,
         "security-group-rule": resources.SecurityGroupRule,
         "network-acl": resources.NetworkAcl,

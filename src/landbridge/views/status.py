@@ -13,6 +13,7 @@ from typing import Any
 
 from landbridge.desired import names
 from landbridge.desired.names import Names
+from landbridge.model.attached import by_instance
 from landbridge.model.resources import (
     CustomerGateway,
     Instance,
@@ -20,6 +21,7 @@ from landbridge.model.resources import (
     InternetGateway,
     LabHost,
     LabSite,
+    NetworkInterface,
     Resource,
     RouteTable,
     State,
@@ -74,6 +76,7 @@ class _Status:
         self.snapshot = snapshot
         self.observation = observation
         self.facts = facts
+        self.attached = by_instance(snapshot.all(NetworkInterface))
         self.own = facts.names
 
     def document(self) -> Document:
@@ -244,15 +247,38 @@ class _Status:
         }
 
     def _instance(self, instance: Instance) -> Document:
+        interfaces = self.attached[instance.id]
+        primary = interfaces[0]
         return {
             **_common(instance),
             "state": instance.state.value,
             "vpc": instance.vpc_id,
             "subnet": instance.subnet_id,
-            "private_address": str(instance.private_address),
-            "public_address": str(instance.public_address) if instance.public_address else None,
+            "private_address": str(primary.private),
+            "public_address": str(primary.public) if primary.public else None,
             "namespace": self._built(self.own.of(instance.id)),
-            "router_port": self._built(names.instance_port(instance.id)),
+            "router_port": self._built(names.interface_port(primary.id)),
+            "interfaces": [self._interface(interface) for interface in interfaces],
+        }
+
+    def _interface(self, interface: NetworkInterface) -> Document:
+        attachment = interface.attachment
+        assert attachment is not None
+        return {
+            **_common(interface),
+            "subnet": interface.subnet_id,
+            "attachment": attachment.state.value,
+            "mac": interface.mac,
+            "source_dest_check": interface.source_dest_check,
+            "addresses": [
+                {
+                    "private_address": str(each.address),
+                    "public_address": str(each.public.address) if each.public else None,
+                }
+                for each in interface.addresses
+            ],
+            "link": self._built(names.interface_link(attachment.device_index)),
+            "router_port": self._built(names.interface_port(interface.id)),
         }
 
 

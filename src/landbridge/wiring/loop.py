@@ -11,9 +11,9 @@ import structlog
 from landbridge.control.lifecycle import MarkBuilt, MarkGone, waiting
 from landbridge.control.service import Control
 from landbridge.desired.host import Planner, Settings, Wanted
-from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY
+from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, interface_port
 from landbridge.desired.objects import Health, HostState, Key, link_key
-from landbridge.model.resources import InternetGateway, VpnConnection, VpnGateway
+from landbridge.model.resources import InternetGateway, NetworkInterface, VpnConnection, VpnGateway
 from landbridge.model.snapshot import Snapshot
 from landbridge.reconcile.loop import Reconciler
 from landbridge.wiring.host import Host
@@ -86,6 +86,9 @@ class ServiceLoop:
             if owner.startswith("vpn-"):
                 spaces = {self._own.endpoint(owner, 1), self._own.endpoint(owner, 2)}
             return not any(key[1] in spaces for key in left)
+        interface = snapshot.get(NetworkInterface, owner)
+        if interface is not None:
+            return link_key(self._own.of(interface.vpc_id), interface_port(owner)) not in left
         joined = snapshot.get(VpnGateway, owner) or snapshot.get(InternetGateway, owner)
         if joined is not None and joined.vpc_id is not None:
             link = TO_VPN_GATEWAY if isinstance(joined, VpnGateway) else TO_INTERNET_GATEWAY

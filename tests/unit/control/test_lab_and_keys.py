@@ -14,6 +14,7 @@ from landbridge.control.lab import AddHost, AddSite, RemoveHost, RemoveSite
 from landbridge.control.lifecycle import MarkBuilt
 from landbridge.control.subnets import CreateSubnet
 from landbridge.control.vpcs import CreateVpc
+from landbridge.model.attached import interfaces_of
 from landbridge.model.errors import Combination, Conflict, Invalid, LandbridgeError, NotFound, Unsupported
 from landbridge.model.resources import LabSite, State
 from landbridge.model.secret import Secret
@@ -102,7 +103,7 @@ def test_a_host_cannot_take_an_instances_address() -> None:
     subnet = cloud.run(CreateSubnet(vpc.id, IPv4Network("10.0.0.0/24")))
     (instance,) = cloud.run(RunInstances(subnet.id, "ami-1", public_address=True))
     with pytest.raises(Conflict):
-        cloud.run(AddHost("web", instance.public_address))
+        cloud.run(AddHost("web", interfaces_of(cloud.snapshot, instance.id)[0].public))
 
 
 def test_there_is_no_lab_without_lab() -> None:

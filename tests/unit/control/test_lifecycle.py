@@ -29,6 +29,7 @@ from landbridge.model.resources import (
     Instance,
     InstanceState,
     InternetGateway,
+    NetworkInterface,
     Resource,
     State,
     Vpc,
@@ -78,10 +79,12 @@ def test_what_was_built_becomes_available() -> None:
     keys = waiting(lab.snapshot).built
     attached = lab.snapshot.get(VpnGateway, lab.vgw.id)
     assert attached is not None
+    (interface,) = lab.snapshot.all(NetworkInterface)
     assert set(keys) == {
         lab.vpc.id,
         lab.subnet.id,
         lab.instance.id,
+        f"{interface.id}@{lab.instance.id}",
         f"{lab.igw.id}@{lab.vpc.id}",
         lab.vgw.id,
         attachment_key(attached),

@@ -29,6 +29,7 @@ from landbridge.model.resources import (
     InstanceState,
     LabHost,
     NetworkAcl,
+    NetworkInterface,
     RouteTable,
     SecurityGroup,
     Subnet,
@@ -57,16 +58,18 @@ def _ids(cloud: Cloud, kind: type[Instance] | type[Subnet] | type[Vpc] | type[Ro
 def _check(cloud: Cloud) -> None:
     state = cloud.snapshot
     living = [i for i in state.all(Instance) if i.state is not InstanceState.TERMINATED]
-    private = Counter((i.subnet_id, i.private_address) for i in living)
-    public = Counter(i.public_address for i in living if i.public_address)
+    interfaces = list(state.all(NetworkInterface))
+    private = Counter((i.subnet_id, each.address) for i in interfaces for each in i.addresses)
+    public = Counter(each.public.address for i in interfaces for each in i.addresses if each.public)
     public.update(host.address for host in state.all(LabHost))
     numbers = Counter((t.vpc_id, t.number) for t in state.all(RouteTable))
     for counted in (private, public, numbers):
         assert all(count == 1 for count in counted.values())
-    for instance in living:
-        subnet = state.get(Subnet, instance.subnet_id)
-        assert subnet is not None, "the subnet of a living instance cannot be deleted"
-        assert instance.private_address in list(subnet.cidr)[4:-1]
+    for interface in interfaces:
+        subnet = state.get(Subnet, interface.subnet_id)
+        assert subnet is not None, "the subnet of an interface cannot be deleted"
+        assert all(each.address in list(subnet.cidr)[4:-1] for each in interface.addresses)
+    assert {i.instance_id for i in interfaces} - {None} == {i.id for i in living}
     assert all(address in list(POOLS.public)[2:-1] for address in public)
     for subnet in state.all(Subnet):
         siblings = [s for s in state.all(Subnet) if s.vpc_id == subnet.vpc_id and s.id != subnet.id]
@@ -164,13 +167,15 @@ def test_addresses_come_back_only_when_the_data_plane_let_go(cloud: Cloud) -> No
     with pytest.raises(InsufficientAddresses):
         cloud.run(RunInstances(subnet.id, "ami-1"))
     ids = tuple(i.id for i in instances)
+    before = {interface.private for interface in cloud.snapshot.all(NetworkInterface)}
     cloud.run(TerminateInstances(ids))
     with pytest.raises(InsufficientAddresses):
         cloud.run(launch)
     with pytest.raises(Dependency):
         cloud.run(DeleteSubnet(subnet.id))
     cloud.run(MarkGone(frozenset(ids)))
-    assert {i.private_address for i in cloud.run(launch)} == {i.private_address for i in instances}
+    cloud.run(launch)
+    assert {interface.private for interface in cloud.snapshot.all(NetworkInterface)} == before
 
 
 def test_public_addresses_run_out_and_then_nothing_is_launched(cloud: Cloud) -> None:

@@ -40,6 +40,7 @@ from landbridge.desired.objects import (
     VethEnd,
 )
 from landbridge.desired.vpc import EDGE
+from landbridge.model.attached import interfaces_of
 from landbridge.model.resources import RouteTable, Vpc, VpnConnection
 from landbridge.reconcile.diff import check
 
@@ -157,10 +158,10 @@ def test_only_instances_with_a_public_address_are_translated(town: Town) -> None
         for rule in chain.rules
     ]
     sources = {network for rule in rules for network in rule.source}
-    public, private = town.instances
-    assert sources == {IPv4Network(public.private_address)}
-    assert IPv4Network(private.private_address) not in sources
-    assert [r.dnat for r in rules if r.dnat] == [public.private_address]
+    public, private = (interfaces_of(town.cloud.snapshot, instance.id)[0].private for instance in town.instances)
+    assert sources == {IPv4Network(public)}
+    assert IPv4Network(private) not in sources
+    assert [r.dnat for r in rules if r.dnat] == [public]
 
 
 def test_a_detached_gateway_leaves_nothing_in_the_vpc(town: Town) -> None:

@@ -16,7 +16,10 @@ from landbridge.model.resources import (
     Attachment,
     Instance,
     InstanceState,
+    InterfaceAttachment,
     InternetGateway,
+    NetworkInterface,
+    PrivateAddress,
     Resource,
     Route,
     RouteOrigin,
@@ -38,13 +41,25 @@ BOX = Instance(
     **COMMON,
     vpc_id="vpc-1",
     subnet_id="subnet-1",
-    interface_id="eni-1",
-    private_address=IPv4Address("10.1.0.4"),
-    public_address=None,
     image_id="ami-1",
     instance_type="t3.micro",
     reservation_id="r-1",
     state=InstanceState.RUNNING,
+)
+ENI = NetworkInterface(
+    id="eni-1",
+    **COMMON,
+    vpc_id="vpc-1",
+    subnet_id="subnet-1",
+    addresses=(PrivateAddress(address=IPv4Address("10.1.0.4")),),
+    attachment=InterfaceAttachment(
+        id="eni-attach-1",
+        instance_id="i-1",
+        device_index=0,
+        delete_on_termination=True,
+        since=COMMON["created"],
+        state=Attachment.ATTACHED,
+    ),
 )
 TABLE = RouteTable(id="rtb-1", **COMMON, vpc_id="vpc-1", number=100, propagating=("vgw-1",))
 
@@ -53,7 +68,7 @@ def snapshot(*resources: Resource) -> Snapshot:
     return Snapshot().apply(Put(resource) for resource in resources)
 
 
-ALL = snapshot(VPC, IGW, VGW, BOX)
+ALL = snapshot(VPC, IGW, VGW, BOX, ENI)
 
 # Few bits, so that prefixes meet: everything in 10.0.0.0/13.
 prefixes = st.builds(
@@ -62,7 +77,7 @@ prefixes = st.builds(
     st.integers(0, 31),
 )
 routes = st.lists(
-    st.builds(Route, destination=prefixes, target=st.sampled_from(["igw-1", "vgw-1", "i-1", "igw-gone"])),
+    st.builds(Route, destination=prefixes, target=st.sampled_from(["igw-1", "vgw-1", "eni-1", "igw-gone"])),
     unique_by=lambda route: route.destination,
     max_size=8,
 )
@@ -109,15 +124,19 @@ def test_what_is_shown_is_consistent(static: list[Route], learned: frozenset[IPv
         ("igw-1", replace(IGW, attachment=Attachment.DETACHING)),
         ("vgw-1", replace(VGW, attachment=Attachment.DETACHING)),
         ("vgw-1", replace(VGW, state=State.DELETING)),
-        ("i-1", replace(BOX, state=InstanceState.SHUTTING_DOWN)),
-        ("i-1", replace(BOX, state=InstanceState.TERMINATED)),
-        ("i-1", replace(BOX, vpc_id="vpc-2")),
-        ("i-2", BOX),
+        ("eni-1", replace(BOX, state=InstanceState.SHUTTING_DOWN)),
+        ("eni-1", replace(BOX, state=InstanceState.TERMINATED)),
+        ("eni-1", replace(ENI, vpc_id="vpc-2")),
+        ("eni-1", replace(ENI, attachment=None)),
+        ("eni-1", replace(ENI, attachment=replace(ENI.attachment, state=Attachment.DETACHING))),
+        ("eni-1", replace(ENI, attachment=replace(ENI.attachment, instance_id="i-2"))),
+        ("eni-2", ENI),
+        ("i-1", BOX),
     ],
 )
 def test_black_holes(target: str, there: Resource) -> None:
     table = replace(TABLE, routes=(Route(destination=IPv4Network("0.0.0.0/0"), target=target),))
-    local, route = entries(VPC, table, snapshot(VPC, there))
+    local, route = entries(VPC, table, ALL.apply([Put(there)]))
     assert local.active
     assert not route.active
 

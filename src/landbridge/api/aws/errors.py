@@ -127,6 +127,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = 
     domain.CustomerGatewayUnavailable: ("InvalidCustomerGatewayState", 400),
     domain.NotAttached: ("InvalidVpnGatewayAttachment.NotFound", 400),
     domain.GatewayNotAttached: ("Gateway.NotAttached", 400),
+    domain.AmbiguousInstance: ("InvalidInstanceID", 400),
     domain.AlreadyAssociated: ("Resource.AlreadyAssociated", 400),
     domain.ConnectionExists: ("InvalidOption.Conflict", 400),
     domain.InsideCidrInUse: ("InvalidCidr.InUse", 400),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select
@@ -19,15 +19,6 @@ from landbridge.model.resources import SecurityGroup, SecurityGroupRule
 
 Rules = Mapping[str, list[SecurityGroupRule]]
 """By the id of their group, in order of creation."""
-
-
-def default_group(desk: Desk, vpc_id: str) -> list[dict[str, Any]]:
-    """The VPC's groups as instances and interfaces name them."""
-    return [
-        {"GroupId": group.id, "GroupName": group.group_name}
-        for group in desk.scope.all(SecurityGroup)
-        if group.vpc_id == vpc_id and group.default
-    ]
 
 
 def arn(group: SecurityGroup) -> str:

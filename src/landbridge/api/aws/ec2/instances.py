@@ -8,14 +8,13 @@ from typing import Any, Final
 from landbridge.api.aws.ec2 import interfaces
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select
-from landbridge.api.aws.ec2.groups import default_group
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import address, checked_id, id_of, ids_of, only, required, tag_list, tags_of
 from landbridge.control import instances
-from landbridge.control.addresses import occupies
 from landbridge.control.instances import NOUN
+from landbridge.model.attached import by_instance
 from landbridge.model.errors import Combination, Unsupported
-from landbridge.model.resources import Instance, InstanceState
+from landbridge.model.resources import Instance, InstanceState, NetworkInterface
 
 CODES: Final[Mapping[InstanceState, int]] = {
     InstanceState.PENDING: 0,
@@ -37,7 +36,16 @@ def state(instance: Instance) -> Shape:
     return {"Code": CODES[instance.state], "Name": instance.state.value}
 
 
-def shape(desk: Desk, instance: Instance) -> Shape:
+Attached = Mapping[str, tuple[NetworkInterface, ...]]
+"""The interfaces of each instance that has any, the primary one first."""
+
+
+def attached(desk: Desk) -> Attached:
+    """What is plugged in where."""
+    return by_instance(desk.scope.all(NetworkInterface))
+
+
+def shape(desk: Desk, instance: Instance, of: Attached) -> Shape:
     """An Instance. A terminated one has neither addresses nor interfaces any more."""
     ended = instance.state in (InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED)
     common: Shape = {
@@ -54,7 +62,7 @@ def shape(desk: Desk, instance: Instance) -> Shape:
         "InstanceType": instance.instance_type,
         "LaunchTime": instance.created,
         "Placement": {
-            "AvailabilityZone": interfaces.zone_of(desk, instance),
+            "AvailabilityZone": interfaces.zone_of(desk, instance.subnet_id),
             "GroupName": "",
             "Tenancy": "default",
         },
@@ -66,25 +74,28 @@ def shape(desk: Desk, instance: Instance) -> Shape:
         "NetworkInterfaces": [],
         "SecurityGroups": [],
     }
-    if not occupies(instance):
+    mine = of.get(instance.id)
+    if not mine:
         return common
+    primary = mine[0]
     return common | {
-        "SubnetId": instance.subnet_id,
-        "VpcId": instance.vpc_id,
-        "PrivateIpAddress": str(instance.private_address),
-        "PublicIpAddress": str(instance.public_address) if instance.public_address else None,
-        "NetworkInterfaces": [interfaces.common(desk, instance)],
-        "SecurityGroups": default_group(desk, instance.vpc_id),
+        "SubnetId": primary.subnet_id,
+        "VpcId": primary.vpc_id,
+        "PrivateIpAddress": str(primary.private),
+        "PublicIpAddress": str(primary.public) if primary.public else None,
+        "SourceDestCheck": primary.source_dest_check,
+        "NetworkInterfaces": [interfaces.common(desk, interface) for interface in mine],
+        "SecurityGroups": interfaces.groups_of(desk, primary),
     }
 
 
 def _reservation(desk: Desk, launched: Iterable[Instance]) -> Shape:
-    launched = list(launched)
+    launched, of = list(launched), attached(desk)
     return {
         "ReservationId": launched[0].reservation_id,
         "OwnerId": launched[0].account,
         "Groups": [],
-        "Instances": [shape(desk, instance) for instance in launched],
+        "Instances": [shape(desk, instance, of) for instance in launched],
     }
 
 
@@ -178,41 +189,41 @@ def terminate_instances(desk: Desk, params: Params) -> Shape:
     }
 
 
-def _living(values: Field[Instance]) -> Field[Instance]:
-    return lambda instance: values(instance) if occupies(instance) else ()
+def filters(desk: Desk, of: Attached) -> Mapping[str, Field[Instance]]:
+    """DescribeInstances' filters: the instance's own, and those of its interfaces."""
 
+    def primary(values: Field[NetworkInterface]) -> Field[Instance]:
+        return lambda i: (value for interface in of.get(i.id, ())[:1] for value in values(interface))
 
-def filters(desk: Desk) -> Mapping[str, Field[Instance]]:
-    """DescribeInstances' filters."""
-    groups: Field[Instance] = lambda i: (g["GroupId"] for g in default_group(desk, i.vpc_id))  # noqa: E731
-    names: Field[Instance] = lambda i: (g["GroupName"] for g in default_group(desk, i.vpc_id))  # noqa: E731
+    def each(values: Field[NetworkInterface]) -> Field[Instance]:
+        return lambda i: (value for interface in of.get(i.id, ()) for value in values(interface))
+
+    def public(interface: NetworkInterface) -> tuple[str, ...]:
+        return (str(interface.public),) if interface.public else ()
+
+    by_interface = interfaces.filters(desk)
     return {
         "architecture": lambda i: ("x86_64",),
-        "availability-zone": lambda i: (interfaces.zone_of(desk, i) or "",),
+        "availability-zone": lambda i: (interfaces.zone_of(desk, i.subnet_id) or "",),
         "client-token": lambda i: (i.client_token,),
         "image-id": lambda i: (i.image_id,),
         "instance-id": lambda i: (i.id,),
         "instance-state-code": lambda i: (str(CODES[i.state]),),
         "instance-state-name": lambda i: (i.state.value,),
         "instance-type": lambda i: (i.instance_type,),
-        "instance.group-id": _living(groups),
-        "instance.group-name": _living(names),
-        "ip-address": _living(lambda i: (str(i.public_address),) if i.public_address else ()),
+        "instance.group-id": primary(by_interface["group-id"]),
+        "instance.group-name": primary(by_interface["group-name"]),
+        "ip-address": primary(public),
         "key-name": lambda i: (i.key_name,),
         "launch-index": lambda i: (str(i.launch_index),),
-        "network-interface.network-interface-id": _living(lambda i: (i.interface_id,)),
-        "network-interface.subnet-id": _living(lambda i: (i.subnet_id,)),
-        "network-interface.vpc-id": _living(lambda i: (i.vpc_id,)),
-        "network-interface.addresses.private-ip-address": _living(lambda i: (str(i.private_address),)),
-        "network-interface.addresses.association.public-ip": _living(
-            lambda i: (str(i.public_address),) if i.public_address else ()
-        ),
+        **{f"network-interface.{name}": each(values) for name, values in by_interface.items()},
         "owner-id": lambda i: (i.account,),
-        "private-ip-address": _living(lambda i: (str(i.private_address),)),
+        "private-ip-address": primary(by_interface["private-ip-address"]),
         "reservation-id": lambda i: (i.reservation_id,),
-        "subnet-id": _living(lambda i: (i.subnet_id,)),
+        "source-dest-check": primary(by_interface["source-dest-check"]),
+        "subnet-id": primary(by_interface["subnet-id"]),
         "tenancy": lambda i: ("default",),
-        "vpc-id": _living(lambda i: (i.vpc_id,)),
+        "vpc-id": primary(by_interface["vpc-id"]),
     }
 
 
@@ -221,7 +232,7 @@ def describe_instances(desk: Desk, params: Params) -> Shape:
     only(params, "InstanceIds", "Filters", "MaxResults", "NextToken", inert={"IncludeManagedResources": (True, False)})
     scope, ids = desk.scope, ids_of(params, "InstanceIds", NOUN)
     named = [scope.get(Instance, each, NOUN) for each in ids] if ids else scope.all(Instance)
-    found = select(named, params.get("Filters"), filters(desk), lambda i: i.tags)
+    found = select(named, params.get("Filters"), filters(desk, attached(desk)), lambda i: i.tags)
     shown, token = page(found, params, in_order_of_creation)
     reservations: dict[str, list[Instance]] = {}
     for instance in shown:

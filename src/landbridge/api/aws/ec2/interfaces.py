@@ -1,100 +1,176 @@
-"""Network interfaces at the EC2 door: every instance that lives has one, and nobody else has any."""
+"""Network interfaces at the EC2 door."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, TypeVar
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select, yes
-from landbridge.api.aws.ec2.groups import default_group
-from landbridge.api.aws.ec2.paging import page
-from landbridge.api.aws.ec2.params import ids_of, only
-from landbridge.control.addresses import occupies
-from landbridge.model.errors import NotFound
-from landbridge.model.resources import Instance, Subnet
+from landbridge.api.aws.ec2.paging import in_order_of_creation, page
+from landbridge.api.aws.ec2.params import ids_of, only, tag_list
+from landbridge.control.network_interfaces import NOUN
+from landbridge.model.resources import (
+    Attachment,
+    InterfaceAttachment,
+    NetworkInterface,
+    PrivateAddress,
+    PublicAddress,
+    SecurityGroup,
+    Subnet,
+)
 
-NOUN: Final = "network-interface"
+T = TypeVar("T")
+
+_STATUS: Final[Mapping[Attachment, str]] = {
+    Attachment.ATTACHING: "attaching",
+    Attachment.ATTACHED: "in-use",
+    Attachment.DETACHING: "detaching",
+}
 
 
-def attachment_id(instance: Instance) -> str:
-    """The id of the interface's attachment to its instance."""
-    return "eni-attach-" + instance.interface_id.removeprefix("eni-")
+def status(interface: NetworkInterface) -> str:
+    """A NetworkInterfaceStatus."""
+    return _STATUS[interface.attachment.state] if interface.attachment else "available"
 
 
-def association(instance: Instance) -> Shape | None:
-    """The public address, if there is one."""
-    if instance.public_address is None:
+def association(interface: NetworkInterface, public: PublicAddress | None) -> Shape | None:
+    """The public address, if there is one. What was assigned at launch has no ids, and belongs to Amazon."""
+    if public is None:
         return None
-    return {"PublicIp": str(instance.public_address), "IpOwnerId": "amazon", "PublicDnsName": ""}
-
-
-def attachment(instance: Instance) -> Shape:
-    """The attachment to the instance."""
-    return {
-        "AttachmentId": attachment_id(instance),
-        "AttachTime": instance.created,
-        "DeleteOnTermination": True,
-        "DeviceIndex": 0,
-        "NetworkCardIndex": 0,
-        "Status": "attached",
+    shown: Shape = {"PublicIp": str(public.address), "PublicDnsName": ""}
+    if not public.elastic:
+        return shown | {"IpOwnerId": "amazon"}
+    return shown | {
+        "IpOwnerId": interface.account,
+        "AllocationId": public.allocation_id,
+        "AssociationId": public.association_id,
     }
 
 
-def common(desk: Desk, instance: Instance) -> Shape:
+def _address(interface: NetworkInterface, private: PrivateAddress) -> Shape:
+    return {
+        "Primary": private is interface.addresses[0],
+        "PrivateIpAddress": str(private.address),
+        "Association": association(interface, private.public),
+    }
+
+
+def _attachment(attachment: InterfaceAttachment) -> Shape:
+    return {
+        "AttachmentId": attachment.id,
+        "AttachTime": attachment.since,
+        "DeleteOnTermination": attachment.delete_on_termination,
+        "DeviceIndex": attachment.device_index,
+        "NetworkCardIndex": 0,
+        "Status": attachment.state.value,
+    }
+
+
+def groups_of(desk: Desk, interface: NetworkInterface) -> list[dict[str, str]]:
+    """An interface's security groups, as interfaces and instances name them."""
+    found = (desk.scope.find(SecurityGroup, group) for group in interface.group_ids)
+    return [{"GroupId": group.id, "GroupName": group.group_name} for group in found if group]
+
+
+def common(desk: Desk, interface: NetworkInterface) -> Shape:
     """What an interface shows by itself and as a part of its instance alike."""
     return {
-        "NetworkInterfaceId": instance.interface_id,
-        "SubnetId": instance.subnet_id,
-        "VpcId": instance.vpc_id,
-        "Description": "",
-        "OwnerId": instance.account,
-        "Status": "in-use",
+        "NetworkInterfaceId": interface.id,
+        "SubnetId": interface.subnet_id,
+        "VpcId": interface.vpc_id,
+        "Description": interface.description,
+        "OwnerId": interface.account,
+        "Status": status(interface),
         "InterfaceType": "interface",
-        "PrivateIpAddress": str(instance.private_address),
-        "PrivateIpAddresses": [
-            {
-                "Primary": True,
-                "PrivateIpAddress": str(instance.private_address),
-                "Association": association(instance),
-            }
-        ],
+        "MacAddress": interface.mac,
+        "SourceDestCheck": interface.source_dest_check,
+        "PrivateIpAddress": str(interface.private),
+        "PrivateIpAddresses": [_address(interface, each) for each in interface.addresses],
         "Ipv6Addresses": [],
-        "Association": association(instance),
-        "Attachment": attachment(instance),
-        "Groups": default_group(desk, instance.vpc_id),
+        "Association": association(interface, interface.addresses[0].public),
+        "Attachment": _attachment(interface.attachment) if interface.attachment else None,
+        "Groups": groups_of(desk, interface),
     }
 
 
-def zone_of(desk: Desk, instance: Instance) -> str | None:
-    """The zone of the instance's subnet; a terminated instance may outlive its subnet."""
-    subnet = desk.scope.find(Subnet, instance.subnet_id)
+def shape(desk: Desk, interface: NetworkInterface) -> Shape:
+    """A NetworkInterface."""
+    shown = common(desk, interface)
+    if interface.attachment is not None:
+        shown["Attachment"] |= {
+            "InstanceId": interface.attachment.instance_id,
+            "InstanceOwnerId": interface.account,
+        }
+    return shown | {
+        "AvailabilityZone": zone_of(desk, interface.subnet_id),
+        "RequesterManaged": False,
+        "TagSet": tag_list(interface.tags),
+    }
+
+
+def zone_of(desk: Desk, subnet_id: str) -> str | None:
+    """The zone of a subnet; a terminated instance may outlive its subnet."""
+    subnet = desk.scope.find(Subnet, subnet_id)
     return subnet.zone if subnet else None
 
 
-def filters(desk: Desk) -> Mapping[str, Field[Instance]]:
+def _of(
+    values: Callable[[T], Iterable[str]], parts: Callable[[NetworkInterface], Iterable[T]]
+) -> Field[NetworkInterface]:
+    return lambda interface: (value for part in parts(interface) for value in values(part))
+
+
+def _attachments(interface: NetworkInterface) -> Iterator[InterfaceAttachment]:
+    if interface.attachment is not None:
+        yield interface.attachment
+
+
+def _publics(interface: NetworkInterface) -> Iterator[PublicAddress]:
+    return (private.public for private in interface.addresses if private.public is not None)
+
+
+def filters(desk: Desk) -> Mapping[str, Field[NetworkInterface]]:
     """DescribeNetworkInterfaces' filters."""
+
+    def owner(interface: NetworkInterface, public: PublicAddress) -> str:
+        return interface.account if public.elastic else "amazon"
+
+    def owners(interface: NetworkInterface) -> Iterable[str]:
+        return (owner(interface, public) for public in _publics(interface))
+
+    publics: Field[NetworkInterface] = _of(lambda p: (str(p.address),), _publics)
     return {
-        "addresses.private-ip-address": lambda i: (str(i.private_address),),
-        "addresses.primary": lambda i: yes(True),
-        "association.ip-owner-id": lambda i: ("amazon",) if i.public_address else (),
-        "association.public-ip": lambda i: (str(i.public_address),) if i.public_address else (),
-        "attachment.attachment-id": lambda i: (attachment_id(i),),
-        "attachment.delete-on-termination": lambda i: yes(True),
-        "attachment.device-index": lambda i: ("0",),
-        "attachment.instance-id": lambda i: (i.id,),
-        "attachment.instance-owner-id": lambda i: (i.account,),
-        "attachment.status": lambda i: ("attached",),
-        "availability-zone": lambda i: (zone_of(desk, i) or "",),
-        "description": lambda i: ("",),
-        "group-id": lambda i: (g["GroupId"] for g in default_group(desk, i.vpc_id)),
-        "group-name": lambda i: (g["GroupName"] for g in default_group(desk, i.vpc_id)),
+        "addresses.association.owner-id": owners,
+        "addresses.association.public-ip": publics,
+        "addresses.primary": lambda i: (v for each in i.addresses for v in yes(each is i.addresses[0])),
+        "addresses.private-ip-address": lambda i: (str(each.address) for each in i.addresses),
+        "association.allocation-id": _of(lambda p: (p.allocation_id,), _publics),
+        "association.association-id": _of(lambda p: (p.association_id,), _publics),
+        "association.ip-owner-id": owners,
+        "association.public-dns-name": lambda i: (),
+        "association.public-ip": publics,
+        "attachment.attach-time": _of(lambda a: (a.since.isoformat(),), _attachments),
+        "attachment.attachment-id": _of(lambda a: (a.id,), _attachments),
+        "attachment.delete-on-termination": _of(lambda a: yes(a.delete_on_termination), _attachments),
+        "attachment.device-index": _of(lambda a: (str(a.device_index),), _attachments),
+        "attachment.instance-id": _of(lambda a: (a.instance_id,), _attachments),
+        "attachment.instance-owner-id": lambda i: (i.account for _ in _attachments(i)),
+        "attachment.status": _of(lambda a: (a.state.value,), _attachments),
+        "availability-zone": lambda i: (zone_of(desk, i.subnet_id) or "",),
+        "description": lambda i: (i.description,),
+        "group-id": lambda i: i.group_ids,
+        "group-name": lambda i: (group["GroupName"] for group in groups_of(desk, i)),
         "interface-type": lambda i: ("interface",),
-        "network-interface-id": lambda i: (i.interface_id,),
+        "mac-address": lambda i: (i.mac,),
+        "network-interface-id": lambda i: (i.id,),
         "owner-id": lambda i: (i.account,),
-        "private-ip-address": lambda i: (str(i.private_address),),
+        "private-dns-name": lambda i: (),
+        "private-ip-address": lambda i: (str(i.private),),
+        "requester-id": lambda i: (),
         "requester-managed": lambda i: yes(False),
-        "status": lambda i: ("in-use",),
+        "source-dest-check": lambda i: yes(i.source_dest_check),
+        "status": lambda i: (status(i),),
         "subnet-id": lambda i: (i.subnet_id,),
         "vpc-id": lambda i: (i.vpc_id,),
     }
@@ -110,31 +186,12 @@ def describe_network_interfaces(desk: Desk, params: Params) -> Shape:
         "NextToken",
         inert={"IncludeManagedResources": (True, False)},
     )
-    ids = ids_of(params, "NetworkInterfaceIds", NOUN)
-    found = select(_named(desk, ids), params.get("Filters"), filters(desk), lambda i: ())
-    shown, token = page(found, params, lambda i: i.interface_id)
+    scope, ids = desk.scope, ids_of(params, "NetworkInterfaceIds", NOUN)
+    named = [scope.get(NetworkInterface, each, NOUN) for each in ids] if ids else scope.all(NetworkInterface)
+    found = select(named, params.get("Filters"), filters(desk), lambda i: i.tags)
+    shown, token = page(found, params, in_order_of_creation)
     desk.reads()
-    return {
-        "NetworkInterfaces": [
-            common(desk, instance)
-            | {
-                "Attachment": attachment(instance) | {"InstanceId": instance.id, "InstanceOwnerId": instance.account},
-                "AvailabilityZone": zone_of(desk, instance),
-                "RequesterManaged": False,
-                "TagSet": [],
-            }
-            for instance in shown
-        ],
-        "NextToken": token,
-    }
-
-
-def _named(desk: Desk, ids: tuple[str, ...]) -> Iterator[Instance]:
-    living = {i.interface_id: i for i in desk.scope.all(Instance) if occupies(i)}
-    for each in ids or living:
-        if each not in living:
-            raise NotFound(NOUN, each)
-        yield living[each]
+    return {"NetworkInterfaces": [shape(desk, interface) for interface in shown], "NextToken": token}
 
 
 ACTIONS: Final[Mapping[str, Action]] = {

@@ -10,9 +10,10 @@ from landbridge.api.aws.ec2.filters import Field, select, yes
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import checked_id, id_of, ids_of, network_of, only, tag_list, tags_of
 from landbridge.control import route_tables, routes
+from landbridge.control.base import Scope
 from landbridge.control.route_tables import NOUN
 from landbridge.model.errors import Combination, MalformedId, Missing
-from landbridge.model.resources import Association, Instance, RouteTable, Vpc
+from landbridge.model.resources import Association, NetworkInterface, RouteTable, Vpc
 from landbridge.routing.tables import LOCAL, Entry, entries
 
 Routes = Callable[[RouteTable], tuple[Entry, ...]]
@@ -39,14 +40,22 @@ def _route(desk: Desk, entry: Entry) -> Shape:
         "Origin": entry.origin.value,
         "State": _state(entry),
     }
-    if not entry.target.startswith("i-"):
+    if not entry.target.startswith(("eni-", "i-")):
         return shape | {"GatewayId": entry.target}
-    instance = desk.scope.find(Instance, entry.target)
+    instance = _instance(desk.scope, entry)
     return shape | {
-        "InstanceId": entry.target,
-        "InstanceOwnerId": desk.account,
-        "NetworkInterfaceId": instance.interface_id if instance and entry.active else None,
+        "InstanceId": instance,
+        "InstanceOwnerId": desk.account if instance else None,
+        "NetworkInterfaceId": entry.target if entry.target.startswith("eni-") else None,
     }
+
+
+def _instance(scope: Scope, entry: Entry) -> str | None:
+    """The instance that a route leads to: the one that has the interface."""
+    if entry.target.startswith("i-"):
+        return entry.target
+    interface = scope.find(NetworkInterface, entry.target)
+    return interface.instance_id if interface else None
 
 
 def _association(table: RouteTable, association: Association) -> Shape:
@@ -72,7 +81,7 @@ def shape(desk: Desk, table: RouteTable, shown: Iterable[Entry]) -> Shape:
     }
 
 
-def filters(of: Routes) -> Mapping[str, Field[RouteTable]]:
+def filters(scope: Scope, of: Routes) -> Mapping[str, Field[RouteTable]]:
     """DescribeRouteTables' filters."""
 
     def nothing(_: RouteTable) -> tuple[str, ...]:
@@ -90,8 +99,8 @@ def filters(of: Routes) -> Mapping[str, Field[RouteTable]]:
         "route.destination-ipv6-cidr-block": nothing,
         "route.destination-prefix-list-id": nothing,
         "route.egress-only-internet-gateway-id": nothing,
-        "route.gateway-id": lambda t: (e.target for e in of(t) if not e.target.startswith("i-")),
-        "route.instance-id": lambda t: (e.target for e in of(t) if e.target.startswith("i-")),
+        "route.gateway-id": lambda t: (e.target for e in of(t) if not e.target.startswith(("eni-", "i-"))),
+        "route.instance-id": lambda t: (i for e in of(t) if (i := _instance(scope, e))),
         "route.nat-gateway-id": nothing,
         "route.origin": lambda t: (e.origin.value for e in of(t)),
         "route.state": lambda t: (_state(e) for e in of(t)),
@@ -121,7 +130,7 @@ def describe_route_tables(desk: Desk, params: Params) -> Shape:
     only(params, "RouteTableIds", "Filters", "MaxResults", "NextToken")
     scope, ids, of = desk.scope, ids_of(params, "RouteTableIds", NOUN), routes_of(desk)
     named = [scope.get(RouteTable, each, NOUN) for each in ids] if ids else scope.all(RouteTable)
-    found = select(named, params.get("Filters"), filters(of), lambda t: t.tags)
+    found = select(named, params.get("Filters"), filters(scope, of), lambda t: t.tags)
     shown, token = page(found, params, in_order_of_creation)
     desk.reads()
     return {"RouteTables": [shape(desk, table, of(table)) for table in shown], "NextToken": token}
@@ -157,7 +166,7 @@ def replace_route_table_association(desk: Desk, params: Params) -> Shape:
 
 def create_route(desk: Desk, params: Params) -> Shape:
     """CreateRoute."""
-    only(params, "RouteTableId", "DestinationCidrBlock", "GatewayId", "InstanceId")
+    only(params, "RouteTableId", "DestinationCidrBlock", *_TARGETS)
     desk.run(
         routes.CreateRoute(
             id_of(params, "RouteTableId", NOUN), network_of(params, "DestinationCidrBlock"), _target(params)
@@ -168,7 +177,7 @@ def create_route(desk: Desk, params: Params) -> Shape:
 
 def replace_route(desk: Desk, params: Params) -> Shape:
     """ReplaceRoute."""
-    only(params, "RouteTableId", "DestinationCidrBlock", "GatewayId", "InstanceId", inert={"LocalTarget": False})
+    only(params, "RouteTableId", "DestinationCidrBlock", *_TARGETS, inert={"LocalTarget": False})
     desk.run(
         routes.ReplaceRoute(
             id_of(params, "RouteTableId", NOUN), network_of(params, "DestinationCidrBlock"), _target(params)
@@ -184,12 +193,16 @@ def delete_route(desk: Desk, params: Params) -> Shape:
     return {}
 
 
+_TARGETS: Final = {"GatewayId": "gateway", "InstanceId": "instance", "NetworkInterfaceId": "network-interface"}
+
+
 def _target(params: Params) -> str:
-    gateway, instance = params.get("GatewayId"), params.get("InstanceId")
-    if gateway and instance:
-        raise Combination("A route has one target: give GatewayId or InstanceId, not both.")
-    if instance:
-        return checked_id(instance, "instance")
+    given = [name for name in _TARGETS if params.get(name)]
+    if len(given) > 1:
+        raise Combination(f"A route has one target: give one of {' and '.join(given)}.")
+    if given and given != ["GatewayId"]:
+        return checked_id(params[given[0]], _TARGETS[given[0]])
+    gateway = params.get("GatewayId")
     if not gateway:
         raise Missing("GatewayId")
     if gateway == LOCAL or gateway.partition("-")[0] not in ("igw", "vgw"):
