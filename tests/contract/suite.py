@@ -40,6 +40,7 @@ from landbridge.desired.objects import (
     Verdict,
     VethEnd,
 )
+from landbridge.desired.tables import Family, Mapped, OneToOne, Port
 from landbridge.drivers.bird.driver import BirdDriver
 from landbridge.drivers.fake import FakeDriver, FakeHost
 from landbridge.drivers.netlink.driver import NetlinkDriver
@@ -245,6 +246,11 @@ def veth_peer(ground: Ground) -> Case:
     return Case(two_spaces(ground), end, replace(end, peer_name="eth9"))
 
 
+def veth_mac(ground: Ground) -> Case:
+    end, _ = pair(ground)
+    return Case(two_spaces(ground), end, replace(end, mac="02:00:5e:00:53:01"))
+
+
 def veth_within(ground: Ground) -> Case:
     a = ground.name("a")
     end = VethEnd(namespace=a, name="x0", peer_namespace=a, peer_name="x1")
@@ -315,6 +321,26 @@ def ruleset(ground: Ground) -> Case:
     return Case((namespace(ground).first,), item, replace(item, chains=more))
 
 
+def rule_by_source(ground: Ground) -> Case:
+    source = IPv4Network("10.1.0.7/32")
+    item = KernelRule(namespace=ground.name("a"), priority=1001, iif=None, table=101, source=source)
+    return Case((namespace(ground).first,), item, replace(item, table=102))
+
+
+def ruleset_of_ports(ground: Ground) -> Case:
+    one = Port(link="e1", mac="02:00:5e:00:53:01", addresses=(IPv4Address("10.0.1.4"), IPv4Address("10.0.1.9")))
+    two = Port(link="e2", mac="02:00:5e:00:53:02", addresses=(IPv4Address("10.0.1.5"),), checked=False)
+    item = Ruleset(namespace=ground.name("a"), family=Family.BRIDGE)
+    return Case((namespace(ground).first,), item, replace(item, ports=(one, two)))
+
+
+def ruleset_one_to_one(ground: Ground) -> Case:
+    mapped = Mapped(private=IPv4Address("10.0.1.4"), public=IPv4Address("198.51.100.2"), zone=7)
+    nat = OneToOne(inside="vpc0", outside="out0")
+    item = Ruleset(namespace=ground.name("a"), one_to_one=nat)
+    return Case((namespace(ground).first,), item, replace(item, one_to_one=replace(nat, mapped=(mapped,))))
+
+
 def speaker(ground: Ground) -> Case:
     session = BgpSession(
         name="s1",
@@ -377,6 +403,7 @@ CASES: Mapping[str, Callable[[Ground], Case]] = {
         veth_mtu,
         veth_master,
         veth_peer,
+        veth_mac,
         veth_within,
         address,
         address_with_peer,
@@ -385,7 +412,10 @@ CASES: Mapping[str, Callable[[Ground], Case]] = {
         route_becomes_unreachable,
         route_default,
         rule,
+        rule_by_source,
         ruleset,
+        ruleset_of_ports,
+        ruleset_one_to_one,
         speaker,
         charon,
         tunnel_device,

@@ -7,7 +7,7 @@ as long as those stay the same values, so one more change among a thousand resou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from landbridge.desired import lab, vpc, vpn_gateway
 from landbridge.desired.mtu import tunnel_mtu
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names, tunnel_link
 from landbridge.desired.objects import Bfd, DataPlane, Health, HostObject, HostState, Key
+from landbridge.model.attached import by_instance
 from landbridge.model.resources import (
     Attachment,
     CustomerGateway,
@@ -157,28 +158,36 @@ class _View:
             table_of = followed(net, tables)
             assert table_of is not None, "a VPC always has a main route table"
             self.add(net.id, vpc.subnet, net, table_of.number)
+        guard = self.group(vpc.ports, self.own, wanted, tuple(interfaces))
+        self.owners[wanted.id].append(guard)
+        plugged_in = by_instance(interfaces)
         for instance in self.instances[wanted.id]:
-            self.add(instance.id, vpc.instance, instance)
-        for interface in interfaces:
-            # An instance runs once its interfaces are there, too.
-            for owner in (interface.id, interface.instance_id):
-                assert owner is not None
-                self.add(owner, vpc.interface, interface, by_id[interface.subnet_id])
+            self.instance(instance, plugged_in.get(instance.id, ()), by_id, guard)
         for table in tables:
             used = tuple((i.id, i) for i in interfaces if any(r.target == i.id for r in table.routes))
             live = frozenset(r.target for r in table.routes if leads_somewhere(r.target, wanted.id, self.snapshot))
             self.add(table.id, _route_table, wanted, table, subnets, used, live)
         if internet:
-            mapped = tuple(
-                (private.address, private.public.address)
-                for interface in interfaces
-                for private in interface.addresses
-                if private.public is not None
-            )
+            mapped = tuple(igw.mapped(interfaces))
             self.add(internet.id, igw.internet_gateway, internet, wanted, self.settings.pools.public, mapped)
         if vpn:
             numbers = tuple(t.number for t in tables if propagator(t, self.snapshot) == vpn.id)
             self.add(vpn.id, _vpc_speaker, wanted, vpn, numbers)
+
+    def instance(
+        self, instance: Instance, interfaces: Sequence[NetworkInterface], subnets: Mapping[str, Subnet], guard: Group
+    ) -> None:
+        forwards = any(not interface.source_dest_check for interface in interfaces)
+        self.add(instance.id, vpc.instance, instance.id, forwards)
+        met = set[str]()
+        for interface in interfaces:
+            doubled = interface.subnet_id in met
+            met.add(interface.subnet_id)
+            # An instance runs once its interfaces are there, too.
+            for owner in (interface.id, instance.id):
+                subnet = subnets[interface.subnet_id]
+                self.add(owner, vpc.interface, interface, subnet, len(interfaces) == 1, doubled)
+                self.owners[owner].append(guard)
 
     def vpn_gateway(self, gateway: VpnGateway) -> None:
         vpc_of = self.snapshot.get(Vpc, gateway.vpc_id) if vpn_gateway.attached(gateway) and gateway.vpc_id else None

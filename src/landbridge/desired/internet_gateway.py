@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Interface, IPv4Network
 
 from landbridge.desired import names
 from landbridge.desired.endpoint import ANYWHERE
@@ -11,29 +12,24 @@ from landbridge.desired.names import BRIDGE, OUTSIDE, TO_INTERNET_GATEWAY, TO_VP
 from landbridge.desired.objects import (
     MAIN_TABLE,
     Address,
-    Chain,
-    FilterRule,
-    Hook,
     HostObject,
     KernelRoute,
     Namespace,
     Ruleset,
-    Verdict,
     VethEnd,
 )
-from landbridge.model.resources import InternetGateway, Vpc
+from landbridge.desired.tables import Mapped, OneToOne
+from landbridge.model.resources import InternetGateway, NetworkInterface, Vpc
 
 VPC_SIDE = IPv4Interface("169.254.1.1/30")
 GATEWAY_SIDE = IPv4Interface("169.254.1.2/30")
-
-Mapped = tuple[IPv4Address, IPv4Address]
-"""An interface's private and its public address."""
 
 
 def internet_gateway(
     own: Names, gateway: InternetGateway, vpc: Vpc, public: IPv4Network, mapped: Sequence[Mapped]
 ) -> tuple[HostObject, ...]:
     """The gateway between a VPC's router and the Internet. It has the instances' public addresses itself."""
+    addresses = [each.public for each in mapped]
     here, router = own.of(gateway.id), own.of(vpc.id)
     port = names.gateway_port(gateway.id)
     return (
@@ -44,7 +40,7 @@ def internet_gateway(
         VethEnd(namespace=own.internet, name=port, peer_namespace=here, peer_name=OUTSIDE, master=BRIDGE),
         Address(namespace=here, link=TO_VPC, address=GATEWAY_SIDE),
         Address(namespace=router, link=TO_INTERNET_GATEWAY, address=VPC_SIDE),
-        *(Address(namespace=here, link=OUTSIDE, address=IPv4Interface((address, 32))) for _, address in mapped),
+        *(Address(namespace=here, link=OUTSIDE, address=IPv4Interface((address, 32))) for address in addresses),
         KernelRoute(namespace=here, table=MAIN_TABLE, destination=vpc.cidr, gateway=VPC_SIDE.ip, link=TO_VPC),
         KernelRoute(
             namespace=here,
@@ -54,44 +50,16 @@ def internet_gateway(
             link=OUTSIDE,
             onlink=True,
         ),
-        Ruleset(namespace=here, chains=_chains(mapped)),
+        Ruleset(namespace=here, one_to_one=OneToOne(inside=TO_VPC, outside=OUTSIDE, mapped=tuple(mapped))),
     )
 
 
-def _chains(mapped: Sequence[Mapped]) -> tuple[Chain, ...]:
-    private_only = tuple(IPv4Network(private) for private, _ in mapped)
-    may_leave = (
-        (FilterRule(iif=TO_VPC, oif=OUTSIDE, source=private_only, verdict=Verdict.ACCEPT),) if private_only else ()
-    )
-    return (
-        Chain(
-            hook=Hook.PREROUTING,
-            kind="nat",
-            priority=-100,
-            rules=tuple(
-                FilterRule(iif=OUTSIDE, destination=(IPv4Network(public),), dnat=private) for private, public in mapped
-            ),
-        ),
-        Chain(
-            hook=Hook.POSTROUTING,
-            kind="nat",
-            priority=100,
-            rules=tuple(
-                FilterRule(oif=OUTSIDE, source=(IPv4Network(private),), snat=public) for private, public in mapped
-            ),
-        ),
-        Chain(
-            hook=Hook.FORWARD,
-            accept=False,
-            rules=(
-                FilterRule(established=True, verdict=Verdict.ACCEPT),
-                *may_leave,
-                FilterRule(iif=OUTSIDE, oif=TO_VPC, dnatted=True, verdict=Verdict.ACCEPT),
-            ),
-        ),
-        Chain(
-            hook=Hook.INPUT,
-            accept=False,
-            rules=(FilterRule(protocol="icmp", verdict=Verdict.ACCEPT),),
-        ),
-    )
+def mapped(interfaces: Iterable[NetworkInterface]) -> Iterator[Mapped]:
+    """Who is whom outside. A zone stands for one mapping, once: for an elastic address for one association."""
+    for interface in interfaces:
+        for private in interface.addresses:
+            if (public := private.public) is not None:
+                once = f"{private.address} {public.address} {interface.id} {public.association_id}"
+                digest = hashlib.sha256(once.encode()).digest()
+                zone = 1 + int.from_bytes(digest[:8], "big") % 65535
+                yield Mapped(private=private.address, public=public.address, zone=zone)

@@ -16,6 +16,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
+from landbridge.desired.tables import Family, OneToOne, Port
 from landbridge.model.resources import TunnelId
 from landbridge.model.secret import Secret
 
@@ -46,6 +47,11 @@ def namespace_key(namespace: str) -> Key:
 def link_key(namespace: str, link: str) -> Key:
     """The key of a link, whatever its kind."""
     return ("link", namespace, link)
+
+
+def ruleset_key(namespace: str, name: str, family: Family) -> Key:
+    """The key of a table of nftables."""
+    return ("ruleset", namespace, name, *([] if family is Family.IP else [family.value]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +114,8 @@ class VethEnd(HostObject):
     peer_name: str
     master: str | None = None
     mtu: int = 1500
+    mac: str = ""
+    """Its hardware address, such as `02:00:5e:00:53:01`; empty: one that follows from owner, namespace and name."""
 
     @property
     def key(self) -> Key:
@@ -203,15 +211,16 @@ class KernelRoute(HostObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelRule(HostObject):
-    """`ip rule`: packets that came in by `iif` (all, if None) look into the table."""
+    """`ip rule`: packets that came in by `iif` and are from `source` (None: whatever it is) look into the table."""
 
     priority: int
     iif: str | None
     table: int
+    source: IPv4Network | None = None
 
     @property
     def key(self) -> Key:
-        return ("rule", self.namespace, str(self.priority), self.iif or "")
+        return ("rule", self.namespace, str(self.priority), self.iif or "", str(self.source or ""))
 
 
 class Verdict(StrEnum):
@@ -273,14 +282,21 @@ class Chain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruleset(HostObject):
-    """One nftables table (family ip) of ours, replaced as a whole and atomically."""
+    """One nftables table of ours, replaced as a whole and atomically.
+
+    With `one_to_one` (family ip) the chains of that NAT come behind `chains`. The family bridge has `ports` only: no
+    other port of any bridge in the namespace gets or sends a frame.
+    """
 
     name: str = "landbridge"
+    family: Family = Family.IP
     chains: tuple[Chain, ...] = ()
+    one_to_one: OneToOne | None = None
+    ports: tuple[Port, ...] = ()
 
     @property
     def key(self) -> Key:
-        return ("ruleset", self.namespace, self.name)
+        return ruleset_key(self.namespace, self.name, self.family)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

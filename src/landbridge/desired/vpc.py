@@ -8,7 +8,7 @@ main table.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.desired import names
 from landbridge.desired.endpoint import ANYWHERE
@@ -24,16 +24,20 @@ from landbridge.desired.objects import (
     KernelRule,
     Namespace,
     RouteKind,
+    Ruleset,
     Speaker,
     VethEnd,
 )
+from landbridge.desired.tables import Family, Port
 from landbridge.desired.vpn_gateway import GATEWAY_SIDE as VPN_GATEWAY_SIDE
 from landbridge.desired.vpn_gateway import LAST, VPC_SIDE, router_id
-from landbridge.model.resources import Instance, NetworkInterface, Route, RouteTable, Subnet, Vpc, VpnGateway
+from landbridge.model.resources import NetworkInterface, Route, RouteTable, Subnet, Vpc, VpnGateway
 
 EDGE = 10
 """The kernel table of packets that come from a gateway."""
 RULE_PRIORITY = 1000
+INTERFACE_TABLES = 100
+"""In an instance: behind this number, and its device index, is an interface's kernel table."""
 STATIC = 10
 """The metric of route tables' static routes: before what BIRD adds (32), for the same prefix."""
 COVER = 4000
@@ -119,22 +123,28 @@ def _static_route(
     )
 
 
-def instance(own: Names, wanted: Instance) -> tuple[HostObject, ...]:
-    """An instance: a namespace. What it talks by are its interfaces."""
-    return (Namespace(namespace=own.of(wanted.id), owner=own.owner),)
+def instance(own: Names, instance_id: str, forwards: bool) -> tuple[HostObject, ...]:
+    """An instance: a namespace. What it talks by are its interfaces.
+
+    It forwards packets of others when one of its interfaces may carry them: a router, a NAT instance.
+    """
+    return (Namespace(namespace=own.of(instance_id), owner=own.owner, forwarding=forwards),)
 
 
-def interface(own: Names, wanted: NetworkInterface, net: Subnet) -> tuple[HostObject, ...]:
+def interface(own: Names, wanted: NetworkInterface, net: Subnet, alone: bool, doubled: bool) -> tuple[HostObject, ...]:
     """An attached interface: a port of the subnet's bridge, and in the instance a link with its addresses.
 
-    By the primary interface the instance also reaches the router, its way out.
+    By the primary interface the instance also reaches the router, its way out. With more than one (not `alone`) each
+    has a table of its own, for what is sent from its addresses: what left by another interface would be dropped there.
+    `doubled`: an interface with a lower device index is in the same subnet and leads to its neighbours already.
     """
     attachment = wanted.attachment
     assert attachment is not None, "only attached interfaces are built"
     here, there = own.of(attachment.instance_id), own.of(wanted.vpc_id)
     link, port = names.interface_link(attachment.device_index), names.interface_port(wanted.id)
-    return (
-        VethEnd(namespace=here, name=link, peer_namespace=there, peer_name=port),
+    primary, *others = (each.address for each in wanted.addresses)
+    objects: list[HostObject] = [
+        VethEnd(namespace=here, name=link, peer_namespace=there, peer_name=port, mac=wanted.mac),
         VethEnd(
             namespace=there,
             name=port,
@@ -142,8 +152,48 @@ def interface(own: Names, wanted: NetworkInterface, net: Subnet) -> tuple[HostOb
             peer_name=link,
             master=names.subnet_bridge(net.id),
         ),
-        Address(namespace=here, link=link, address=IPv4Interface((wanted.private, net.cidr.prefixlen))),
-        KernelRoute(namespace=here, table=MAIN_TABLE, destination=ANYWHERE, gateway=net.cidr[1], link=link),
+        Address(namespace=here, link=link, address=IPv4Interface((primary, 32 if doubled else net.cidr.prefixlen))),
+        # Alone in their prefix, so that none of them is ever taken for the address that packets are sent from.
+        *(Address(namespace=here, link=link, address=IPv4Interface((each, 32))) for each in others),
+    ]
+    tables = [MAIN_TABLE] if attachment.device_index == 0 else []
+    if not alone:
+        table = INTERFACE_TABLES + attachment.device_index
+        tables.append(table)
+        objects.append(KernelRoute(namespace=here, table=table, destination=net.cidr, link=link))
+        objects += (
+            KernelRule(
+                namespace=here,
+                priority=RULE_PRIORITY + attachment.device_index,
+                iif=None,
+                table=table,
+                source=IPv4Network(each.address),
+            )
+            for each in wanted.addresses
+        )
+    objects += (
+        KernelRoute(namespace=here, table=table, destination=ANYWHERE, gateway=net.cidr[1], link=link, onlink=doubled)
+        for table in tables
+    )
+    return tuple(objects)
+
+
+def ports(own: Names, vpc: Vpc, interfaces: Iterable[NetworkInterface]) -> tuple[HostObject, ...]:
+    """Who is behind which port of the router's bridges, and may send and get what: out of the instances' reach."""
+    return (
+        Ruleset(
+            namespace=own.of(vpc.id),
+            family=Family.BRIDGE,
+            ports=tuple(
+                Port(
+                    link=names.interface_port(each.id),
+                    mac=each.mac,
+                    addresses=tuple(private.address for private in each.addresses),
+                    checked=each.source_dest_check,
+                )
+                for each in interfaces
+            ),
+        ),
     )
 
 

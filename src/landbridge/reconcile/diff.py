@@ -42,9 +42,16 @@ from landbridge.reconcile.steps import Change, Create, Delete, Step, kind_of
 
 Fingerprint = Callable[[HostObject], str]
 
-_RANK: Final[Mapping[type[HostObject], int]] = {Namespace: 0, Address: 2, KernelRoute: 3, IkeConnection: 4, Speaker: 4}
-_OTHER_RANK: Final = 1
-"""Links, charon, rules and filters."""
+_RANK: Final[Mapping[type[HostObject], int]] = {
+    Namespace: 0,
+    Ruleset: 1,
+    Address: 3,
+    KernelRoute: 4,
+    IkeConnection: 5,
+    Speaker: 5,
+}
+_OTHER_RANK: Final = 2
+"""Links, charon and rules. They come behind the filters: no link is up that nothing guards."""
 
 
 _VANISHING: Final = frozenset({Bridge, VethEnd, Address, KernelRoute, KernelRule, Ruleset})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 import pytest
 from support import Cloud
@@ -21,6 +22,7 @@ from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnCon
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DetachVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute
 from landbridge.desired.host import Planner, Settings, Wanted
+from landbridge.desired.internet_gateway import mapped
 from landbridge.desired.names import Names
 from landbridge.desired.objects import (
     MAIN_TABLE,
@@ -38,10 +40,12 @@ from landbridge.desired.objects import (
     Speaker,
     TunnelDevice,
     VethEnd,
+    ruleset_key,
 )
+from landbridge.desired.tables import Family
 from landbridge.desired.vpc import EDGE
 from landbridge.model.attached import interfaces_of
-from landbridge.model.resources import RouteTable, Vpc, VpnConnection
+from landbridge.model.resources import NetworkInterface, RouteTable, Vpc, VpnConnection
 from landbridge.reconcile.diff import check
 
 SETTINGS = Settings(Names("abc123"), LAB_POOLS, DataPlane.LIBIPSEC, Bfd())
@@ -150,18 +154,49 @@ def test_a_route_to_a_detached_gateway_is_a_black_hole(town: Town) -> None:
 
 
 def test_only_instances_with_a_public_address_are_translated(town: Town) -> None:
-    rules = [
-        rule
-        for item in town.wanted().state.values()
-        if isinstance(item, Ruleset) and item.namespace == OWN.of(town.igw.id)
-        for chain in item.chains
-        for rule in chain.rules
-    ]
-    sources = {network for rule in rules for network in rule.source}
-    public, private = (interfaces_of(town.cloud.snapshot, instance.id)[0].private for instance in town.instances)
-    assert sources == {IPv4Network(public)}
-    assert IPv4Network(private) not in sources
-    assert [r.dnat for r in rules if r.dnat] == [public]
+    ruleset = town.wanted().state["ruleset", OWN.of(town.igw.id), "landbridge"]
+    assert isinstance(ruleset, Ruleset)
+    assert ruleset.one_to_one is not None
+    public, private = (interfaces_of(town.cloud.snapshot, instance.id)[0] for instance in town.instances)
+    assert private.public is None
+    assert [(m.private, m.public) for m in ruleset.one_to_one.mapped] == [(public.private, public.public)]
+
+
+def test_a_zone_belongs_to_one_mapping_only(town: Town) -> None:
+    """Conntrack's memory of a public address must not outlive what it was."""
+    (interface, _) = town.cloud.snapshot.all(NetworkInterface)
+    (private,) = interface.addresses
+    assert private.public is not None
+
+    def zone(**change: Any) -> int:
+        made = replace(interface, id=change.pop("id", interface.id))
+        address = replace(private, **{k: change.pop(k) for k in ("address",) if k in change})
+        public = replace(private.public, **change)
+        (found,) = mapped([replace(made, addresses=(replace(address, public=public),))])
+        assert 1 <= found.zone <= 65535
+        return found.zone
+
+    others = (
+        zone(id="eni-0123456789abcdef0"),
+        zone(address=IPv4Address("10.0.1.77")),
+        zone(association_id="eipassoc-1"),
+        zone(association_id="eipassoc-2"),
+    )
+    assert zone() == zone()
+    assert len({zone(), *others}) == 5
+
+
+def test_every_port_of_a_bridge_is_guarded_and_nobody_else_sends(town: Town) -> None:
+    state = town.wanted().state
+    guard = state[ruleset_key(OWN.of(town.vpc.id), "landbridge", Family.BRIDGE)]
+    assert isinstance(guard, Ruleset)
+    ports = {e.name for e in state.values() if isinstance(e, VethEnd) and e.master and e.namespace == guard.namespace}
+    assert {port.link for port in guard.ports} == ports
+    links = {e.peer_name: e for e in state.values() if isinstance(e, VethEnd) and e.peer_namespace == guard.namespace}
+    for port, interface in zip(guard.ports, town.cloud.snapshot.all(NetworkInterface), strict=True):
+        assert links[port.link].mac == port.mac == interface.mac
+        assert (port.addresses, port.checked) == ((interface.private,), True)
+        assert guard.key in town.wanted().owners[interface.id], "it is attached once it is guarded"
 
 
 def test_a_detached_gateway_leaves_nothing_in_the_vpc(town: Town) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.desired.objects import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.tables import Family, Mapped, OneToOne, Port
 from landbridge.drivers.nftables import render
 
 WORDS = frozenset(
@@ -18,14 +19,17 @@ WORDS = frozenset(
         r"\w+",
         """table ip chain type filter nat hook priority policy accept drop iifname oifname saddr daddr protocol udp tcp
         dport sport ct state established related status dnat snat to masquerade flags syn rst option maxseg size set
-        prerouting input forward output postrouting""",
+        prerouting input forward output postrouting bridge from_ports to_ports ether arp zone zones map new original
+        reply inwards outwards across itself""",
     )
 )
-names = st.one_of(st.none(), st.text(max_size=20), st.from_regex(r"[a-z0-9._-]{1,15}", fullmatch=True))
+links = st.one_of(st.text(max_size=20), st.from_regex(r"[a-z0-9._-]{1,15}", fullmatch=True))
+names = st.one_of(st.none(), links)
 networks = st.lists(
     st.builds(lambda a, n: IPv4Network((a, n), strict=False), st.integers(0, 2**32 - 1), st.integers(0, 32)), max_size=4
 ).map(tuple)
-addresses = st.one_of(st.none(), st.integers(0, 2**32 - 1).map(IPv4Address))
+hosts = st.integers(0, 2**32 - 1).map(IPv4Address)
+addresses = st.one_of(st.none(), hosts)
 rules = st.builds(
     FilterRule,
     verdict=st.one_of(st.none(), st.sampled_from(Verdict)),
@@ -75,7 +79,8 @@ def check_text(text: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_.:/ \t\n{}\"(),;=!&|-]*", text)
     for quoted in re.findall(r'"([^"]*)"', text):
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", quoted)
-    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r'"[^"]*"', "", text)):
+    unnamed = re.sub(r'"[^"]*"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b', "", text)
+    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", unnamed):
         bare = re.sub(r"_\d+$", "", word)
         assert bare in WORDS or render.TABLE_NAME.fullmatch(word), word
 
@@ -94,6 +99,53 @@ def test_good_rules_render_one_line_each(found: list[FilterRule]) -> None:
     text = render.table(Ruleset(namespace="x", chains=(Chain(hook=Hook.INPUT, rules=tuple(found)),)))
     check_text(text)
     assert text.count("\n") == 5 + len(found)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Port,
+            link=links,
+            mac=st.one_of(st.from_regex(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", fullmatch=True), st.text(max_size=20)),
+            addresses=st.lists(hosts, min_size=1, max_size=3).map(tuple),
+            checked=st.booleans(),
+        ),
+        max_size=4,
+    )
+)
+def test_no_port_gets_anything_else_into_the_text(ports: list[Port]) -> None:
+    try:
+        text = render.table(Ruleset(namespace="x", family=Family.BRIDGE, ports=tuple(ports)))
+    except ValueError:
+        return
+    check_text(text)
+
+
+@given(
+    links,
+    st.lists(
+        st.builds(Mapped, private=hosts, public=hosts, zone=st.integers(-1, 70000)),
+        max_size=4,
+    ),
+)
+def test_no_mapping_gets_anything_else_into_the_text(link: str, mapped: list[Mapped]) -> None:
+    nat = OneToOne(inside=link, outside="out0", mapped=tuple(mapped))
+    try:
+        text = render.table(Ruleset(namespace="x", one_to_one=nat))
+    except ValueError:
+        return
+    check_text(text)
+
+
+def test_families_do_not_mix() -> None:
+    port = Port(link="e1", mac="02:00:5e:00:53:01", addresses=(IPv4Address("10.0.0.4"),))
+    for wrong in (
+        Ruleset(namespace="x", ports=(port,)),
+        Ruleset(namespace="x", family=Family.BRIDGE, chains=(Chain(hook=Hook.INPUT),)),
+        Ruleset(namespace="x", family=Family.BRIDGE, one_to_one=OneToOne(inside="a", outside="b")),
+    ):
+        with pytest.raises(ValueError, match="family bridge"):
+            render.table(wrong)
 
 
 def test_a_rule_reads_as_nft_writes_it() -> None:

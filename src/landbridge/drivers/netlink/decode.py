@@ -59,6 +59,7 @@ class Link:
     master: int
     mtu: int
     peer_index: int
+    mac: str = ""
     carrier: bool = False
     spanning_tree: bool = False
     if_id: int = 0
@@ -91,10 +92,11 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An IPv4 policy rule. `plain`: nothing but `iif` selects, and its action is to look into a table."""
+    """An IPv4 policy rule. `plain`: nothing but `iif` and `source` selects, and its action is to look into a table."""
 
     priority: int
     iif: str
+    source: IPv4Network | None
     table: int
     protocol: int
     plain: bool
@@ -149,6 +151,7 @@ def link(body: bytes) -> Link:
         master=_number(found, 10),
         mtu=_number(found, 4),
         peer_index=_number(found, 5),
+        mac=found.get(1, b"").hex(":"),
         carrier=bool(flags & _IFF_LOWER_UP),
         spanning_tree=kind == "bridge" and _number(data, 5) != 0,  # IFLA_BR_STP_STATE
         if_id=_number(data, 2) if kind == "xfrm" else 0,  # IFLA_XFRM_IF_ID
@@ -201,7 +204,8 @@ def rule(body: bytes) -> Rule | None:
     return Rule(
         priority=_number(found, 6),
         iif=_text(found, 3),
+        source=IPv4Network((found[2], source)) if source else None,
         table=_number(found, 15) or short_table,
         protocol=_number(found, 21),
-        plain=action == 1 and not (to or source or tos or others or flags & 2),
+        plain=action == 1 and not (to or tos or others or flags & 2),
     )

@@ -41,6 +41,7 @@ def read(namespace: str, owner: str, links: Sequence[Link]) -> Iterator[HostObje
                 peer_name=peer[1],
                 master=names.get(link.master),
                 mtu=link.mtu,
+                mac="" if link.mac == marks.hardware_address(owner, namespace, link.name) else link.mac,
             )
         elif link.kind == "bridge" and link.alias == marks.alias(owner):
             item = Bridge(namespace=namespace, name=link.name)
@@ -93,8 +94,9 @@ def put_veth(wanted: VethEnd, owner: str) -> None:
         if end is None or peer is None or not _pair(end, peer):
             for rtnl, link, namespace in ((near, end, wanted.namespace), (far, peer, wanted.peer_namespace)):
                 _make_way(rtnl, link, namespace, owner)
-            mtu, master = _remembered(far, peer)
-            _make_pair(wanted, owner, mtu)
+            mac = marks.hardware_address(owner, wanted.peer_namespace, wanted.peer_name)
+            mtu, master, mac = _remembered(peer) or (1500, 0, mac)
+            _make_pair(wanted, _mac(wanted, owner), mac, mtu)
             end = _must(near.link(wanted.name), wanted.namespace, wanted.name)
             peer = _must(far.link(wanted.peer_name), wanted.peer_namespace, wanted.peer_name)
             if peer.mtu != mtu or master:
@@ -119,10 +121,16 @@ def put_veth(wanted: VethEnd, owner: str) -> None:
             ("IFLA_MASTER", master),
             ("IFLA_IFALIAS", marks.veth_alias(owner, wanted)),
         )
+        changed = end.mac != (mac := _mac(wanted, owner))
+        if changed:
+            _change(near, end.index, [("IFLA_ADDRESS", mac)])
+        mine = [found.address.ip for found in addresses(near) if changed and found.link == end.index]
         others = [found.address.ip for found in addresses(far) if found.link == peer.index]
     # An address that came to the other end before this one was up has told nobody.
     for address in others:
         announce(wanted.peer_namespace, wanted.peer_name, address)
+    for address in mine:
+        announce(wanted.namespace, wanted.name, address)
 
 
 def drop(namespace: str, name: str, kind: str, owner: str) -> None:
@@ -143,9 +151,13 @@ def _pair(one: Link, other: Link) -> bool:
     return one.kind == other.kind == "veth" and one.peer_index == other.index and other.peer_index == one.index
 
 
-def _remembered(rtnl: Rtnl, peer: Link | None) -> tuple[int, int]:
-    """MTU and master of an end that has to be made anew although it was all right itself."""
-    return (peer.mtu, peer.master) if peer is not None and peer.kind == "veth" else (1500, 0)
+def _remembered(peer: Link | None) -> tuple[int, int, str] | None:
+    """MTU, master and hardware address of an end that has to be made anew although it was all right itself."""
+    return (peer.mtu, peer.master, peer.mac) if peer is not None and peer.kind == "veth" else None
+
+
+def _mac(wanted: VethEnd, owner: str) -> str:
+    return wanted.mac or marks.hardware_address(owner, wanted.namespace, wanted.name)
 
 
 def _make_way(rtnl: Rtnl, link: Link | None, namespace: str, owner: str) -> None:
@@ -157,20 +169,20 @@ def _make_way(rtnl: Rtnl, link: Link | None, namespace: str, owner: str) -> None
     _delete(rtnl, link)
 
 
-def _make_pair(wanted: VethEnd, owner: str, peer_mtu: int) -> None:
+def _make_pair(wanted: VethEnd, mac: str, peer_mac: str, peer_mtu: int) -> None:
     far = open_namespace(wanted.peer_namespace)
     try:
         peer = [
             ("IFLA_IFNAME", wanted.peer_name),
             ("IFLA_MTU", peer_mtu),
-            ("IFLA_ADDRESS", marks.hardware_address(owner, wanted.peer_namespace, wanted.peer_name)),
+            ("IFLA_ADDRESS", peer_mac),
             ("IFLA_NET_NS_FD", far),
         ]
         message = ifinfmsg()
         message["attrs"] = [
             ("IFLA_IFNAME", wanted.name),
             ("IFLA_MTU", wanted.mtu),
-            ("IFLA_ADDRESS", marks.hardware_address(owner, wanted.namespace, wanted.name)),
+            ("IFLA_ADDRESS", mac),
             (
                 "IFLA_LINKINFO",
                 {

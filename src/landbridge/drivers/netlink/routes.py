@@ -76,11 +76,17 @@ def routes(rtnl: Rtnl, protocol: int) -> Iterator[Route]:
 
 
 def read_rules(namespace: str, protocol: int, rtnl: Rtnl) -> Iterator[KernelRule]:
-    """Rules in our priority range with our protocol number that select by nothing but `iif`."""
+    """Rules in our priority range with our protocol number that select by `iif` and source only."""
     for body in rtnl.dump(Message.GETRULE, _RULE_DUMP):
         found = decode.rule(body)
         if found is not None and found.protocol == protocol and found.plain and found.priority in RULE_PRIORITIES:
-            yield KernelRule(namespace=namespace, priority=found.priority, iif=found.iif or None, table=found.table)
+            yield KernelRule(
+                namespace=namespace,
+                priority=found.priority,
+                iif=found.iif or None,
+                table=found.table,
+                source=found.source,
+            )
 
 
 def put_address(wanted: Address, actual: Address | None, protocol: int) -> None:
@@ -238,6 +244,9 @@ def _rule_message(item: KernelRule, protocol: int) -> fibmsg:
     ]
     if item.iif is not None:
         attributes.append(("FRA_IIFNAME", item.iif))
+    if item.source is not None:
+        message["src_len"] = item.source.prefixlen
+        attributes.append(("FRA_SRC", str(item.source.network_address)))
     message["attrs"] = attributes
     return message
 

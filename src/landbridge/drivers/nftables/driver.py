@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from landbridge.desired.objects import HERE, HostObject, Ruleset, Seen
+from landbridge.desired.tables import Family
 from landbridge.drivers.netlink import marks
 from landbridge.drivers.netlink.inside import NamespaceMissing, exists
 from landbridge.drivers.nftables import render
@@ -20,7 +21,7 @@ DEFAULT_NAME: Final = "landbridge"
 ALTERED: Final = "altered"
 """The fingerprint of a table that is not as it was when it was made."""
 
-_TABLE_LINE: Final = re.compile(r"^table ip (\S+)$", re.MULTILINE)
+_TABLE_LINE: Final = re.compile(r"^table (ip|bridge) (\S+)$", re.MULTILINE)
 _SEAL: Final = re.compile(r'\tchain seal \{\n\t\tcomment "(\S+) (\S+)"\n\t\}\n')
 _LISTED: Final = re.compile(r'\n?\tchain listed \{\n\t\tcomment "(\S+)"\n\t\}\n')
 
@@ -42,12 +43,12 @@ class NftablesDriver:
         """
         for namespace in namespaces:
             try:
-                for name in _TABLE_LINE.findall(run(namespace, "list tables ip")[0]):
+                for family, name in _TABLE_LINE.findall(run(namespace, "list tables")[0]):
                     if render.TABLE_NAME.fullmatch(name):
-                        listing = run(namespace, f"list table ip {name}")[0]
+                        listing = run(namespace, f"list table {family} {name}")[0]
                         found = self._fingerprint(namespace, name, listing)
                         if found is not None:
-                            yield _seen(namespace, name, found)
+                            yield _seen(namespace, Family(family), name, found)
             except NamespaceMissing:
                 continue
 
@@ -64,13 +65,14 @@ class NftablesDriver:
         """
         assert isinstance(wanted, Ruleset)
         where = wanted.namespace
-        replaces = actual is not None or self._is_there(where, wanted.name)
+        family, name = wanted.family, wanted.name
+        replaces = actual is not None or self._is_there(where, family, name)
         try:
             text = render.replacement(wanted, self.owner) if replaces else render.creation(wanted, self.owner)
-            _, listing = run(where, text, f"list table ip {wanted.name}")
-            run(where, render.listed(wanted.name, render.digest(listing)))
+            _, listing = run(where, text, f"list table {family} {name}")
+            run(where, render.listed(name, render.digest(listing), family))
         except NftError as error:
-            raise DriverError(f"The rules of table {wanted.name} were refused in {_place(where)}: {error}") from error
+            raise DriverError(f"The rules of table {name} were refused in {_place(where)}: {error}") from error
 
     def drop(self, actual: HostObject) -> None:
         """Take the table away.
@@ -79,10 +81,11 @@ class NftablesDriver:
             DriverError: it is somebody else's, or nftables refused.
         """
         namespace, name = actual.namespace, actual.key[2]
+        family = Family(actual.key[3]) if len(actual.key) > 3 else Family.IP
         if not exists(namespace):
             return
-        if self._is_there(namespace, name):
-            run(namespace, render.removal(name))
+        if self._is_there(namespace, family, name):
+            run(namespace, render.removal(name, family))
 
     def _fingerprint(self, namespace: str, name: str, listing: str) -> str | None:
         """What the table is, if it is ours."""
@@ -96,22 +99,23 @@ class NftablesDriver:
             return ALTERED
         return seal[2]
 
-    def _is_there(self, namespace: str, name: str) -> bool:
+    def _is_there(self, namespace: str, family: Family, name: str) -> bool:
         """Whether there is such a table of ours.
 
         Raises:
             DriverError: there is one, but it is somebody else's.
         """
-        if name not in _TABLE_LINE.findall(run(namespace, "list tables ip")[0]):
+        if (family, name) not in _TABLE_LINE.findall(run(namespace, "list tables")[0]):
             return False
-        if self._fingerprint(namespace, name, run(namespace, f"list table ip {render.table_name(name)}")[0]) is None:
+        listing = run(namespace, f"list table {family} {render.table_name(name)}")[0]
+        if self._fingerprint(namespace, name, listing) is None:
             where = _place(namespace)
-            raise DriverError(f"A table 'ip {name}' that is somebody else's is in {where}: rename or delete it")
+            raise DriverError(f"A table '{family} {name}' that is somebody else's is in {where}: rename or delete it")
         return True
 
 
-def _seen(namespace: str, name: str, fingerprint: str) -> Seen:
-    table = Ruleset(namespace=namespace, name=name)
+def _seen(namespace: str, family: Family, name: str, fingerprint: str) -> Seen:
+    table = Ruleset(namespace=namespace, name=name, family=family)
     return Seen(namespace=namespace, kind=Ruleset, what=table.key, requires=table.needs, fingerprint=fingerprint)
 
 

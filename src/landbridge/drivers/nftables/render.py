@@ -13,9 +13,11 @@ from ipaddress import IPv4Network, collapse_addresses
 from typing import Final
 
 from landbridge.desired.objects import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.tables import Family
+from landbridge.drivers.nftables import one_to_one, ports
+from landbridge.drivers.nftables.words import link
 
 TABLE_NAME: Final = re.compile(r"landbridge(_[A-Za-z0-9_]{1,40})?")
-_LINK_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}")
 _PROTOCOLS: Final = {"udp": 17, "tcp": 6, "icmp": 1, "esp": 50}
 _WITH_PORTS: Final = frozenset({"udp", "tcp"})
 _REWRITES_SOURCE: Final = frozenset({Hook.POSTROUTING, Hook.INPUT})
@@ -35,8 +37,14 @@ def table(ruleset: Ruleset) -> str:
     Raises:
         ValueError: a name is not one, or a rule makes no sense where it stands.
     """
+    if ruleset.ports if ruleset.family is Family.IP else ruleset.chains or ruleset.one_to_one:
+        raise ValueError("ports, and nothing else, go into a table of the family bridge")
     chains = "".join(_chain(index, chain) for index, chain in enumerate(ruleset.chains))
-    return f"table ip {table_name(ruleset.name)} {{\n{chains}}}\n"
+    if ruleset.one_to_one is not None:
+        chains += one_to_one.chains(ruleset.one_to_one)
+    if ruleset.family is Family.BRIDGE:
+        chains += ports.chains(ruleset.ports)
+    return f"table {_place(ruleset.family, ruleset.name)} {{\n{chains}}}\n"
 
 
 def fingerprint(ruleset: Ruleset) -> str:
@@ -51,25 +59,25 @@ def digest(text: str) -> str:
 
 def creation(ruleset: Ruleset, owner: str) -> str:
     """One transaction that makes the table; owner and fingerprint are the comment of its empty chain `seal`."""
-    return table(ruleset) + _remark(ruleset.name, SEAL, f"{owner} {fingerprint(ruleset)}")
+    return table(ruleset) + _remark(ruleset.family, ruleset.name, SEAL, f"{owner} {fingerprint(ruleset)}")
 
 
 def replacement(ruleset: Ruleset, owner: str) -> str:
     """The same in the place of whatever has the table's name."""
-    return removal(ruleset.name) + creation(ruleset, owner)
+    return removal(ruleset.name, ruleset.family) + creation(ruleset, owner)
 
 
-def listed(name: str, digest_of_listing: str) -> str:
+def listed(name: str, digest_of_listing: str, family: Family = Family.IP) -> str:
     """A transaction that notes in the empty chain `listed` how the kernel lists the table without that chain.
 
     A chain of its own, since a comment cannot be changed and deleting a chain waits for 12 ms.
     """
-    return _remark(name, LISTED, digest_of_listing)
+    return _remark(family, name, LISTED, digest_of_listing)
 
 
-def removal(name: str) -> str:
+def removal(name: str, family: Family = Family.IP) -> str:
     """A transaction that takes a table away, whether it is there or not."""
-    return f"table ip {table_name(name)} {{\n}}\ndelete table ip {table_name(name)}\n"
+    return f"table {_place(family, name)} {{\n}}\ndelete table {_place(family, name)}\n"
 
 
 def table_name(name: str) -> str:
@@ -79,10 +87,14 @@ def table_name(name: str) -> str:
     return name
 
 
-def _remark(name: str, chain: str, text: str) -> str:
+def _place(family: Family, name: str) -> str:
+    return f"{Family(family).value} {table_name(name)}"
+
+
+def _remark(family: Family, name: str, chain: str, text: str) -> str:
     if not _REMARK.fullmatch(text):
         raise ValueError(f"'{text}' cannot be a remark in a table")
-    return f'table ip {table_name(name)} {{\n\tchain {chain} {{\n\t\tcomment "{text}"\n\t}}\n}}\n'
+    return f'table {_place(family, name)} {{\n\tchain {chain} {{\n\t\tcomment "{text}"\n\t}}\n}}\n'
 
 
 def _chain(index: int, chain: Chain) -> str:
@@ -99,11 +111,11 @@ def _chain(index: int, chain: Chain) -> str:
 
 def _rule(rule: FilterRule, chain: Chain) -> Iterator[str]:
     if rule.iif is not None:
-        yield f"iifname {_link(rule.iif)}"
+        yield f"iifname {link(rule.iif)}"
     if rule.not_iif is not None:
-        yield f"iifname != {_link(rule.not_iif)}"
+        yield f"iifname != {link(rule.not_iif)}"
     if rule.oif is not None:
-        yield f"oifname {_link(rule.oif)}"
+        yield f"oifname {link(rule.oif)}"
     yield from _prefixes("saddr", rule.source)
     yield from _prefixes("daddr", rule.destination)
     if rule.protocol is not None:
@@ -162,12 +174,6 @@ def _end(rule: FilterRule, chain: Chain) -> str:
 def _at(chain: Chain, hooks: frozenset[Hook], what: str) -> None:
     if chain.hook not in hooks:
         raise ValueError(f"{what} does not work at {chain.hook}")
-
-
-def _link(name: str) -> str:
-    if not _LINK_NAME.fullmatch(name):
-        raise ValueError(f"'{name}' is not a generated link name")
-    return f'"{name}"'
 
 
 def _prefixes(field: str, networks: tuple[IPv4Network, ...]) -> Iterator[str]:
