@@ -59,10 +59,13 @@ def _closing(namespace: str, table: int) -> KernelRoute:
 
 
 def subnet(own: Names, wanted: Subnet, table: int) -> tuple[HostObject, ...]:
-    """A subnet's bridge, its gateway address, and the table that its packets look into."""
+    """A subnet's bridge, its gateway address, and the table that its packets look into.
+
+    Also what neighbours send each other passes the router, and its rules: the bridge connects none of its ports.
+    """
     here, bridge = own.of(wanted.vpc_id), names.subnet_bridge(wanted.id)
     return (
-        Bridge(namespace=here, name=bridge),
+        Bridge(namespace=here, name=bridge, routed=True),
         Address(namespace=here, link=bridge, address=IPv4Interface((wanted.cidr[1], wanted.cidr.prefixlen))),
         KernelRule(namespace=here, priority=RULE_PRIORITY, iif=bridge, table=table),
         KernelRoute(namespace=here, table=EDGE, destination=wanted.cidr, link=bridge),
@@ -151,6 +154,7 @@ def interface(own: Names, wanted: NetworkInterface, net: Subnet, alone: bool, do
             peer_namespace=here,
             peer_name=link,
             master=names.subnet_bridge(net.id),
+            isolated=True,
         ),
         Address(namespace=here, link=link, address=IPv4Interface((primary, 32 if doubled else net.cidr.prefixlen))),
         # Alone in their prefix, so that none of them is ever taken for the address that packets are sent from.

@@ -20,7 +20,7 @@ WORDS = frozenset(
         """table ip chain type filter nat hook priority policy accept drop iifname oifname saddr daddr protocol udp tcp
         dport sport ct state established related status dnat snat to masquerade flags syn rst option maxseg size set
         prerouting input forward output postrouting bridge from_ports to_ports ether arp zone zones map new original
-        reply inwards outwards across itself""",
+        reply inwards outwards across itself meta mark""",
     )
 )
 links = st.one_of(st.text(max_size=20), st.from_regex(r"[a-z0-9._-]{1,15}", fullmatch=True))
@@ -80,7 +80,7 @@ def check_text(text: str) -> None:
     for quoted in re.findall(r'"([^"]*)"', text):
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", quoted)
     unnamed = re.sub(r'"[^"]*"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b', "", text)
-    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", unnamed):
+    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r"\b0x[0-9a-f]{8}\b", "", unnamed)):
         bare = re.sub(r"_\d+$", "", word)
         assert bare in WORDS or render.TABLE_NAME.fullmatch(word), word
 
@@ -181,7 +181,7 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         ({}, {"iif": "x*", "verdict": Verdict.DROP}, "not a generated link name"),
         ({}, {"iif": "", "verdict": Verdict.DROP}, "not a generated link name"),
         ({}, {"iif": "a\n", "verdict": Verdict.DROP}, "not a generated link name"),
-        ({}, {"protocol": "sctp", "verdict": Verdict.DROP}, "none of udp"),
+        ({}, {"protocol": "sctp", "verdict": Verdict.DROP}, "neither of udp"),
         ({}, {"ports": (1,), "protocol": "icmp", "verdict": Verdict.DROP}, "only udp and tcp"),
         ({}, {"ports": (0,), "protocol": "udp", "verdict": Verdict.DROP}, "from 1 to 65535"),
         ({}, {}, "exactly one"),

@@ -22,17 +22,18 @@ _NOBODY: Final = IPv4Address(0)
 def chains(ports: Iterable[Port]) -> str:
     """Both chains: what comes from a port, and what is delivered to one."""
     ports = sorted(ports, key=lambda port: port.link)
+    own = [(link(port.link), str(address)) for port in ports for address in port.addresses]
     checked = [(link(port.link), str(address)) for port in ports if port.checked for address in port.addresses]
-    unchecked = [link(port.link) for port in ports if not port.checked]
+    unchecked = {link(port.link): f"0x{int(port.addresses[0]):08x}" for port in ports if not port.checked}
     return (
         "\tchain from_ports {\n\t\ttype filter hook prerouting priority -300; policy drop;\n"
-        f"{_lines(_from_ports(ports, checked, unchecked))}\t}}\n"
+        f"{_lines(_from_ports(ports, own, unchecked))}\t}}\n"
         "\tchain to_ports {\n\t\ttype filter hook postrouting priority 300; policy drop;\n"
         f"{_lines(_to_ports(ports, checked, unchecked))}\t}}\n"
     )
 
 
-def _from_ports(ports: list[Port], checked: list[tuple[str, str]], unchecked: list[str]) -> Iterator[str]:
+def _from_ports(ports: list[Port], own: list[tuple[str, str]], unchecked: dict[str, str]) -> Iterator[str]:
     macs = [(link(port.link), _mac(port.mac)) for port in ports]
     said = [
         (name, mac, str(address))
@@ -43,13 +44,13 @@ def _from_ports(ports: list[Port], checked: list[tuple[str, str]], unchecked: li
         return
     yield f"iifname . ether saddr != {pairs(macs)} drop"
     yield f"ether type arp iifname . arp saddr ether . arp saddr ip {pairs(said)} accept"
-    if checked:
-        yield f"ether type ip iifname . ip saddr {pairs(checked)} accept"
+    yield f"ether type ip iifname . ip saddr {pairs(own)} accept"
     if unchecked:
-        yield f"ether type ip iifname {pairs((name,) for name in unchecked)} accept"
+        marks = pairs((f"{name} : {mark}",) for name, mark in unchecked.items())
+        yield f"ether type ip meta mark set iifname map {marks} accept"
 
 
-def _to_ports(ports: list[Port], checked: list[tuple[str, str]], unchecked: list[str]) -> Iterator[str]:
+def _to_ports(ports: list[Port], checked: list[tuple[str, str]], unchecked: Iterable[str]) -> Iterator[str]:
     if not ports:
         return
     yield f"ether type arp oifname {pairs((link(port.link),) for port in ports)} accept"
