@@ -133,6 +133,19 @@ class Subnet:
             public=IPv4Address(public) if public else None,
         )
 
+    def middlebox(self, name: str = "middlebox", **options: Any) -> Instance:
+        """An instance that may get and send what is not its own."""
+        made = self.instance(name, **options)
+        world = self.vpc.cloud.world
+        world.ec2.modify_instance_attribute(InstanceId=made.id, SourceDestCheck={"Value": False})
+        world.converged()
+        return made
+
+    def interface(self, name: str = "interface", **options: Any) -> Interface:
+        """A network interface, attached to nothing."""
+        answer = self.vpc.cloud.world.ec2.create_network_interface(SubnetId=self.id, **options)["NetworkInterface"]
+        return Interface(self.vpc.cloud, name, str(answer["NetworkInterfaceId"]))
+
     def follow(self, table: RouteTable) -> None:
         """Associate the subnet with a table of its own."""
         self.vpc.cloud.world.ec2.associate_route_table(RouteTableId=table.id, SubnetId=self.id)
@@ -147,6 +160,47 @@ class Instance(Host):
 
 
 @dataclass(frozen=True)
+class Interface:
+    """A network interface: what DescribeNetworkInterfaces says of it."""
+
+    cloud: Cloud
+    name: str
+    id: str
+
+    def describe(self) -> dict[str, Any]:
+        """DescribeNetworkInterfaces."""
+        answer = self.cloud.world.ec2.describe_network_interfaces(NetworkInterfaceIds=[self.id])
+        return dict(answer["NetworkInterfaces"][0])
+
+    @property
+    def addresses(self) -> list[IPv4Address]:
+        """Its private addresses, the primary one first."""
+        return [IPv4Address(each["PrivateIpAddress"]) for each in self.describe()["PrivateIpAddresses"]]
+
+    @property
+    def address(self) -> IPv4Address:
+        """The primary private address."""
+        return self.addresses[0]
+
+    def attach(self, instance: Instance, device_index: int = 1) -> None:
+        """Attach it, and wait until it is."""
+        self.cloud.world.ec2.attach_network_interface(
+            NetworkInterfaceId=self.id, InstanceId=instance.id, DeviceIndex=device_index
+        )
+        eventually(lambda: self.describe()["Attachment"]["Status"] == "attached", f"{self.name} is attached", 20)
+
+    def detach(self) -> None:
+        """Detach it, and wait until it is."""
+        attachment = self.describe()["Attachment"]["AttachmentId"]
+        self.cloud.world.ec2.detach_network_interface(AttachmentId=attachment)
+        eventually(lambda: self.describe()["Status"] == "available", f"{self.name} is detached", 20)
+
+    def at(self, instance: Instance) -> Host:
+        """The instance by the address that this interface gives it."""
+        return Host(f"{instance.name} by {self.name}", instance.namespace, self.address)
+
+
+@dataclass(frozen=True)
 class RouteTable:
     """A route table, as the API tells of it and as the kernel has it."""
 
@@ -155,7 +209,9 @@ class RouteTable:
 
     def route(self, destination: str, target: str) -> None:
         """A static route."""
-        by = {"vgw": "GatewayId", "igw": "GatewayId", "i": "InstanceId"}[target.split("-")[0]]
+        by = {"vgw": "GatewayId", "igw": "GatewayId", "i": "InstanceId", "eni": "NetworkInterfaceId"}[
+            target.split("-")[0]
+        ]
         self._ec2.create_route(RouteTableId=self.id, DestinationCidrBlock=destination, **{by: target})
         self.vpc.cloud.world.converged()
 
@@ -177,7 +233,7 @@ class RouteTable:
         table = self._ec2.describe_route_tables(RouteTableIds=[self.id])["RouteTables"][0]
         return {
             route["DestinationCidrBlock"]: (
-                route.get("GatewayId") or route.get("InstanceId") or "",
+                route.get("GatewayId") or route.get("InstanceId") or route.get("NetworkInterfaceId") or "",
                 route["State"],
                 route["Origin"],
             )

@@ -103,7 +103,7 @@ def test_without_propagation_or_route_a_subnet_does_not_reach_the_site(lab: Lab)
 
 
 def test_a_manual_route_wins_over_a_learned_one(lab: Lab) -> None:
-    middlebox = lab.vpc.subnet("10.0.3.0/24").instance("middlebox")
+    middlebox = lab.vpc.subnet("10.0.3.0/24").middlebox()
     lab.table.route(LAN, middlebox.id)
     assert lab.table.shown()[LAN] == (middlebox.id, "active", "CreateRoute")
     assert lab.instance.gets_through_to(lab.paris.host, at=middlebox)

@@ -39,7 +39,7 @@ def test_two_vpcs_with_the_same_cidr_do_not_disturb_each_other(world: World) -> 
 def test_each_subnet_follows_its_own_route_table(world: World) -> None:
     vpc = world.cloud.vpc("10.1.0.0/16")
     sends, does_not = vpc.subnet("10.1.1.0/24"), vpc.subnet("10.1.2.0/24")
-    a, b, middlebox = sends.instance("a"), does_not.instance("b"), vpc.subnet("10.1.3.0/24").instance("middlebox")
+    a, b, middlebox = sends.instance("a"), does_not.instance("b"), vpc.subnet("10.1.3.0/24").middlebox()
     through_middlebox = vpc.route_table()
     through_middlebox.route("172.20.0.0/16", middlebox.id)
     target = IPv4Address("172.20.0.1")

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from landbridge.control.base import Pools
-from landbridge.model.errors import AddressInUse, InsufficientAddresses, Invalid, LimitExceeded
+from landbridge.model.errors import AddressInUse, InsufficientAddresses, Invalid, PoolExhausted
 from landbridge.model.resources import ElasticAddress, Instance, InstanceState, LabHost, NetworkInterface, Subnet
 from landbridge.model.snapshot import Snapshot
 
@@ -81,13 +81,12 @@ def free_public(pools: Pools, used: frozenset[IPv4Address], count: int) -> tuple
     """The lowest free public addresses, exactly `count`.
 
     Raises:
-        LimitExceeded: there are not that many.
+        PoolExhausted: there are not that many.
     """
     pool = pools.public
     found = _take((a for a in _range(pool, 2, pool.num_addresses - 1) if a not in used), count)
     if len(found) < count:
-        raise LimitExceeded(
-            "address",
+        raise PoolExhausted(
             f"Only {len(found)} public addresses of {pool} are free, {count} are needed. Terminate something.",
         )
     return found

@@ -1,26 +1,37 @@
-"""Instances: something that talks, in a subnet, with a private and perhaps a public address."""
+"""Instances: something that talks, by network interfaces that are made with it or were there before."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Final
 
 from landbridge.control import tags
-from landbridge.control.addresses import (
-    check_private,
-    free_private,
-    free_public,
-    private_in_use,
-    public_in_use,
-    too_few,
-)
+from landbridge.control.addresses import free_public, private_in_use, public_in_use
+from landbridge.control.attachments import check_index, in_use, left_behind, plug
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.control.network_interfaces import checked_groups, left_behind, new_interface, plug
+from landbridge.control.network_interfaces import NOUN as INTERFACE
+from landbridge.control.network_interfaces import (
+    NewAddresses,
+    check_number,
+    checked_groups,
+    checked_text,
+    chosen,
+    new_interface,
+    with_public,
+)
 from landbridge.control.tokens import checked_token, mismatch
 from landbridge.model.attached import interfaces_of
-from landbridge.model.errors import Combination, Invalid, LimitExceeded, Missing
+from landbridge.model.errors import (
+    Combination,
+    InsufficientAddresses,
+    Invalid,
+    LimitExceeded,
+    Missing,
+    NotPermitted,
+    Unsupported,
+)
 from landbridge.model.ids import new_id
 from landbridge.model.resources import Instance, InstanceState, NetworkInterface, Subnet, Tags
 
@@ -32,9 +43,28 @@ MAX_TEXT: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
-class RunInstances(Command):
-    """Launch at least `least` and at most `most` instances in a subnet. Reply: tuple of Instance.
+class Plugged:
+    """An interface that an instance is launched with: one that is there, or a new one in a subnet.
 
+    `public` None: as the subnet says, for the primary one. `delete_on_termination` None: only a new one goes with the
+    instance.
+    """
+
+    device_index: int = 0
+    interface_id: str = ""
+    subnet_id: str = ""
+    addresses: NewAddresses = field(default_factory=NewAddresses)
+    public: bool | None = None
+    groups: tuple[str, ...] = ()
+    description: str = ""
+    delete_on_termination: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunInstances(Command):
+    """Launch at least `least` and at most `most` instances. Reply: tuple of Instance.
+
+    Each gets `interfaces`, or if there are none, one in the subnet with the address and the security groups named.
     `public_address` None: as the subnet says. `groups`: security group ids; none: the VPC's default group.
     """
 
@@ -49,6 +79,21 @@ class RunInstances(Command):
     groups: tuple[str, ...] = ()
     tags: Tags = ()
     client_token: str = ""
+    interfaces: tuple[Plugged, ...] = ()
+    interface_tags: Tags = ()
+    disable_api_termination: bool = False
+
+    @property
+    def plugged(self) -> tuple[Plugged, ...]:
+        """What each instance is launched with, whichever way it was said."""
+        return self.interfaces or (
+            Plugged(
+                subnet_id=self.subnet_id,
+                addresses=NewAddresses(self.private_address),
+                public=self.public_address,
+                groups=self.groups,
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,47 +106,120 @@ class TerminateInstances(Command):
 def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[Instance, ...]]:
     """All of them or none: what is returned has its addresses."""
     _check_form(command)
-    wanted_tags, token = tags.checked(command.tags), checked_token(command.client_token)
+    wanted_tags, interface_tags = tags.checked(command.tags), tags.checked(command.interface_tags)
+    token = checked_token(command.client_token)
     if token and (before := _asked_before(scope, command)):
         return Outcome(before)
-    subnet = scope.get(Subnet, command.subnet_id, "subnet")
-    groups = checked_groups(scope, subnet, command.groups)
-    private = _private(scope, command, subnet)
-    if sum(i.state is not InstanceState.TERMINATED for i in scope.all(Instance)) + len(private) > MAX_INSTANCES:
+    launch = _Launch(scope, command, context)
+    sets = tuple(launch.interfaces())
+    if sum(i.state is not InstanceState.TERMINATED for i in scope.all(Instance)) + len(sets) > MAX_INSTANCES:
         raise LimitExceeded(NOUN, f"There can be {MAX_INSTANCES} instances in a region. Terminate some first.")
-    is_public = subnet.map_public_address if command.public_address is None else command.public_address
-    public: Sequence[IPv4Address | None] = (
-        free_public(context.pools, public_in_use(scope.snapshot), len(private)) if is_public else [None] * len(private)
-    )
+    check_number(scope, sum(not each.interface_id for each in command.plugged) * len(sets))
     reservation = new_id("r", context.entropy)
-    interfaces = [
-        new_interface(context, subnet, (address,), groups=groups, public=outside)
-        for address, outside in zip(private, public, strict=True)
-    ]
-    launched = tuple(
-        Instance(
+    launched: list[Instance] = []
+    plugged: list[NetworkInterface] = []
+    for index, interfaces in enumerate(sets):
+        instance = Instance(
             id=new_id("i", context.entropy),
             account=context.account,
             region=context.region,
             tags=wanted_tags,
             created=context.now,
-            vpc_id=subnet.vpc_id,
-            subnet_id=subnet.id,
+            vpc_id=interfaces[0].vpc_id,
+            subnet_id=interfaces[0].subnet_id,
             image_id=command.image_id,
             instance_type=command.instance_type,
             reservation_id=reservation,
             key_name=command.key_name,
             launch_index=index,
             client_token=token,
+            disable_api_termination=command.disable_api_termination,
             state=InstanceState.PENDING if context.builds else InstanceState.RUNNING,
         )
-        for index in range(len(private))
-    )
-    plugged = (
-        plug(context, interface, instance.id, 0, delete_on_termination=True)
-        for instance, interface in zip(launched, interfaces, strict=True)
-    )
-    return Outcome(launched, put(*launched, *plugged))
+        launched.append(instance)
+        for each, interface in zip(launch.plugged, interfaces, strict=True):
+            goes = not each.interface_id if each.delete_on_termination is None else each.delete_on_termination
+            tagged = interface if each.interface_id else replace(interface, tags=interface_tags)
+            plugged.append(plug(context, tagged, instance.id, each.device_index, delete_on_termination=goes))
+    return Outcome(tuple(launched), put(*launched, *plugged))
+
+
+class _Launch:
+    """Finds the interfaces of one instance after the other. Nobody gets what an earlier one got."""
+
+    def __init__(self, scope: Scope, command: RunInstances, context: Context) -> None:
+        self.scope = scope
+        self.command = command
+        self.context = context
+        self.plugged = sorted(command.plugged, key=lambda each: each.device_index)
+        self.used: dict[str, frozenset[IPv4Address]] = {}
+        self.subnets = [self._subnet(each) for each in self.plugged]
+        self.groups = [
+            checked_groups(scope, subnet, each.groups)
+            for each, subnet in zip(self.plugged, self.subnets, strict=True)
+            if not each.interface_id
+        ]
+        self._check_together()
+
+    def _subnet(self, each: Plugged) -> Subnet:
+        if not each.interface_id:
+            return self.scope.get(Subnet, each.subnet_id, "subnet")
+        interface = self.scope.get(NetworkInterface, each.interface_id, INTERFACE)
+        if interface.attachment is not None:
+            raise in_use(interface)
+        return self.scope.get(Subnet, interface.subnet_id, "subnet")
+
+    def _check_together(self) -> None:
+        taken: list[int] = []
+        for each in self.plugged:
+            check_index(each.device_index, taken, "to be launched")
+            taken.append(each.device_index)
+        if 0 not in taken:
+            raise Invalid("DeviceIndex", "When specifying network interfaces, you must include a device at index 0.")
+        there = [each.interface_id for each in self.plugged if each.interface_id]
+        if len(set(there)) < len(there):
+            raise Invalid("NetworkInterfaceId", f"A network interface is named twice: {', '.join(there)}.")
+        if len({subnet.vpc_id for subnet in self.subnets}) > 1:
+            raise Unsupported("landbridge has an instance's network interfaces in one VPC only.")
+        if len({subnet.zone for subnet in self.subnets}) > 1:
+            raise Combination("All network interfaces of an instance have to be in the same availability zone.")
+
+    def interfaces(self) -> Iterator[tuple[NetworkInterface, ...]]:
+        """For each instance its interfaces, by device index."""
+        found: list[list[NetworkInterface]] = []
+        while len(found) < self.command.most:
+            groups = iter(self.groups)
+            try:
+                found.append(
+                    [
+                        self.scope.get(NetworkInterface, each.interface_id, INTERFACE)
+                        if each.interface_id
+                        else self._new(each, subnet, next(groups))
+                        for each, subnet in zip(self.plugged, self.subnets, strict=True)
+                    ]
+                )
+            except InsufficientAddresses:
+                if len(found) < self.command.least:
+                    raise
+                break
+        primary = self.plugged[0]
+        public = self.subnets[0].map_public_address if primary.public is None else primary.public
+        if not public or primary.interface_id:
+            return (tuple(each) for each in found)
+        outside = free_public(self.context.pools, public_in_use(self.scope.snapshot), len(found))
+        return (
+            (with_public(first, address), *others) for (first, *others), address in zip(found, outside, strict=True)
+        )
+
+    def _new(self, each: Plugged, subnet: Subnet, groups: Sequence[str]) -> NetworkInterface:
+        used = self.used.get(subnet.id)
+        if used is None:
+            used = private_in_use(self.scope.snapshot, subnet.id)
+        addresses = chosen(subnet, each.addresses, used)
+        self.used[subnet.id] = used | frozenset(addresses)
+        return new_interface(
+            self.context, subnet, addresses, groups=tuple(groups), description=checked_text(each.description)
+        )
 
 
 def _check_form(command: RunInstances) -> None:
@@ -122,34 +240,36 @@ def _check_form(command: RunInstances) -> None:
         raise Invalid(
             "MaxCount", f"At most {MAX_AT_ONCE} instances can be launched at once; MaxCount is {command.most}."
         )
-    if command.private_address is not None and command.most > 1:
-        raise Combination("A PrivateIpAddress can be given to one instance only: use MaxCount 1.")
+    for each in command.plugged:
+        if command.most > 1 and (each.interface_id or each.addresses.primary or each.addresses.others):
+            raise Combination(
+                "A network interface, or an address that is named, can be given to one instance only: use MaxCount 1."
+            )
+        if each.public is not None and (len(command.plugged) > 1 or each.interface_id):
+            raise Combination(
+                "The associatePublicIPAddress parameter cannot be specified when launching with multiple network "
+                "interfaces, or for one that is there already."
+            )
 
 
 def _asked_before(scope: Scope, command: RunInstances) -> tuple[Instance, ...]:
     before = tuple(i for i in scope.all(Instance) if i.client_token == command.client_token)
-    same = all(
-        i.subnet_id == command.subnet_id
-        and i.image_id == command.image_id
-        and i.instance_type == command.instance_type
-        and i.key_name == command.key_name
-        and command.private_address in (None, *(n.private for n in interfaces_of(scope.snapshot, i.id)))
-        for i in before
-    )
-    if before and not (same and command.least <= len(before) <= command.most):
+    primary = min(command.plugged, key=lambda each: each.device_index)
+
+    def same(instance: Instance) -> bool:
+        interfaces = interfaces_of(scope.snapshot, instance.id)
+        return (
+            instance.image_id == command.image_id
+            and instance.instance_type == command.instance_type
+            and instance.key_name == command.key_name
+            and primary.subnet_id in ("", instance.subnet_id)
+            and primary.interface_id in ("", *(each.id for each in interfaces))
+            and primary.addresses.primary in (None, *(each.private for each in interfaces))
+        )
+
+    if before and not (all(map(same, before)) and command.least <= len(before) <= command.most):
         raise mismatch(command.client_token)
     return before
-
-
-def _private(scope: Scope, command: RunInstances, subnet: Subnet) -> tuple[IPv4Address, ...]:
-    used = private_in_use(scope.snapshot, subnet.id)
-    if command.private_address is not None:
-        check_private(subnet, command.private_address, used)
-        return (command.private_address,)
-    found = free_private(subnet, used, command.most)
-    if len(found) < command.least:
-        raise too_few(subnet, len(found))
-    return found
 
 
 def terminate(
@@ -160,7 +280,12 @@ def terminate(
         raise Missing("InstanceId")
     pairs = []
     left: list[NetworkInterface] = []
-    for instance in (scope.get(Instance, each, NOUN) for each in dict.fromkeys(command.instance_ids)):
+    for instance in [scope.get(Instance, each, NOUN) for each in dict.fromkeys(command.instance_ids)]:
+        if instance.disable_api_termination and instance.state is not InstanceState.TERMINATED:
+            raise NotPermitted(
+                f"The instance '{instance.id}' may not be terminated. Modify its 'disableApiTermination' instance "
+                "attribute and try again."
+            )
         if instance.state in (InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED):
             pairs.append((instance, instance))
         elif context.builds:

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Network
 from typing import Final
 
+from landbridge.control.attachments import left_behind, unplugged
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.control.network_interfaces import left_behind, unplugged
 from landbridge.model.resources import (
     Attachment,
     CustomerGateway,

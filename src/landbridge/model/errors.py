@@ -109,6 +109,14 @@ class GatewayNotAttached(LandbridgeError):
     """A gateway used by a route table of a VPC that it is not attached to."""
 
 
+class InterfaceInUse(LandbridgeError):
+    """A network interface that an instance has, where one is asked for that is free."""
+
+
+class NotPermitted(LandbridgeError):
+    """Something that is never done, or not while an attribute forbids it (EC2's OperationNotPermitted)."""
+
+
 class AmbiguousInstance(LandbridgeError):
     """An instance was named where one interface is meant, and it has several."""
 

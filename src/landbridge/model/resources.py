@@ -273,6 +273,8 @@ class Instance(Resource):
     key_name: str = ""
     launch_index: int = 0
     client_token: str = ""
+    disable_api_termination: bool = False
+    """Whether TerminateInstances is refused."""
     state: InstanceState
     terminated: datetime | None = None
 

@@ -22,7 +22,7 @@ from landbridge.model.errors import (
     Dependency,
     InsufficientAddresses,
     LandbridgeError,
-    LimitExceeded,
+    PoolExhausted,
 )
 from landbridge.model.resources import (
     Instance,
@@ -183,7 +183,7 @@ def test_public_addresses_run_out_and_then_nothing_is_launched(cloud: Cloud) -> 
     subnet = cloud.run(CreateSubnet(vpc.id, IPv4Network("10.0.0.0/24")))
     cloud.run(AddHost("web", IPv4Address("198.51.100.9")))
     cloud.run(RunInstances(subnet.id, "ami-1", 12, 12, public_address=True))
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(PoolExhausted):
         cloud.run(RunInstances(subnet.id, "ami-1", public_address=True))
     cloud.run(RunInstances(subnet.id, "ami-1"))
 

@@ -75,6 +75,8 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "network-acl-entry": "InvalidNetworkAclEntry.NotFound",
     "dhcp-options": "InvalidDhcpOptionID.NotFound",
     "elastic-ip": "InvalidAllocationID.NotFound",
+    "elastic-association": "InvalidAssociationID.NotFound",
+    "address": "InvalidAddress.NotFound",
     "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
@@ -91,6 +93,10 @@ _MALFORMED: Final[Mapping[str, str]] = {
     "gateway": "InvalidGatewayID.NotFound",
     "association": "InvalidAssociationID.NotFound",
     "network-acl-association": "InvalidAssociationID.NotFound",
+    "elastic-association": "InvalidAssociationID.NotFound",
+    "elastic-ip": "InvalidAllocationID.NotFound",
+    "image": "InvalidAMIID.Malformed",
+    "attachment": "InvalidAttachmentID.NotFound",
 }
 
 
@@ -127,6 +133,8 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], tuple[Code, int]]] = 
     domain.CustomerGatewayUnavailable: ("InvalidCustomerGatewayState", 400),
     domain.NotAttached: ("InvalidVpnGatewayAttachment.NotFound", 400),
     domain.GatewayNotAttached: ("Gateway.NotAttached", 400),
+    domain.InterfaceInUse: ("InvalidNetworkInterface.InUse", 400),
+    domain.NotPermitted: ("OperationNotPermitted", 400),
     domain.AmbiguousInstance: ("InvalidInstanceID", 400),
     domain.AlreadyAssociated: ("Resource.AlreadyAssociated", 400),
     domain.ConnectionExists: ("InvalidOption.Conflict", 400),

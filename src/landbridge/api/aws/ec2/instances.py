@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from landbridge.api.aws.ec2 import interfaces
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select
+from landbridge.api.aws.ec2.interface_actions import addresses_of, groups_in
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
-from landbridge.api.aws.ec2.params import address, checked_id, id_of, ids_of, only, required, tag_list, tags_of
+from landbridge.api.aws.ec2.params import checked_id, id_of, ids_of, only, required, tag_list, tags_of
 from landbridge.control import instances
-from landbridge.control.instances import NOUN
+from landbridge.control.instances import NOUN, Plugged
 from landbridge.model.attached import by_instance
-from landbridge.model.errors import Combination, Unsupported
+from landbridge.model.errors import Combination, Missing
 from landbridge.model.resources import Instance, InstanceState, NetworkInterface
 
 CODES: Final[Mapping[InstanceState, int]] = {
@@ -100,7 +101,7 @@ def _reservation(desk: Desk, launched: Iterable[Instance]) -> Shape:
 
 
 def run_instances(desk: Desk, params: Params) -> Shape:
-    """RunInstances, in the subnet's form or with one network interface."""
+    """RunInstances, in the subnet's form or with network interfaces."""
     only(
         params,
         "ImageId",
@@ -114,36 +115,35 @@ def run_instances(desk: Desk, params: Params) -> Shape:
         "KeyName",
         "TagSpecifications",
         "ClientToken",
+        "DisableApiTermination",
         inert={
             "Monitoring": {"Enabled": False},
             "EbsOptimized": False,
-            "DisableApiTermination": False,
             "DisableApiStop": False,
             "InstanceInitiatedShutdownBehavior": "stop",
         },
     )
-    interface = _interface(params)
-    private = interface.get("PrivateIpAddress")
+    plugged = _plugged(params)
     launched = desk.run(
         instances.RunInstances(
-            subnet_id=id_of(interface, "SubnetId", "subnet"),
+            subnet_id=plugged[0].subnet_id,
             image_id=required(params, "ImageId"),
             least=params["MinCount"],
             most=params["MaxCount"],
             instance_type=params.get("InstanceType") or DEFAULT_TYPE,
             key_name=params.get("KeyName") or "",
-            private_address=address(private, "PrivateIpAddress") if private else None,
-            public_address=interface.get("AssociatePublicIpAddress"),
-            groups=tuple(checked_id(group, "security-group") for group in interface.get("Groups") or ()),
-            tags=tags_of(params, NOUN),
+            tags=tags_of(params, NOUN, "network-interface"),
             client_token=params.get("ClientToken") or "",
+            interfaces=plugged,
+            interface_tags=tags_of(params, "network-interface", NOUN),
+            disable_api_termination=params.get("DisableApiTermination") or False,
         )
     )
     return _reservation(desk, launched)
 
 
-def _interface(params: Params) -> Mapping[str, Any]:
-    """The one network interface, whichever way it is given."""
+def _plugged(params: Params) -> tuple[Plugged, ...]:
+    """The network interfaces, whichever way they are given."""
     top = {
         "SubnetId": params.get("SubnetId"),
         "PrivateIpAddress": params.get("PrivateIpAddress"),
@@ -151,30 +151,53 @@ def _interface(params: Params) -> Mapping[str, Any]:
     }
     given = params.get("NetworkInterfaces")
     if not given:
-        return top
+        return (_interface(top | {"DeviceIndex": 0}),)
     if any(value is not None for value in top.values()):
         raise Combination(
             "Network interfaces and an instance-level subnet, address or security groups may not be specified on the "
             "same request. Give them in NetworkInterface.1 only."
         )
-    if len(given) > 1:
-        raise Unsupported("landbridge gives an instance one network interface.")
-    interface: Mapping[str, Any] = given[0]
+    return tuple(_interface(each) for each in given)
+
+
+_OF_NEW: Final = (
+    "SubnetId",
+    "PrivateIpAddress",
+    "PrivateIpAddresses",
+    "SecondaryPrivateIpAddressCount",
+    "Groups",
+    "Description",
+    "AssociatePublicIpAddress",
+)
+"""What says how an interface is to be made; one that is there is as it is."""
+
+
+def _interface(given: Params) -> Plugged:
     only(
-        interface,
-        "SubnetId",
-        "PrivateIpAddress",
-        "Groups",
-        "AssociatePublicIpAddress",
-        inert={
-            "DeviceIndex": 0,
-            "NetworkCardIndex": 0,
-            "DeleteOnTermination": True,
-            "InterfaceType": "interface",
-            "Description": "",
-        },
+        given,
+        *_OF_NEW,
+        "NetworkInterfaceId",
+        "DeviceIndex",
+        "DeleteOnTermination",
+        inert={"NetworkCardIndex": 0, "InterfaceType": "interface"},
     )
-    return interface
+    if given.get("DeviceIndex") is None:
+        raise Missing("NetworkInterface.DeviceIndex")
+    there = given.get("NetworkInterfaceId")
+    if there and (named := [name for name in _OF_NEW if given.get(name) is not None]):
+        raise Combination(
+            f"You may not specify a network interface ID and {', '.join(named)} for the same network interface."
+        )
+    return Plugged(
+        device_index=given["DeviceIndex"],
+        interface_id=checked_id(there, "network-interface") if there else "",
+        subnet_id="" if there else id_of(given, "SubnetId", "subnet"),
+        addresses=addresses_of(given),
+        public=given.get("AssociatePublicIpAddress"),
+        groups=groups_in(given, "Groups"),
+        description=given.get("Description") or "",
+        delete_on_termination=given.get("DeleteOnTermination"),
+    )
 
 
 def terminate_instances(desk: Desk, params: Params) -> Shape:

@@ -34,25 +34,40 @@ def status(interface: NetworkInterface) -> str:
     return _STATUS[interface.attachment.state] if interface.attachment else "available"
 
 
-def association(interface: NetworkInterface, public: PublicAddress | None) -> Shape | None:
-    """The public address, if there is one. What was assigned at launch has no ids, and belongs to Amazon."""
-    if public is None:
+def _association(interface: NetworkInterface, private: PrivateAddress) -> Shape | None:
+    """The public address, if there is one. What was assigned at launch belongs to Amazon."""
+    if private.public is None:
         return None
-    shown: Shape = {"PublicIp": str(public.address), "PublicDnsName": ""}
-    if not public.elastic:
-        return shown | {"IpOwnerId": "amazon"}
-    return shown | {
-        "IpOwnerId": interface.account,
-        "AllocationId": public.allocation_id,
-        "AssociationId": public.association_id,
+    return {
+        "PublicIp": str(private.public.address),
+        "PublicDnsName": "",
+        "IpOwnerId": interface.account if private.public.elastic else "amazon",
     }
 
 
-def _address(interface: NetworkInterface, private: PrivateAddress) -> Shape:
+def _association_with_ids(interface: NetworkInterface, private: PrivateAddress) -> Shape | None:
+    """The same as an interface shows it by itself; only elastic addresses have these ids."""
+    shown, public = _association(interface, private), private.public
+    if shown is None or public is None or not public.elastic:
+        return shown
+    return shown | {"AllocationId": public.allocation_id, "AssociationId": public.association_id}
+
+
+def _addresses(
+    interface: NetworkInterface, association: Callable[[NetworkInterface, PrivateAddress], Shape | None]
+) -> Shape:
+    primary = interface.addresses[0]
     return {
-        "Primary": private is interface.addresses[0],
-        "PrivateIpAddress": str(private.address),
-        "Association": association(interface, private.public),
+        "PrivateIpAddress": str(primary.address),
+        "PrivateIpAddresses": [
+            {
+                "Primary": each is primary,
+                "PrivateIpAddress": str(each.address),
+                "Association": association(interface, each),
+            }
+            for each in interface.addresses
+        ],
+        "Association": association(interface, primary),
     }
 
 
@@ -65,6 +80,14 @@ def _attachment(attachment: InterfaceAttachment) -> Shape:
         "NetworkCardIndex": 0,
         "Status": attachment.state.value,
     }
+
+
+def attachment_of(interface: NetworkInterface) -> Shape | None:
+    """The attachment as the interface itself shows it: with the instance."""
+    attachment = interface.attachment
+    if attachment is None:
+        return None
+    return _attachment(attachment) | {"InstanceId": attachment.instance_id, "InstanceOwnerId": interface.account}
 
 
 def groups_of(desk: Desk, interface: NetworkInterface) -> list[dict[str, str]]:
@@ -85,10 +108,8 @@ def common(desk: Desk, interface: NetworkInterface) -> Shape:
         "InterfaceType": "interface",
         "MacAddress": interface.mac,
         "SourceDestCheck": interface.source_dest_check,
-        "PrivateIpAddress": str(interface.private),
-        "PrivateIpAddresses": [_address(interface, each) for each in interface.addresses],
+        **_addresses(interface, _association),
         "Ipv6Addresses": [],
-        "Association": association(interface, interface.addresses[0].public),
         "Attachment": _attachment(interface.attachment) if interface.attachment else None,
         "Groups": groups_of(desk, interface),
     }
@@ -96,17 +117,16 @@ def common(desk: Desk, interface: NetworkInterface) -> Shape:
 
 def shape(desk: Desk, interface: NetworkInterface) -> Shape:
     """A NetworkInterface."""
-    shown = common(desk, interface)
-    if interface.attachment is not None:
-        shown["Attachment"] |= {
-            "InstanceId": interface.attachment.instance_id,
-            "InstanceOwnerId": interface.account,
+    return (
+        common(desk, interface)
+        | _addresses(interface, _association_with_ids)
+        | {
+            "Attachment": attachment_of(interface),
+            "AvailabilityZone": zone_of(desk, interface.subnet_id),
+            "RequesterManaged": False,
+            "TagSet": tag_list(interface.tags),
         }
-    return shown | {
-        "AvailabilityZone": zone_of(desk, interface.subnet_id),
-        "RequesterManaged": False,
-        "TagSet": tag_list(interface.tags),
-    }
+    )
 
 
 def zone_of(desk: Desk, subnet_id: str) -> str | None:

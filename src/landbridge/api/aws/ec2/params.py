@@ -21,6 +21,10 @@ PREFIXES: Final[Mapping[str, str]] = {
     "instance": "i",
     "association": "rtbassoc",
     "network-interface": "eni",
+    "attachment": "eni-attach",
+    "volume": "vol",
+    "elastic-ip": "eipalloc",
+    "elastic-association": "eipassoc",
     "security-group": "sg",
     "security-group-rule": "sgr",
     "network-acl": "acl",
@@ -129,8 +133,8 @@ def flag(params: Params, name: str) -> bool | None:
     return None if value is None else bool(value)
 
 
-def tags_of(params: Params, resource_type: str) -> Tags:
-    """The tags in TagSpecifications for the one type of resource that the action makes.
+def tags_of(params: Params, resource_type: str, *others: str) -> Tags:
+    """The tags in TagSpecifications for a type of resource that the action makes; it makes `others`, too.
 
     Raises:
         Invalid: tags for another type of resource, which the action does not make.
@@ -140,6 +144,8 @@ def tags_of(params: Params, resource_type: str) -> Tags:
     for specification in params.get("TagSpecifications") or ():
         if specification.get("ResourceType") is None:
             raise Missing("TagSpecification.ResourceType")
+        if specification["ResourceType"] in others:
+            continue
         if specification["ResourceType"] != resource_type:
             raise Invalid(
                 "TagSpecification",
