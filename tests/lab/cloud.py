@@ -63,6 +63,23 @@ class Vpc:
         found = next(v for v in self.cloud.world.status()["vpcs"] if v["id"] == self.id)
         return str(found["namespace"])
 
+    @property
+    def default_group(self) -> SecurityGroup:
+        """The security group that its instances are in unless another is named."""
+        of_vpc = [{"Name": "vpc-id", "Values": [self.id]}, {"Name": "group-name", "Values": ["default"]}]
+        answer = self.cloud.world.ec2.describe_security_groups(Filters=of_vpc)
+        return SecurityGroup(self, str(answer["SecurityGroups"][0]["GroupId"]))
+
+    def security_group(self, name: str) -> SecurityGroup:
+        """Another security group, which lets everything out and nothing in."""
+        made = self.cloud.world.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.id)
+        return SecurityGroup(self, str(made["GroupId"]))
+
+    def opened(self) -> Vpc:
+        """Everything is let in: what does not get through is stopped by something else."""
+        self.default_group.lets_in("0.0.0.0/0")
+        return self
+
     def subnet(self, cidr: str, *, public: bool = False) -> Subnet:
         """A subnet that follows the main table. `public`: its instances get public addresses."""
         ec2 = self.cloud.world.ec2
@@ -96,6 +113,44 @@ class Vpc:
         made = self.cloud.vpn_gateway(asn)
         made.attach(self)
         return made
+
+
+@dataclass(frozen=True)
+class SecurityGroup:
+    """A security group, whose rules are in force when its methods are through."""
+
+    vpc: Vpc
+    id: str
+
+    def lets_in(self, who: Peer, protocol: str = "-1", first: int = -1, last: int | None = None) -> None:
+        """Addresses or the members of a group; of TCP and UDP to these ports, of ICMP this type and code."""
+        self._do("authorize_security_group_ingress", who, protocol, first, last)
+
+    def lets_out(self, who: Peer, protocol: str = "-1", first: int = -1, last: int | None = None) -> None:
+        """The same for what members begin."""
+        self._do("authorize_security_group_egress", who, protocol, first, last)
+
+    def shuts_in(self, who: Peer, protocol: str = "-1", first: int = -1, last: int | None = None) -> None:
+        """Take such a rule away."""
+        self._do("revoke_security_group_ingress", who, protocol, first, last)
+
+    def shuts_out(self, who: Peer, protocol: str = "-1", first: int = -1, last: int | None = None) -> None:
+        """Take such a rule away."""
+        self._do("revoke_security_group_egress", who, protocol, first, last)
+
+    def _do(self, call: str, who: Peer, protocol: str, first: int, last: int | None) -> None:
+        rule: dict[str, Any] = {"IpProtocol": protocol, "FromPort": first, "ToPort": first if last is None else last}
+        if isinstance(who, SecurityGroup):
+            rule["UserIdGroupPairs"] = [{"GroupId": who.id}]
+        else:
+            rule["IpRanges"] = [{"CidrIp": who}]
+        world = self.vpc.cloud.world
+        getattr(world.ec2, call)(GroupId=self.id, IpPermissions=[rule])
+        world.converged()
+
+
+Peer = str | SecurityGroup
+"""Addresses, or the members of a group."""
 
 
 @dataclass(frozen=True)
