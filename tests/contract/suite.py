@@ -202,7 +202,7 @@ def namespace(ground: Ground) -> Case:
 
 def bridge(ground: Ground) -> Case:
     item = Bridge(namespace=ground.name("a"), name="br0")
-    return Case((namespace(ground).first,), item, replace(item, routed=True))
+    return Case((namespace(ground).first,), item, replace(item, mac="02:00:5e:00:53:99"))
 
 
 def two_spaces(ground: Ground) -> tuple[HostObject, ...]:
@@ -238,11 +238,6 @@ def veth_mtu(ground: Ground) -> Case:
 def veth_master(ground: Ground) -> Case:
     end, _ = pair(ground)
     return Case(two_spaces(ground), end, replace(end, master="br0"))
-
-
-def veth_isolated(ground: Ground) -> Case:
-    end = replace(pair(ground)[0], master="br0")
-    return Case(two_spaces(ground), end, replace(end, isolated=True))
 
 
 def veth_peer(ground: Ground) -> Case:
@@ -406,7 +401,6 @@ CASES: Mapping[str, Callable[[Ground], Case]] = {
         bridge,
         veth_mtu,
         veth_master,
-        veth_isolated,
         veth_peer,
         veth_mac,
         veth_within,

@@ -23,6 +23,7 @@ from landbridge.desired.objects import (
     Chain,
     FilterRule,
     Hook,
+    HostObject,
     KernelRoute,
     NamedChain,
     Namespace,
@@ -43,6 +44,7 @@ ANYWHERE = IPv4Network("0.0.0.0/0")
 MACS = {"p1": "02:00:5e:00:53:01", "p2": "02:00:5e:00:53:02", "p3": "02:00:5e:00:53:03"}
 ONE, TWO, THREE = IPv4Address("10.1.0.11"), IPv4Address("10.1.0.12"), IPv4Address("10.2.0.13")
 ADDRESSES = {"p1": ONE, "p2": TWO, "p3": THREE}
+ROUTER = "02:00:5e:00:53:99"
 BRIDGES = {"p1": "br1", "p2": "br1", "p3": "br2"}
 ELSEWHERE = IPv4Address("172.16.0.9")
 
@@ -58,7 +60,7 @@ class Routed:
             bridge = f"br{number}"
             gateway = IPv4Interface(f"10.{number}.0.1/24")
             net.put(
-                Bridge(namespace=net.a, name=bridge, routed=True),
+                Bridge(namespace=net.a, name=bridge, mac=ROUTER),
                 Address(namespace=net.a, link=bridge, address=gateway),
             )
         for port, address in ADDRESSES.items():
@@ -72,7 +74,6 @@ class Routed:
                     peer_namespace=space,
                     peer_name="eth0",
                     master=BRIDGES[port],
-                    isolated=True,
                 ),
                 VethEnd(namespace=space, name="eth0", peer_namespace=net.a, peer_name=port, mac=MACS[port]),
                 Address(namespace=space, link="eth0", address=IPv4Interface((address, 24))),
@@ -88,9 +89,14 @@ class Routed:
         self.driver.put(wanted, None)
         return wanted
 
-    def guard(self, *, unchecked: str = "") -> None:
+    def table(self) -> HostObject:
+        """What a driver without memory reads of the rules."""
+        found = NftablesDriver(self.net.owner).read([self.net.a])
+        return next(each for each in found if each.key == Ruleset(namespace=self.net.a).key)
+
+    def guard(self, *, unchecked: str = "", router: str = ROUTER) -> None:
         ports = (
-            Port(link=port, mac=MACS[port], addresses=(address,), checked=port != unchecked)
+            Port(link=port, mac=MACS[port], addresses=(address,), checked=port != unchecked, router=router)
             for port, address in ADDRESSES.items()
         )
         self.driver.put(Ruleset(namespace=self.net.a, family=Family.BRIDGE, ports=tuple(ports)), None)
@@ -123,6 +129,7 @@ class Routed:
 def routed() -> Iterator[Routed]:
     for net in networks.network():
         made = Routed(net)
+        made.guard()
         until(lambda made=made: all(made.pings("p1", address) for address in (TWO, THREE)), "everybody is there")
         yield made
 
@@ -135,23 +142,23 @@ def hears(listener: socket.socket, text: bytes) -> bool:
     return False
 
 
-def test_neighbours_behind_isolated_ports_meet_in_the_router(routed: Routed) -> None:
+def test_neighbours_meet_in_the_router_and_know_each_other_all_the_same(routed: Routed) -> None:
     assert routed.pings("p1", TWO)
     assert routed.pings("p1", THREE)
     assert routed.pings("p1", IPv4Address("10.1.0.1"))
+    known = run(f"ip -n {routed.spaces['p1']} neighbour show {TWO}")
+    assert MACS["p2"] in known
     routed.filter()
     assert not routed.pings("p1", TWO), "the router's rules see what neighbours send"
     assert not routed.pings("p1", THREE)
     assert routed.pings("p1", IPv4Address("10.1.0.1")), "the router itself answers"
 
 
-def test_without_the_router_answering_for_all_isolated_ports_do_not_reach_each_other(routed: Routed) -> None:
-    plain = Bridge(namespace=routed.net.a, name="br1")
-    routed.net.put(plain)
-    run(f"ip -n {routed.spaces['p1']} neighbour flush all")
+def test_without_a_router_they_send_each_other_what_they_like(routed: Routed) -> None:
+    routed.filter()
     assert not routed.pings("p1", TWO)
-    routed.net.put(replace(plain, routed=True))
-    until(lambda: routed.pings("p1", TWO), "the router answers for it")
+    routed.guard(router="")
+    assert routed.pings("p1", TWO)
 
 
 def test_a_way_by_address_is_looked_up_and_what_is_not_there_goes_on_to_the_next_rule(routed: Routed) -> None:
@@ -170,6 +177,7 @@ def test_a_way_by_address_is_looked_up_and_what_is_not_there_goes_on_to_the_next
 
 def test_a_next_hop_is_the_gateway_of_a_route(routed: Routed) -> None:
     routed.way_to_elsewhere(TWO)
+    routed.guard(unchecked="p2")
     chains = (NamedChain(name="in_1", rules=(FilterRule(verdict=Verdict.ACCEPT),)),)
     ways = NamedMap(name="to_address", kind=Kind.ADDRESS, chains=((TWO, "in_1"),))
     routed.filter(FilterRule(follow=Follow(Field.NEXT_HOP, "to_address")), named=chains, maps=(ways,))
@@ -328,11 +336,11 @@ def test_a_change_of_hands_that_was_interrupted_begins_anew(routed: Routed, talk
     forget(routed.net.a, [ONE])
     assert not routed.pings("p1", THREE)
     assert lookups.holders_in(nft(routed.net.a, "list table ip landbridge")[0])[ONE] == "e1"
-    (found,) = NftablesDriver(routed.net.owner).read([routed.net.a])
+    found = routed.table()
     after = allowing(routed, holder="e2")
     NftablesDriver(routed.net.owner).put(after, found)
     assert talk.passes() == [False, False]
-    (found,) = routed.driver.read([routed.net.a])
+    found = routed.table()
     assert found.fingerprint == routed.driver.fingerprint(after)
 
 
@@ -478,7 +486,7 @@ def test_nftables_takes_whatever_is_rendered_and_it_is_read_as_that(routed: Rout
     def takes(table: Ruleset) -> None:
         wanted = replace(table, namespace=routed.net.a)
         routed.driver.put(wanted, None)
-        (found,) = routed.driver.read([routed.net.a])
+        found = routed.table()
         assert found.fingerprint == routed.driver.fingerprint(wanted)
         listing = nft(routed.net.a, "list table ip landbridge")[0]
         assert lookups.holders_in(listing) == {each.address: each.link for each in table.holders}

@@ -93,14 +93,11 @@ class Namespace(HostObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bridge(HostObject):
-    """A bridge, up, without spanning tree.
-
-    `routed`: its namespace answers ARP for whoever is behind it, so that ports that are isolated from each other reach
-    each other through the router, and its filters see what passes between neighbours (proxy_arp_pvlan).
-    """
+    """A bridge, up, without spanning tree."""
 
     name: str
-    routed: bool = False
+    mac: str = ""
+    """Its hardware address; empty: one that follows from owner, namespace and name."""
 
     @property
     def key(self) -> Key:
@@ -119,8 +116,6 @@ class VethEnd(HostObject):
     peer_name: str
     master: str | None = None
     mtu: int = 1500
-    isolated: bool = False
-    """As a port of a bridge: no frame passes between it and another isolated port."""
     mac: str = ""
     """Its hardware address, such as `02:00:5e:00:53:01`; empty: one that follows from owner, namespace and name."""
 

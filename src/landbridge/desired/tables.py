@@ -25,12 +25,15 @@ class Port:
 
     `checked`: only packets from `addresses` come from it, and only packets for `addresses` are delivered to it. If not,
     packets from other sources are marked with the first of its addresses, so that nobody takes them for the source's.
+    `router`: the hardware address that its packets go to, whichever they are addressed to: the bridge's own, so that
+    neighbours meet in the router, whose rules see what they send each other. Empty: where they are addressed to.
     """
 
     link: str
     mac: str
     addresses: tuple[IPv4Address, ...]
     checked: bool = True
+    router: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,8 @@ from landbridge.model.resources import NetworkInterface, Route, RouteTable, Subn
 
 EDGE = 10
 """The kernel table of packets that come from a gateway."""
+ROUTER_MAC = "02:00:00:00:00:01"
+"""The router's hardware address in every subnet."""
 RULE_PRIORITY = 1000
 INTERFACE_TABLES = 100
 """In an instance: behind this number, and its device index, is an interface's kernel table."""
@@ -61,11 +63,12 @@ def _closing(namespace: str, table: int) -> KernelRoute:
 def subnet(own: Names, wanted: Subnet, table: int) -> tuple[HostObject, ...]:
     """A subnet's bridge, its gateway address, and the table that its packets look into.
 
-    Also what neighbours send each other passes the router, and its rules: the bridge connects none of its ports.
+    Also what neighbours send each other passes the router, and its rules: what comes from a port is sent there
+    (`ports`). Neighbours know each other's hardware addresses all the same, for ARP passes the bridge.
     """
     here, bridge = own.of(wanted.vpc_id), names.subnet_bridge(wanted.id)
     return (
-        Bridge(namespace=here, name=bridge, routed=True),
+        Bridge(namespace=here, name=bridge, mac=ROUTER_MAC),
         Address(namespace=here, link=bridge, address=IPv4Interface((wanted.cidr[1], wanted.cidr.prefixlen))),
         KernelRule(namespace=here, priority=RULE_PRIORITY, iif=bridge, table=table),
         KernelRoute(namespace=here, table=EDGE, destination=wanted.cidr, link=bridge),
@@ -154,7 +157,6 @@ def interface(own: Names, wanted: NetworkInterface, net: Subnet, alone: bool, do
             peer_namespace=here,
             peer_name=link,
             master=names.subnet_bridge(net.id),
-            isolated=True,
         ),
         Address(namespace=here, link=link, address=IPv4Interface((primary, 32 if doubled else net.cidr.prefixlen))),
         # Alone in their prefix, so that none of them is ever taken for the address that packets are sent from.
@@ -194,6 +196,7 @@ def ports(own: Names, vpc: Vpc, interfaces: Iterable[NetworkInterface]) -> tuple
                     mac=each.mac,
                     addresses=tuple(private.address for private in each.addresses),
                     checked=each.source_dest_check,
+                    router=ROUTER_MAC,
                 )
                 for each in interfaces
             ),

@@ -20,7 +20,7 @@ WORDS = frozenset(
         """table ip chain type filter nat hook priority policy accept drop iifname oifname saddr daddr protocol udp tcp
         dport sport ct state established related status dnat snat to masquerade flags syn rst option maxseg size set
         prerouting input forward output postrouting bridge from_ports to_ports ether arp zone zones map new original
-        reply inwards outwards across itself meta mark""",
+        reply inwards outwards across itself meta mark pkttype host""",
     )
 )
 links = st.one_of(st.text(max_size=20), st.from_regex(r"[a-z0-9._-]{1,15}", fullmatch=True))
@@ -109,6 +109,7 @@ def test_good_rules_render_one_line_each(found: list[FilterRule]) -> None:
             mac=st.one_of(st.from_regex(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", fullmatch=True), st.text(max_size=20)),
             addresses=st.lists(hosts, min_size=1, max_size=3).map(tuple),
             checked=st.booleans(),
+            router=st.one_of(st.just(""), st.just("02:00:00:00:00:01"), st.text(max_size=20)),
         ),
         max_size=4,
     )

@@ -62,8 +62,6 @@ class Link:
     mac: str = ""
     carrier: bool = False
     spanning_tree: bool = False
-    isolated: bool = False
-    """As a bridge's port, from other such ports."""
     if_id: int = 0
     """Of an XFRM interface."""
 
@@ -141,9 +139,8 @@ def link(body: bytes) -> Link:
     """A link out of RTM_NEWLINK or RTM_DELLINK."""
     _, _, index, flags, _ = _LINK.unpack_from(body)
     found = attributes(body, _LINK.size)
-    info = attributes(found.get(18, b""), 0)  # IFLA_LINKINFO: KIND 1, DATA 2, SLAVE_KIND 4, SLAVE_DATA 5
+    info = attributes(found.get(18, b""), 0)  # IFLA_LINKINFO: KIND 1, DATA 2
     kind = _text(info, 1)
-    port = attributes(info.get(5, b""), 0) if _text(info, 4) == "bridge" else {}
     data = attributes(info.get(2, b""), 0) if kind in ("bridge", "xfrm") else {}
     return Link(
         index=index,
@@ -157,7 +154,6 @@ def link(body: bytes) -> Link:
         mac=found.get(1, b"").hex(":"),
         carrier=bool(flags & _IFF_LOWER_UP),
         spanning_tree=kind == "bridge" and _number(data, 5) != 0,  # IFLA_BR_STP_STATE
-        isolated=_number(port, 33) != 0,  # IFLA_BRPORT_ISOLATED
         if_id=_number(data, 2) if kind == "xfrm" else 0,  # IFLA_XFRM_IF_ID
     )
 

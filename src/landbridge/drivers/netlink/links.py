@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
@@ -18,7 +17,7 @@ from landbridge.desired.objects import HERE, Bridge, HostObject, Seen, VethEnd
 from landbridge.drivers.netlink import marks
 from landbridge.drivers.netlink.announce import announce
 from landbridge.drivers.netlink.decode import Link, Message
-from landbridge.drivers.netlink.inside import NamespaceMissing, inside, open_namespace
+from landbridge.drivers.netlink.inside import NamespaceMissing, open_namespace
 from landbridge.drivers.netlink.routes import addresses
 from landbridge.drivers.netlink.rtnl import CREATE, EXCLUSIVE, KernelRefusedError, Rtnl
 from landbridge.reconcile.driver import DriverError
@@ -26,10 +25,6 @@ from landbridge.reconcile.driver import DriverError
 _UP: Final = 1
 DOWN: Final = "down"
 """The fingerprint of a link that is all right but down."""
-
-# Answers for others are held back for up to 0.8 s otherwise, for somebody else may answer; here nobody else can.
-_ROUTED: Final = {"conf/{bridge}/proxy_arp_pvlan": "1", "neigh/{bridge}/proxy_delay": "0"}
-_NOT_ROUTED: Final = {"conf/{bridge}/proxy_arp_pvlan": "0"}
 
 
 def read(namespace: str, owner: str, links: Sequence[Link]) -> Iterator[HostObject]:
@@ -46,13 +41,10 @@ def read(namespace: str, owner: str, links: Sequence[Link]) -> Iterator[HostObje
                 peer_name=peer[1],
                 master=names.get(link.master),
                 mtu=link.mtu,
-                isolated=link.isolated,
-                mac="" if link.mac == marks.hardware_address(owner, namespace, link.name) else link.mac,
+                mac=_given(link, owner, namespace),
             )
         elif link.kind == "bridge" and link.alias == marks.alias(owner):
-            with inside(namespace):
-                routed = all(_setting(path, link.name).read_text().strip() == value for path, value in _ROUTED.items())
-            item = Bridge(namespace=namespace, name=link.name, routed=routed)
+            item = Bridge(namespace=namespace, name=link.name, mac=_given(link, owner, namespace))
         else:
             continue
         if link.up and not link.spanning_tree:
@@ -79,7 +71,7 @@ def put_bridge(wanted: Bridge, owner: str) -> None:
             message = ifinfmsg()
             message["attrs"] = [
                 ("IFLA_IFNAME", wanted.name),
-                ("IFLA_ADDRESS", marks.hardware_address(owner, wanted.namespace, wanted.name)),
+                ("IFLA_ADDRESS", _mac(wanted, owner)),
                 ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge")]}),
             ]
             rtnl.request(Message.NEWLINK, message, CREATE | EXCLUSIVE)
@@ -92,10 +84,7 @@ def put_bridge(wanted: Bridge, owner: str) -> None:
                 ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", data)]}),
             ]
             rtnl.request(Message.NEWLINK, message)
-        with inside(wanted.namespace):
-            for path, value in (_ROUTED if wanted.routed else _NOT_ROUTED).items():
-                _setting(path, wanted.name).write_text(value)
-        _set(rtnl, link.index, ("IFLA_IFALIAS", marks.alias(owner)))
+        _set(rtnl, link.index, ("IFLA_IFALIAS", marks.alias(owner)), ("IFLA_ADDRESS", _mac(wanted, owner)))
 
 
 def put_veth(wanted: VethEnd, owner: str) -> None:
@@ -106,14 +95,12 @@ def put_veth(wanted: VethEnd, owner: str) -> None:
             for rtnl, link, namespace in ((near, end, wanted.namespace), (far, peer, wanted.peer_namespace)):
                 _make_way(rtnl, link, namespace, owner)
             mac = marks.hardware_address(owner, wanted.peer_namespace, wanted.peer_name)
-            mtu, master, mac, isolated = _remembered(peer) or (1500, 0, mac, False)
+            mtu, master, mac = _remembered(peer) or (1500, 0, mac)
             _make_pair(wanted, _mac(wanted, owner), mac, mtu)
             end = _must(near.link(wanted.name), wanted.namespace, wanted.name)
             peer = _must(far.link(wanted.peer_name), wanted.peer_namespace, wanted.peer_name)
             if peer.mtu != mtu or master:
                 _change(far, peer.index, [("IFLA_MTU", mtu), ("IFLA_MASTER", master)])
-            if isolated:
-                _isolate(far, peer.index, isolated)
         if marks.peer_of(peer.alias, owner) is None:
             _refuse_foreign(peer, wanted.peer_namespace, owner)
             mirrored = VethEnd(
@@ -127,10 +114,6 @@ def put_veth(wanted: VethEnd, owner: str) -> None:
         master = 0
         if wanted.master is not None:
             master = _must(near.link(wanted.master), wanted.namespace, wanted.master).index
-            if wanted.isolated != (end.isolated and end.master == master):
-                # Before it is up, so that nothing ever passes.
-                _change(near, end.index, [("IFLA_MASTER", master)])
-                _isolate(near, end.index, wanted.isolated)
         _set(
             near,
             end.index,
@@ -148,16 +131,6 @@ def put_veth(wanted: VethEnd, owner: str) -> None:
         announce(wanted.peer_namespace, wanted.peer_name, address)
     for address in mine:
         announce(wanted.namespace, wanted.name, address)
-
-
-def _isolate(rtnl: Rtnl, index: int, isolated: bool) -> None:
-    port = {"attrs": [("IFLA_BRPORT_ISOLATED", int(isolated))]}
-    attributes = [("IFLA_INFO_SLAVE_KIND", "bridge"), ("IFLA_INFO_SLAVE_DATA", port)]
-    _change(rtnl, index, [("IFLA_LINKINFO", {"attrs": attributes})])
-
-
-def _setting(path: str, bridge: str) -> Path:
-    return Path("/proc/sys/net/ipv4") / path.format(bridge=bridge)
 
 
 def drop(namespace: str, name: str, kind: str, owner: str) -> None:
@@ -178,13 +151,18 @@ def _pair(one: Link, other: Link) -> bool:
     return one.kind == other.kind == "veth" and one.peer_index == other.index and other.peer_index == one.index
 
 
-def _remembered(peer: Link | None) -> tuple[int, int, str, bool] | None:
-    """MTU, master, hardware address and isolation of an end to be made anew although it was all right itself."""
-    return (peer.mtu, peer.master, peer.mac, peer.isolated) if peer is not None and peer.kind == "veth" else None
+def _remembered(peer: Link | None) -> tuple[int, int, str] | None:
+    """MTU, master and hardware address of an end that has to be made anew although it was all right itself."""
+    return (peer.mtu, peer.master, peer.mac) if peer is not None and peer.kind == "veth" else None
 
 
-def _mac(wanted: VethEnd, owner: str) -> str:
+def _mac(wanted: VethEnd | Bridge, owner: str) -> str:
     return wanted.mac or marks.hardware_address(owner, wanted.namespace, wanted.name)
+
+
+def _given(link: Link, owner: str, namespace: str) -> str:
+    """The hardware address, unless it is the one that a link has by itself."""
+    return "" if link.mac == marks.hardware_address(owner, namespace, link.name) else link.mac
 
 
 def _make_way(rtnl: Rtnl, link: Link | None, namespace: str, owner: str) -> None:

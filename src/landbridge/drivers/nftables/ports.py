@@ -1,8 +1,8 @@
 """What a bridge's ports may send and get, as chains of nft's language. Pure.
 
-Stateless, and two lookups per frame: a bridge of this kernel need not track connections, and what is not listed is
-dropped. ARP passes if it says the port's own addresses (a sender without one asks whether somebody has it: RFC 5227);
-besides IPv4 and ARP nothing does, neither tagged frames nor IPv6.
+Stateless, and a few lookups per frame: a bridge of this kernel need not track connections, and what is not listed is
+dropped. Packets are sent to the router if the port has one. ARP passes if it says the port's own addresses (a sender
+without one asks whether somebody has it: RFC 5227); besides IPv4 and ARP nothing does, neither tagged frames nor IPv6.
 """
 
 from __future__ import annotations
@@ -44,6 +44,10 @@ def _from_ports(ports: list[Port], own: list[tuple[str, str]], unchecked: dict[s
         return
     yield f"iifname . ether saddr != {pairs(macs)} drop"
     yield f"ether type arp iifname . arp saddr ether . arp saddr ip {pairs(said)} accept"
+    for router in sorted({port.router for port in ports if port.router}):
+        # As if it had been sent there: only what is for the bridge itself is handed to its namespace.
+        sent = pairs((link(port.link),) for port in ports if port.router == router)
+        yield f"ether type ip iifname {sent} ether daddr set {_mac(router)} meta pkttype set host"
     yield f"ether type ip iifname . ip saddr {pairs(own)} accept"
     if unchecked:
         marks = pairs((f"{name} : {mark}",) for name, mark in unchecked.items())
