@@ -75,6 +75,18 @@ class Vpc:
         made = self.cloud.world.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.id)
         return SecurityGroup(self, str(made["GroupId"]))
 
+    def network_acl(self) -> NetworkAcl:
+        """A network ACL, which lets nothing through."""
+        made = self.cloud.world.ec2.create_network_acl(VpcId=self.id)
+        return NetworkAcl(self, str(made["NetworkAcl"]["NetworkAclId"]))
+
+    @property
+    def default_acl(self) -> NetworkAcl:
+        """The network ACL that subnets follow at first."""
+        of_vpc = [{"Name": "vpc-id", "Values": [self.id]}, {"Name": "default", "Values": ["true"]}]
+        answer = self.cloud.world.ec2.describe_network_acls(Filters=of_vpc)
+        return NetworkAcl(self, str(answer["NetworkAcls"][0]["NetworkAclId"]))
+
     def opened(self) -> Vpc:
         """Everything is let in: what does not get through is stopped by something else."""
         self.default_group.lets_in("0.0.0.0/0")
@@ -149,6 +161,50 @@ class SecurityGroup:
         world.converged()
 
 
+@dataclass(frozen=True)
+class NetworkAcl:
+    """A network ACL, whose entries are in force when its methods are through."""
+
+    vpc: Vpc
+    id: str
+
+    def entry(
+        self,
+        number: int,
+        action: str,
+        *,
+        egress: bool = False,
+        cidr: str = "0.0.0.0/0",
+        protocol: str = "-1",
+        **more: Any,
+    ) -> None:
+        """Add an entry."""
+        self.vpc.cloud.world.ec2.create_network_acl_entry(
+            NetworkAclId=self.id,
+            RuleNumber=number,
+            RuleAction=action,
+            Egress=egress,
+            CidrBlock=cidr,
+            Protocol=protocol,
+            **more,
+        )
+        self.vpc.cloud.world.converged()
+
+    def without(self, number: int, *, egress: bool = False) -> None:
+        """Take an entry away."""
+        self.vpc.cloud.world.ec2.delete_network_acl_entry(NetworkAclId=self.id, RuleNumber=number, Egress=egress)
+        self.vpc.cloud.world.converged()
+
+    def guards(self, subnet: Subnet) -> None:
+        """Let a subnet follow it."""
+        ec2 = self.vpc.cloud.world.ec2
+        acls = ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet.id]}])
+        associations = acls["NetworkAcls"][0]["Associations"]
+        mine = next(a["NetworkAclAssociationId"] for a in associations if a["SubnetId"] == subnet.id)
+        ec2.replace_network_acl_association(AssociationId=mine, NetworkAclId=self.id)
+        self.vpc.cloud.world.converged()
+
+
 Peer = str | SecurityGroup
 """Addresses, or the members of a group."""
 
@@ -213,6 +269,11 @@ class Instance(Host):
     id: str
     public: IPv4Address | None
 
+    def primary(self, cloud: Cloud) -> Interface:
+        """Its primary interface."""
+        answer = cloud.world.ec2.describe_instances(InstanceIds=[self.id])["Reservations"][0]["Instances"][0]
+        return Interface(cloud, self.name, str(answer["NetworkInterfaces"][0]["NetworkInterfaceId"]))
+
 
 @dataclass(frozen=True)
 class Interface:
@@ -249,6 +310,13 @@ class Interface:
         attachment = self.describe()["Attachment"]["AttachmentId"]
         self.cloud.world.ec2.detach_network_interface(AttachmentId=attachment)
         eventually(lambda: self.describe()["Status"] == "available", f"{self.name} is detached", 20)
+
+    def is_in(self, *groups: SecurityGroup) -> None:
+        """Let it be in these security groups, and no others."""
+        self.cloud.world.ec2.modify_network_interface_attribute(
+            NetworkInterfaceId=self.id, Groups=[group.id for group in groups]
+        )
+        self.cloud.world.converged()
 
     def at(self, instance: Instance) -> Host:
         """The instance by the address that this interface gives it."""
