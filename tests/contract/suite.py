@@ -201,9 +201,8 @@ def namespace(ground: Ground) -> Case:
 
 
 def bridge(ground: Ground) -> Case:
-    """Has nothing that could change."""
     item = Bridge(namespace=ground.name("a"), name="br0")
-    return Case((namespace(ground).first,), item, item)
+    return Case((namespace(ground).first,), item, replace(item, mac="02:00:5e:00:53:99"))
 
 
 def two_spaces(ground: Ground) -> tuple[HostObject, ...]:

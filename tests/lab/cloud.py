@@ -63,6 +63,35 @@ class Vpc:
         found = next(v for v in self.cloud.world.status()["vpcs"] if v["id"] == self.id)
         return str(found["namespace"])
 
+    @property
+    def default_group(self) -> SecurityGroup:
+        """The security group that its instances are in unless another is named."""
+        of_vpc = [{"Name": "vpc-id", "Values": [self.id]}, {"Name": "group-name", "Values": ["default"]}]
+        answer = self.cloud.world.ec2.describe_security_groups(Filters=of_vpc)
+        return SecurityGroup(self, str(answer["SecurityGroups"][0]["GroupId"]))
+
+    def security_group(self, name: str) -> SecurityGroup:
+        """Another security group, which lets everything out and nothing in."""
+        made = self.cloud.world.ec2.create_security_group(GroupName=name, Description=name, VpcId=self.id)
+        return SecurityGroup(self, str(made["GroupId"]))
+
+    def network_acl(self) -> NetworkAcl:
+        """A network ACL, which lets nothing through."""
+        made = self.cloud.world.ec2.create_network_acl(VpcId=self.id)
+        return NetworkAcl(self, str(made["NetworkAcl"]["NetworkAclId"]))
+
+    @property
+    def default_acl(self) -> NetworkAcl:
+        """The network ACL that subnets follow at first."""
+        of_vpc = [{"Name": "vpc-id", "Values": [self.id]}, {"Name": "default", "Values": ["true"]}]
+        answer = self.cloud.world.ec2.describe_network_acls(Filters=of_vpc)
+        return NetworkAcl(self, str(answer["NetworkAcls"][0]["NetworkAclId"]))
+
+    def opened(self) -> Vpc:
+        """Everything is let in: what does not get through is stopped by something else."""
+        self.default_group.lets_in("0.0.0.0/0")
+        return self
+
     def subnet(self, cidr: str, *, public: bool = False) -> Subnet:
         """A subnet that follows the main table. `public`: its instances get public addresses."""
         ec2 = self.cloud.world.ec2
@@ -96,6 +125,88 @@ class Vpc:
         made = self.cloud.vpn_gateway(asn)
         made.attach(self)
         return made
+
+
+@dataclass(frozen=True)
+class SecurityGroup:
+    """A security group, whose rules are in force when its methods are through."""
+
+    vpc: Vpc
+    id: str
+
+    def lets_in(self, who: Peer, protocol: str = "-1", first: int = -1, last: int | None = None) -> None:
+        """Addresses or the members of a group; of TCP and UDP to these ports, of ICMP this type and code."""
+        self._do("authorize_security_group_ingress", who, protocol, first, last)
+
+    def lets_out(self, who: Peer, protocol: str = "-1", first: int = -1, last: int | None = None) -> None:
+        """The same for what members begin."""
+        self._do("authorize_security_group_egress", who, protocol, first, last)
+
+    def shuts_in(self, who: Peer, protocol: str = "-1", first: int = -1, last: int | None = None) -> None:
+        """Take such a rule away."""
+        self._do("revoke_security_group_ingress", who, protocol, first, last)
+
+    def shuts_out(self, who: Peer, protocol: str = "-1", first: int = -1, last: int | None = None) -> None:
+        """Take such a rule away."""
+        self._do("revoke_security_group_egress", who, protocol, first, last)
+
+    def _do(self, call: str, who: Peer, protocol: str, first: int, last: int | None) -> None:
+        rule: dict[str, Any] = {"IpProtocol": protocol, "FromPort": first, "ToPort": first if last is None else last}
+        if isinstance(who, SecurityGroup):
+            rule["UserIdGroupPairs"] = [{"GroupId": who.id}]
+        else:
+            rule["IpRanges"] = [{"CidrIp": who}]
+        world = self.vpc.cloud.world
+        getattr(world.ec2, call)(GroupId=self.id, IpPermissions=[rule])
+        world.converged()
+
+
+@dataclass(frozen=True)
+class NetworkAcl:
+    """A network ACL, whose entries are in force when its methods are through."""
+
+    vpc: Vpc
+    id: str
+
+    def entry(
+        self,
+        number: int,
+        action: str,
+        *,
+        egress: bool = False,
+        cidr: str = "0.0.0.0/0",
+        protocol: str = "-1",
+        **more: Any,
+    ) -> None:
+        """Add an entry."""
+        self.vpc.cloud.world.ec2.create_network_acl_entry(
+            NetworkAclId=self.id,
+            RuleNumber=number,
+            RuleAction=action,
+            Egress=egress,
+            CidrBlock=cidr,
+            Protocol=protocol,
+            **more,
+        )
+        self.vpc.cloud.world.converged()
+
+    def without(self, number: int, *, egress: bool = False) -> None:
+        """Take an entry away."""
+        self.vpc.cloud.world.ec2.delete_network_acl_entry(NetworkAclId=self.id, RuleNumber=number, Egress=egress)
+        self.vpc.cloud.world.converged()
+
+    def guards(self, subnet: Subnet) -> None:
+        """Let a subnet follow it."""
+        ec2 = self.vpc.cloud.world.ec2
+        acls = ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet.id]}])
+        associations = acls["NetworkAcls"][0]["Associations"]
+        mine = next(a["NetworkAclAssociationId"] for a in associations if a["SubnetId"] == subnet.id)
+        ec2.replace_network_acl_association(AssociationId=mine, NetworkAclId=self.id)
+        self.vpc.cloud.world.converged()
+
+
+Peer = str | SecurityGroup
+"""Addresses, or the members of a group."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +269,11 @@ class Instance(Host):
     id: str
     public: IPv4Address | None
 
+    def primary(self, cloud: Cloud) -> Interface:
+        """Its primary interface."""
+        answer = cloud.world.ec2.describe_instances(InstanceIds=[self.id])["Reservations"][0]["Instances"][0]
+        return Interface(cloud, self.name, str(answer["NetworkInterfaces"][0]["NetworkInterfaceId"]))
+
 
 @dataclass(frozen=True)
 class Interface:
@@ -194,6 +310,13 @@ class Interface:
         attachment = self.describe()["Attachment"]["AttachmentId"]
         self.cloud.world.ec2.detach_network_interface(AttachmentId=attachment)
         eventually(lambda: self.describe()["Status"] == "available", f"{self.name} is detached", 20)
+
+    def is_in(self, *groups: SecurityGroup) -> None:
+        """Let it be in these security groups, and no others."""
+        self.cloud.world.ec2.modify_network_interface_attribute(
+            NetworkInterfaceId=self.id, Groups=[group.id for group in groups]
+        )
+        self.cloud.world.converged()
 
     def at(self, instance: Instance) -> Host:
         """The instance by the address that this interface gives it."""

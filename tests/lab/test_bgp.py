@@ -30,7 +30,7 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(world: World) -> Lab:
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     instance = vpc.subnet("10.0.1.0/24").instance()
     gateway = vpc.vpn_gateway(64_620)
     paris = world.site("paris", "203.0.113.77", LAN)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lab
 @pytest.mark.parametrize("routing", ["bgp", "static"])
 def test_only_ike_and_esp_cross_the_internet(own_world: World, routing: str) -> None:
     world = own_world
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     instance = vpc.subnet("10.0.1.0/24").instance()
     gateway = vpc.vpn_gateway()
     vpc.main_table.propagate(gateway)

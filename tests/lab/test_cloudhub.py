@@ -11,7 +11,7 @@ pytestmark = pytest.mark.lab
 
 
 def test_sites_reach_each_other_and_the_vpc_through_the_hub(world: World) -> None:
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     instance = vpc.subnet("10.0.1.0/24").instance()
     gateway = vpc.vpn_gateway(64_620)
     vpc.main_table.propagate(gateway)

@@ -25,7 +25,7 @@ class Cloud:
 
 
 def cloud(world: World, cidr: str) -> Cloud:
-    vpc = world.cloud.vpc(cidr)
+    vpc = world.cloud.vpc(cidr).opened()
     gateway = vpc.vpn_gateway()
     vpc.main_table.propagate(gateway)
     return Cloud(vpc.subnet(cidr.replace("/16", "/24")).instance(), gateway)

@@ -35,7 +35,7 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(world: World) -> Lab:
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     vpc.main_table.route("0.0.0.0/0", vpc.internet_gateway())
     web = world.internet_host("web", "198.51.100.200")
     front, back = vpc.subnet("10.0.1.0/24"), vpc.subnet("10.0.2.0/24")

@@ -58,7 +58,7 @@ class Line:
 
 @pytest.fixture(scope="module")
 def lines(world: World) -> dict[str, Line]:
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     instance = vpc.subnet("10.0.1.0/24").instance()
     gateway = vpc.vpn_gateway()
     vpc.main_table.propagate(gateway)

@@ -37,7 +37,7 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(world: World) -> Lab:
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     front, back = vpc.subnet("10.0.1.0/24"), vpc.subnet("10.0.2.0/24")
     return Lab(
         world,

@@ -31,7 +31,7 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(world: World) -> Lab:
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     igw = vpc.internet_gateway()
     web = world.internet_host("web", "198.51.100.10")
     gateway = vpc.vpn_gateway()

@@ -15,7 +15,7 @@ pytestmark = [
 
 
 def test_flushed_sas_and_deleted_interfaces_are_made_anew(world: World) -> None:
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     instance = vpc.subnet("10.0.1.0/24").instance()
     gateway = vpc.vpn_gateway(64_620)
     paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")

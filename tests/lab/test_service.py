@@ -42,7 +42,7 @@ class Lab:
 
 
 def build(world: World) -> Lab:
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     instance = vpc.subnet("10.0.1.0/24").instance()
     gateway = vpc.vpn_gateway()
     vpc.main_table.propagate(gateway)

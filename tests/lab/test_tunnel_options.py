@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lab
 
 @pytest.fixture(scope="module")
 def instance(world: World) -> Instance:
-    return world.cloud.vpc("10.0.0.0/16").subnet("10.0.1.0/24").instance()
+    return world.cloud.vpc("10.0.0.0/16").opened().subnet("10.0.1.0/24").instance()
 
 
 @pytest.fixture(scope="module")

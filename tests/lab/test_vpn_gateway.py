@@ -10,7 +10,7 @@ pytestmark = pytest.mark.lab
 
 
 def test_a_route_to_a_gateway_is_a_black_hole_while_it_is_detached(world: World) -> None:
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     instance = vpc.subnet("10.0.1.0/24").instance()
     paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
     gateway = vpc.vpn_gateway()
@@ -53,7 +53,7 @@ def test_one_gateway_per_vpc_and_one_vpc_per_gateway(world: World) -> None:
 
 
 def test_a_gateway_moves_to_another_vpc_with_its_sites(world: World) -> None:
-    first, second = world.cloud.vpc("10.8.0.0/16"), world.cloud.vpc("10.9.0.0/16")
+    first, second = world.cloud.vpc("10.8.0.0/16").opened(), world.cloud.vpc("10.9.0.0/16").opened()
     in_first = first.subnet("10.8.1.0/24").instance("in the first")
     in_second = second.subnet("10.9.1.0/24").instance("in the second")
     nice = world.site("nice", "203.0.113.79", "192.168.62.0/24")

@@ -9,7 +9,7 @@ from typing import Final
 from landbridge.control import limits, tags, tokens
 from landbridge.control.addresses import check_private, free_private, private_in_use, too_few
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.model.errors import Combination, Invalid, LimitExceeded, NotFound, Unsupported
+from landbridge.model.errors import Combination, Invalid, LimitExceeded, NotFound
 from landbridge.model.ids import new_id
 from landbridge.model.resources import (
     NetworkInterface,
@@ -21,6 +21,8 @@ from landbridge.model.resources import (
 )
 
 NOUN: Final = "network-interface"
+MAX_GROUPS: Final = 5
+"""Per interface (AWS, VPC quotas)."""
 MAX_ADDRESSES: Final = 50
 """Private addresses of one interface. At AWS it depends on the instance type; this is what the largest have."""
 MAX_DESCRIPTION: Final = 255
@@ -221,6 +223,7 @@ def checked_groups(scope: Scope, subnet: Subnet, groups: tuple[str, ...]) -> tup
     Raises:
         NotFound: there is no such group.
         Invalid: it is another VPC's.
+        LimitExceeded: there are too many of them.
     """
     if not groups:
         default = (g for g in scope.all(SecurityGroup) if g.vpc_id == subnet.vpc_id and g.group_name == "default")
@@ -229,8 +232,10 @@ def checked_groups(scope: Scope, subnet: Subnet, groups: tuple[str, ...]) -> tup
         group = scope.get(SecurityGroup, group_id, "security-group")
         if group.vpc_id != subnet.vpc_id:
             raise Invalid("SecurityGroupId", f"{group_id} and {subnet.id} belong to different networks.")
-        if group.group_name != "default":
-            raise Unsupported(
-                "landbridge has no security groups but the default one in force. Leave SecurityGroupId out."
-            )
-    return tuple(dict.fromkeys(groups))
+    found = tuple(dict.fromkeys(groups))
+    if len(found) > MAX_GROUPS:
+        raise LimitExceeded(
+            "security-groups-per-interface",
+            f"An interface can be in {MAX_GROUPS} security groups; {len(found)} are named.",
+        )
+    return found

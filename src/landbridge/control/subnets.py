@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import limits, tags
+from landbridge.control import limits, network_acls, tags
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.control.zones import checked_zone
 from landbridge.model.errors import (
@@ -109,7 +109,7 @@ def create(scope: Scope, command: CreateSubnet, context: Context) -> Outcome[Sub
         map_public_address=command.default,
         is_default=command.default,
     )
-    return Outcome(subnet, put(subnet))
+    return Outcome(subnet, put(subnet, network_acls.following(scope, subnet, context)))
 
 
 def modify(scope: Scope, command: ModifySubnetAttribute, context: Context) -> Outcome[Subnet]:
@@ -120,7 +120,7 @@ def modify(scope: Scope, command: ModifySubnetAttribute, context: Context) -> Ou
 
 
 def delete(scope: Scope, command: DeleteSubnet, context: Context) -> Outcome[None]:
-    """Refuses while interfaces are in it. Its association with a route table goes along."""
+    """Refuses while interfaces are in it. Its associations with a route table and a network ACL go along."""
     subnet = scope.get(Subnet, command.subnet_id, NOUN)
     for interface in scope.all(NetworkInterface):
         if interface.subnet_id == subnet.id:
@@ -133,4 +133,4 @@ def delete(scope: Scope, command: DeleteSubnet, context: Context) -> Outcome[Non
         for table in scope.all(RouteTable)
         if any(a.subnet_id == subnet.id for a in table.associations)
     ]
-    return Outcome(None, (*put(*followed), *remove(subnet)))
+    return Outcome(None, (*put(*followed, *network_acls.abandoned(scope, subnet.id)), *remove(subnet)))

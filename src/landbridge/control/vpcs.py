@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import dhcp_options, limits, tags
+from landbridge.control import dhcp_options, limits, network_acls, security_groups, tags
 from landbridge.control.addresses import occupies
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import Dependency, Invalid, InvalidVpcRange
@@ -110,18 +110,8 @@ def _defaults(vpc: Vpc, context: Context) -> tuple[Resource, ...]:
             number=free_number(()),
             associations=(Association(id=new_id("rtbassoc", entropy), subnet_id=None),),
         ),
-        SecurityGroup(
-            id=new_id("sg", entropy),
-            account=vpc.account,
-            region=vpc.region,
-            created=vpc.created,
-            vpc_id=vpc.id,
-            group_name="default",
-            description="default VPC security group",
-        ),
-        NetworkAcl(
-            id=new_id("acl", entropy), account=vpc.account, region=vpc.region, created=vpc.created, vpc_id=vpc.id
-        ),
+        *security_groups.default_group(vpc, context),
+        network_acls.default_acl(vpc, context),
     )
 
 
@@ -137,12 +127,12 @@ def modify(scope: Scope, command: ModifyVpcAttribute, context: Context) -> Outco
 
 
 def delete(scope: Scope, command: DeleteVpc, context: Context) -> Outcome[None]:
-    """Refuses while there are subnets, gateways, instances or route tables of the user's. The defaults go along."""
+    """Refuses while there are subnets, gateways or instances, or tables, groups or ACLs besides the defaults."""
     vpc = scope.get(Vpc, command.vpc_id, NOUN)
     if (inside := next(_dependants(scope, vpc), None)) is not None:
         raise Dependency(f"The vpc '{vpc.id}' has dependencies and cannot be deleted: {inside.id} is in it.")
     defaults: list[Resource] = [t for t in scope.all(RouteTable) if t.vpc_id == vpc.id]
-    defaults += [g for g in scope.all(SecurityGroup) if g.vpc_id == vpc.id]
+    defaults += security_groups.everything_of(scope, vpc.id)
     defaults += [a for a in scope.all(NetworkAcl) if a.vpc_id == vpc.id]
     return Outcome(None, remove(*defaults, vpc))
 
@@ -151,6 +141,8 @@ def _dependants(scope: Scope, vpc: Vpc) -> Iterator[Resource]:
     yield from (i for i in scope.all(Instance) if i.vpc_id == vpc.id and occupies(i))
     yield from (s for s in scope.all(Subnet) if s.vpc_id == vpc.id)
     yield from (t for t in scope.all(RouteTable) if t.vpc_id == vpc.id and not t.main)
+    yield from (g for g in scope.all(SecurityGroup) if g.vpc_id == vpc.id and not g.default)
+    yield from (a for a in scope.all(NetworkAcl) if a.vpc_id == vpc.id and not a.default)
     yield from (g for g in scope.all(InternetGateway) if g.vpc_id == vpc.id)
     # A gateway on its way out is still there until the data plane has let go of it.
     yield from (g for g in scope.all(VpnGateway) if g.vpc_id == vpc.id and g.attachment is not Attachment.DETACHED)

@@ -15,6 +15,7 @@ from landbridge.control.base import Pools
 from landbridge.control.limits import AWS, Limits
 from landbridge.desired import internet_gateway as igw
 from landbridge.desired import lab, vpc, vpn_gateway
+from landbridge.desired.firewall import firewall
 from landbridge.desired.mtu import tunnel_mtu
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names, tunnel_link
 from landbridge.desired.objects import Bfd, DataPlane, Health, HostObject, HostState, Key
@@ -27,8 +28,11 @@ from landbridge.model.resources import (
     InternetGateway,
     LabHost,
     LabSite,
+    NetworkAcl,
     NetworkInterface,
     RouteTable,
+    SecurityGroup,
+    SecurityGroupRule,
     State,
     Subnet,
     Tunnel,
@@ -118,6 +122,9 @@ class _View:
             (i for i in snapshot.all(NetworkInterface) if plugged(i, snapshot)),
             lambda i: i.vpc_id,
         )
+        groups = {group.id: group.vpc_id for group in snapshot.all(SecurityGroup)}
+        self.rules = _by(snapshot.all(SecurityGroupRule), lambda r: groups[r.group_id])
+        self.acls = _by(snapshot.all(NetworkAcl), lambda a: a.vpc_id)
         self.tables = _by(snapshot.all(RouteTable), lambda t: t.vpc_id)
         self.igws = {
             g.vpc_id: g
@@ -160,7 +167,18 @@ class _View:
             table_of = followed(net, tables)
             assert table_of is not None, "a VPC always has a main route table"
             self.add(net.id, vpc.subnet, net, table_of.number)
-        guard = self.group(vpc.ports, self.own, wanted, tuple(interfaces))
+        guard = (
+            *self.group(vpc.ports, self.own, wanted, tuple(interfaces)),
+            *self.group(
+                firewall,
+                self.own,
+                wanted,
+                subnets,
+                tuple(interfaces),
+                tuple(self.rules[wanted.id]),
+                tuple(self.acls[wanted.id]),
+            ),
+        )
         self.owners[wanted.id].append(guard)
         plugged_in = by_instance(interfaces)
         for instance in self.instances[wanted.id]:

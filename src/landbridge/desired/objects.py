@@ -16,7 +16,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
-from landbridge.desired.tables import Family, OneToOne, Port
+from landbridge.desired.tables import Among, Family, Follow, Holder, NamedMap, NamedSet, OneToOne, Port
 from landbridge.model.resources import TunnelId
 from landbridge.model.secret import Secret
 
@@ -96,6 +96,8 @@ class Bridge(HostObject):
     """A bridge, up, without spanning tree."""
 
     name: str
+    mac: str = ""
+    """Its hardware address; empty: one that follows from owner, namespace and name."""
 
     @property
     def key(self) -> Key:
@@ -229,6 +231,7 @@ class Verdict(StrEnum):
     ACCEPT = "accept"
     DROP = "drop"
     MASQUERADE = "masquerade"
+    KEEP_MARK = "keep-mark"
     CLAMP_MSS = "clamp-mss"
 
 
@@ -246,8 +249,8 @@ class Hook(StrEnum):
 class FilterRule:
     """Conditions (all must hold; empty ones do not count) and what then happens.
 
-    `snat` / `dnat` rewrite to an address instead of a verdict. `established` matches conntrack established,related;
-    `dnatted` matches packets of connections whose destination was rewritten. CLAMP_MSS sets a SYN's MSS to `mss`.
+    `snat` / `dnat` rewrite to an address instead of a verdict, `follow` sends on to another chain. CLAMP_MSS sets a
+    SYN's MSS to `mss`, KEEP_MARK marks the flow as the packet is; after both the next rule decides.
     """
 
     verdict: Verdict | None = None
@@ -256,13 +259,30 @@ class FilterRule:
     not_iif: str | None = None
     source: tuple[IPv4Network, ...] = ()
     destination: tuple[IPv4Network, ...] = ()
-    protocol: str | None = None
-    """`udp`, `tcp`, `icmp` or `esp`."""
+    protocol: str | int | None = None
+    """`udp`, `tcp`, `icmp` or `esp`, or IP's number of one."""
     ports: tuple[int, ...] = ()
     """Destination ports."""
     source_ports: tuple[int, ...] = ()
+    port_range: tuple[int, int] | None = None
+    """Destination ports from the first to the last."""
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    """With a type only."""
+    among: Among | None = None
     established: bool = False
+    """Conntrack's established or related."""
+    original: bool = False
+    """In the direction of its flow's first packet."""
+    fresh: bool = False
+    """The first packet of its flow, which is not on record yet."""
     dnatted: bool = False
+    """Of a connection whose destination was rewritten."""
+    marked: bool | None = None
+    """Whether it has a mark."""
+    flow_marked: bool | None = None
+    """Whether its flow has one."""
+    follow: Follow | None = None
     snat: IPv4Address | None = None
     dnat: IPv4Address | None = None
     mss: int | None = None
@@ -281,16 +301,29 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedChain:
+    """A chain that packets are sent to by rules (`Follow`); what none of its rules decides is dropped."""
+
+    name: str
+    rules: tuple[FilterRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ruleset(HostObject):
     """One nftables table of ours, replaced as a whole and atomically.
 
-    With `one_to_one` (family ip) the chains of that NAT come behind `chains`. The family bridge has `ports` only: no
-    other port of any bridge in the namespace gets or sends a frame.
+    `sets`, `maps` and `named` are what rules refer to. When an address gets another holder, or none, the flows that it
+    had are forgotten. With `one_to_one` (family ip) the chains of that NAT come behind `chains`. The family bridge has
+    `ports` only: no other port of any bridge in the namespace gets or sends a frame.
     """
 
     name: str = "landbridge"
     family: Family = Family.IP
     chains: tuple[Chain, ...] = ()
+    named: tuple[NamedChain, ...] = ()
+    sets: tuple[NamedSet, ...] = ()
+    maps: tuple[NamedMap, ...] = ()
+    holders: tuple[Holder, ...] = ()
     one_to_one: OneToOne | None = None
     ports: tuple[Port, ...] = ()
 

@@ -36,6 +36,8 @@ from landbridge.model.resources import NetworkInterface, Route, RouteTable, Subn
 
 EDGE = 10
 """The kernel table of packets that come from a gateway."""
+ROUTER_MAC = "02:00:00:00:00:01"
+"""The router's hardware address in every subnet."""
 RULE_PRIORITY = 1000
 INTERFACE_TABLES = 100
 """In an instance: behind this number, and its device index, is an interface's kernel table."""
@@ -60,10 +62,14 @@ def _closing(namespace: str, table: int) -> KernelRoute:
 
 
 def subnet(own: Names, wanted: Subnet, table: int) -> tuple[HostObject, ...]:
-    """A subnet's bridge, its gateway address, and the table that its packets look into."""
+    """A subnet's bridge, its gateway address, and the table that its packets look into.
+
+    Also what neighbours send each other passes the router, and its rules: what comes from a port is sent there
+    (`ports`). Neighbours know each other's hardware addresses all the same, for ARP passes the bridge.
+    """
     here, bridge = own.of(wanted.vpc_id), names.subnet_bridge(wanted.id)
     return (
-        Bridge(namespace=here, name=bridge),
+        Bridge(namespace=here, name=bridge, mac=ROUTER_MAC),
         Address(namespace=here, link=bridge, address=IPv4Interface((wanted.cidr[1], wanted.cidr.prefixlen))),
         KernelRule(namespace=here, priority=RULE_PRIORITY, iif=bridge, table=table),
         KernelRoute(namespace=here, table=EDGE, destination=wanted.cidr, link=bridge),
@@ -188,6 +194,7 @@ def ports(own: Names, vpc: Vpc, interfaces: Iterable[NetworkInterface]) -> tuple
                     mac=each.mac,
                     addresses=tuple(private.address for private in each.addresses),
                     checked=each.source_dest_check,
+                    router=ROUTER_MAC,
                 )
                 for each in interfaces
             ),

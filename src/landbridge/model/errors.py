@@ -74,10 +74,6 @@ class NoDefaultVpc(LandbridgeError):
     """Something that takes place in the default VPC, which the region does not have."""
 
 
-class VpcNotSpecified(LandbridgeError):
-    """Neither a VPC nor a subnet is named, and there is no default VPC to take."""
-
-
 class DefaultSubnetExists(LandbridgeError):
     """A second default subnet in a zone."""
 
@@ -184,6 +180,38 @@ class TokenMismatch(LandbridgeError):
 
 class ConnectionRouteNotFound(LandbridgeError):
     """The VPN connection has no such static route (EC2 has a code of its own for this)."""
+
+
+class GroupExists(LandbridgeError):
+    """The VPC has a security group of that name already."""
+
+
+class GroupStays(LandbridgeError):
+    """A VPC's default security group goes with the VPC, and not before."""
+
+
+class RuleExists(LandbridgeError):
+    """The security group has that rule already, perhaps with another description."""
+
+
+class RuleNotFound(LandbridgeError):
+    """The security group has no such rule."""
+
+
+class MalformedRule(LandbridgeError):
+    """A rule that says nothing that could be in force."""
+
+
+class OtherVpc(LandbridgeError):
+    """A rule of a security group names a group of another VPC."""
+
+
+class VpcNotSpecified(LandbridgeError):
+    """Something that takes place in a VPC, none was named, and the region has no default one."""
+
+
+class AclEntryExists(LandbridgeError):
+    """The network ACL has an entry of that number and direction already."""
 
 
 class LimitExceeded(LandbridgeError):

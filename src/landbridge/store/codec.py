@@ -29,6 +29,7 @@ KINDS: Final[Mapping[str, type[Resource]]] = MappingProxyType(
         "network-interface": resources.NetworkInterface,
         "elastic-ip": resources.ElasticAddress,
         "security-group": resources.SecurityGroup,
+        "security-group-rule": resources.SecurityGroupRule,
         "network-acl": resources.NetworkAcl,
         "dhcp-options": resources.DhcpOptions,
         "lab-site": resources.LabSite,

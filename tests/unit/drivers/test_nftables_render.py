@@ -22,7 +22,7 @@ WORDS = frozenset(
         prerouting input forward output postrouting
         hardware own ifname ether_addr ipv4_addr elements bridge from_ports to_ports ether arp
         zone zones map new original
-        reply inwards outwards across itself""",
+        reply inwards outwards across itself meta mark pkttype host""",
     )
 )
 links = st.one_of(st.text(max_size=20), st.from_regex(r"[a-z0-9._-]{1,15}", fullmatch=True))
@@ -82,7 +82,7 @@ def check_text(text: str) -> None:
     for quoted in re.findall(r'"([^"]*)"', text):
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", quoted)
     unnamed = re.sub(r'"[^"]*"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b', "", text)
-    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", unnamed):
+    for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r"\b0x[0-9a-f]{8}\b", "", unnamed)):
         bare = re.sub(r"_\d+$", "", word)
         assert bare in WORDS or render.TABLE_NAME.fullmatch(word), word
 
@@ -111,6 +111,7 @@ def test_good_rules_render_one_line_each(found: list[FilterRule]) -> None:
             mac=st.one_of(st.from_regex(r"([0-9a-f]{2}:){5}[0-9a-f]{2}", fullmatch=True), st.text(max_size=20)),
             addresses=st.lists(hosts, min_size=1, max_size=3).map(tuple),
             checked=st.booleans(),
+            router=st.one_of(st.just(""), st.just("02:00:00:00:00:01"), st.text(max_size=20)),
         ),
         max_size=4,
     )
@@ -183,7 +184,7 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         ({}, {"iif": "x*", "verdict": Verdict.DROP}, "not a generated link name"),
         ({}, {"iif": "", "verdict": Verdict.DROP}, "not a generated link name"),
         ({}, {"iif": "a\n", "verdict": Verdict.DROP}, "not a generated link name"),
-        ({}, {"protocol": "sctp", "verdict": Verdict.DROP}, "none of udp"),
+        ({}, {"protocol": "sctp", "verdict": Verdict.DROP}, "neither of udp"),
         ({}, {"ports": (1,), "protocol": "icmp", "verdict": Verdict.DROP}, "only udp and tcp"),
         ({}, {"ports": (0,), "protocol": "udp", "verdict": Verdict.DROP}, "from 1 to 65535"),
         ({}, {}, "exactly one"),

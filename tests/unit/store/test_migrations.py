@@ -17,7 +17,16 @@ from sqlalchemy import create_engine
 
 import landbridge.store.sql
 from landbridge.model.attached import interfaces_of
-from landbridge.model.resources import Attachment, Instance, InstanceState, NetworkInterface, RouteTable
+from landbridge.model.resources import (
+    EVERYTHING,
+    Attachment,
+    Instance,
+    InstanceState,
+    NetworkAcl,
+    NetworkInterface,
+    RouteTable,
+    SecurityGroupRule,
+)
 from landbridge.store.codec import Codec
 from landbridge.store.sql import SqlStore
 
@@ -117,6 +126,28 @@ def test_an_instances_interface_becomes_a_resource_of_its_own(tmp_path: Path) ->
     ]
     (table,) = snapshot.all(RouteTable)
     assert [route.target for route in table.routes] == ["igw-1", running.id, "i-forgotten"]
+
+
+def test_what_passed_before_there_were_rules_passes_still(tmp_path: Path) -> None:
+    path = tmp_path / "landbridge.db"
+    with written_at(path, "0002") as database:
+        insert(database, "security-group", 1, id="sg-1", vpc_id="vpc-1", group_name="default", description="d")
+        insert(database, "network-acl", 1, id="acl-1", vpc_id="vpc-1")
+        insert(database, "network-acl", 2, id="acl-2", vpc_id="vpc-2")
+        subnet = {"cidr": "10.0.1.0/24", "zone": "eu-central-1a", "state": "available", "map_public_address": False}
+        insert(database, "subnet", 3, id="subnet-1", vpc_id="vpc-1", **subnet)
+
+    snapshot = SqlStore.open(path, Codec(Fernet.generate_key())).load()
+    rules = list(snapshot.all(SecurityGroupRule))
+    assert {(r.group_id, r.egress, r.traffic, str(r.cidr)) for r in rules} == {
+        ("sg-1", egress, EVERYTHING, "0.0.0.0/0") for egress in (False, True)
+    }
+    assert len({r.id for r in rules}) == 2
+    for acl in snapshot.all(NetworkAcl):
+        assert acl.default
+        assert [(e.egress, e.number, e.allow) for e in acl.entries] == [(False, 100, True), (True, 100, True)]
+    followers = {acl.id: [a.subnet_id for a in acl.associations] for acl in snapshot.all(NetworkAcl)}
+    assert followers == {"acl-1": ["subnet-1"], "acl-2": []}
 
 
 def test_a_state_without_instances_is_left_as_it_was(tmp_path: Path) -> None:

@@ -41,10 +41,10 @@ def read(namespace: str, owner: str, links: Sequence[Link]) -> Iterator[HostObje
                 peer_name=peer[1],
                 master=names.get(link.master),
                 mtu=link.mtu,
-                mac="" if link.mac == marks.hardware_address(owner, namespace, link.name) else link.mac,
+                mac=_given(link, owner, namespace),
             )
         elif link.kind == "bridge" and link.alias == marks.alias(owner):
-            item = Bridge(namespace=namespace, name=link.name)
+            item = Bridge(namespace=namespace, name=link.name, mac=_given(link, owner, namespace))
         else:
             continue
         if link.up and not link.spanning_tree:
@@ -71,7 +71,7 @@ def put_bridge(wanted: Bridge, owner: str) -> None:
             message = ifinfmsg()
             message["attrs"] = [
                 ("IFLA_IFNAME", wanted.name),
-                ("IFLA_ADDRESS", marks.hardware_address(owner, wanted.namespace, wanted.name)),
+                ("IFLA_ADDRESS", _mac(wanted, owner)),
                 ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge")]}),
             ]
             rtnl.request(Message.NEWLINK, message, CREATE | EXCLUSIVE)
@@ -84,7 +84,7 @@ def put_bridge(wanted: Bridge, owner: str) -> None:
                 ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", data)]}),
             ]
             rtnl.request(Message.NEWLINK, message)
-        _set(rtnl, link.index, ("IFLA_IFALIAS", marks.alias(owner)))
+        _set(rtnl, link.index, ("IFLA_IFALIAS", marks.alias(owner)), ("IFLA_ADDRESS", _mac(wanted, owner)))
 
 
 def put_veth(wanted: VethEnd, owner: str) -> None:
@@ -156,8 +156,13 @@ def _remembered(peer: Link | None) -> tuple[int, int, str] | None:
     return (peer.mtu, peer.master, peer.mac) if peer is not None and peer.kind == "veth" else None
 
 
-def _mac(wanted: VethEnd, owner: str) -> str:
+def _mac(wanted: VethEnd | Bridge, owner: str) -> str:
     return wanted.mac or marks.hardware_address(owner, wanted.namespace, wanted.name)
+
+
+def _given(link: Link, owner: str, namespace: str) -> str:
+    """The hardware address, unless it is the one that a link has by itself."""
+    return "" if link.mac == marks.hardware_address(owner, namespace, link.name) else link.mac
 
 
 def _make_way(rtnl: Rtnl, link: Link | None, namespace: str, owner: str) -> None:

@@ -13,7 +13,8 @@ from landbridge.desired.objects import HERE, HostObject, Ruleset, Seen
 from landbridge.desired.tables import Family
 from landbridge.drivers.netlink import marks
 from landbridge.drivers.netlink.inside import NamespaceMissing, exists
-from landbridge.drivers.nftables import render
+from landbridge.drivers.nftables import lookups, render
+from landbridge.drivers.nftables.flows import forget
 from landbridge.drivers.nftables.library import NftError, run
 from landbridge.reconcile.driver import DriverError
 
@@ -66,8 +67,11 @@ class NftablesDriver:
         assert isinstance(wanted, Ruleset)
         where = wanted.namespace
         family, name = wanted.family, wanted.name
-        replaces = actual is not None or self._is_there(where, family, name)
+        before = self._there(where, family, name)
+        replaces = before is not None
         try:
+            if before is not None:
+                self._forget(wanted, before)
             text = render.replacement(wanted, self.owner) if replaces else render.creation(wanted, self.owner)
             _, listing = run(where, text, f"list table {family} {name}")
             run(where, render.listed(name, render.digest(listing), family))
@@ -84,7 +88,7 @@ class NftablesDriver:
         family = Family(actual.key[3]) if len(actual.key) > 3 else Family.IP
         if not exists(namespace):
             return
-        if self._is_there(namespace, family, name):
+        if self._there(namespace, family, name) is not None:
             run(namespace, render.removal(name, family))
 
     def _fingerprint(self, namespace: str, name: str, listing: str) -> str | None:
@@ -99,19 +103,29 @@ class NftablesDriver:
             return ALTERED
         return seal[2]
 
-    def _is_there(self, namespace: str, family: Family, name: str) -> bool:
-        """Whether there is such a table of ours.
+    def _forget(self, wanted: Ruleset, before: str) -> None:
+        """Forget the flows of addresses that change hands. No new one begins until the wanted rules are in force, and
+        until then the table says who had them: whenever this is interrupted, it begins anew.
+        """
+        holders = {holder.address: holder.link for holder in wanted.holders}
+        gone = [address for address, link in lookups.holders_in(before).items() if holders.get(address) != link]
+        if gone:
+            run(wanted.namespace, lookups.closing(f"{wanted.family} {wanted.name}", before, gone))
+            forget(wanted.namespace, gone)
+
+    def _there(self, namespace: str, family: Family, name: str) -> str | None:
+        """The listing of such a table of ours, if there is one.
 
         Raises:
             DriverError: there is one, but it is somebody else's.
         """
         if (family, name) not in _TABLE_LINE.findall(run(namespace, "list tables")[0]):
-            return False
+            return None
         listing = run(namespace, f"list table {family} {render.table_name(name)}")[0]
         if self._fingerprint(namespace, name, listing) is None:
             where = _place(namespace)
             raise DriverError(f"A table '{family} {name}' that is somebody else's is in {where}: rename or delete it")
-        return True
+        return listing
 
 
 def _seen(namespace: str, family: Family, name: str, fingerprint: str) -> Seen:

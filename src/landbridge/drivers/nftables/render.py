@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, collapse_addresses
 from typing import Final
 
-from landbridge.desired.objects import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.objects import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
 from landbridge.desired.tables import Family
-from landbridge.drivers.nftables import one_to_one, ports
+from landbridge.drivers.nftables import lookups, one_to_one, ports
 from landbridge.drivers.nftables.words import link
 
 TABLE_NAME: Final = re.compile(r"landbridge(_[A-Za-z0-9_]{1,40})?")
-_PROTOCOLS: Final = {"udp": 17, "tcp": 6, "icmp": 1, "esp": 50}
+_PROTOCOLS: Final[Mapping[str | int, int]] = {"udp": 17, "tcp": 6, "icmp": 1, "esp": 50}
+_NUMBERS: Final = range(256)
 _WITH_PORTS: Final = frozenset({"udp", "tcp"})
 _REWRITES_SOURCE: Final = frozenset({Hook.POSTROUTING, Hook.INPUT})
 _REWRITES_DESTINATION: Final = frozenset({Hook.PREROUTING, Hook.OUTPUT})
@@ -37,9 +38,14 @@ def table(ruleset: Ruleset) -> str:
     Raises:
         ValueError: a name is not one, or a rule makes no sense where it stands.
     """
-    if ruleset.ports if ruleset.family is Family.IP else ruleset.chains or ruleset.one_to_one:
+    others = (ruleset.chains, ruleset.one_to_one, ruleset.named, ruleset.sets, ruleset.maps, ruleset.holders)
+    if ruleset.ports if ruleset.family is Family.IP else any(others):
         raise ValueError("ports, and nothing else, go into a table of the family bridge")
-    chains = "".join(_chain(index, chain) for index, chain in enumerate(ruleset.chains))
+    if len({chain.name for chain in ruleset.named}) != len(ruleset.named):
+        raise ValueError("two chains have one name")
+    chains = lookups.blocks(ruleset)
+    chains += "".join(_named(chain, ruleset) for chain in ruleset.named)
+    chains += "".join(_chain(index, chain, ruleset) for index, chain in enumerate(ruleset.chains))
     if ruleset.one_to_one is not None:
         chains += one_to_one.chains(ruleset.one_to_one)
     if ruleset.family is Family.BRIDGE:
@@ -97,7 +103,14 @@ def _remark(family: Family, name: str, chain: str, text: str) -> str:
     return f'table {_place(family, name)} {{\n\tchain {chain} {{\n\t\tcomment "{text}"\n\t}}\n}}\n'
 
 
-def _chain(index: int, chain: Chain) -> str:
+def _named(chain: NamedChain, ruleset: Ruleset) -> str:
+    # Nothing is sent to where it has to be translated.
+    elsewhere = Chain(hook=Hook.FORWARD, rules=chain.rules)
+    rules = "".join(f"\t\t{' '.join(_rule(rule, elsewhere, ruleset))}\n" for rule in chain.rules)
+    return f"\tchain {lookups.name(chain.name)} {{\n{rules}\t\tdrop\n\t}}\n"
+
+
+def _chain(index: int, chain: Chain, ruleset: Ruleset) -> str:
     if chain.kind not in ("filter", "nat") or (chain.kind == "nat" and chain.hook not in _NAT_HOOKS):
         raise ValueError(f"a chain of kind '{chain.kind}' cannot hang at {chain.hook}")
     if chain.priority not in _PRIORITIES:
@@ -105,11 +118,11 @@ def _chain(index: int, chain: Chain) -> str:
     hook = Hook(chain.hook).value
     policy = "accept" if chain.accept else "drop"
     head = f"\t\ttype {chain.kind} hook {hook} priority {int(chain.priority)}; policy {policy};\n"
-    rules = "".join(f"\t\t{' '.join(_rule(rule, chain))}\n" for rule in chain.rules)
+    rules = "".join(f"\t\t{' '.join(_rule(rule, chain, ruleset))}\n" for rule in chain.rules)
     return f"\tchain {hook}_{index} {{\n{head}{rules}\t}}\n"
 
 
-def _rule(rule: FilterRule, chain: Chain) -> Iterator[str]:
+def _rule(rule: FilterRule, chain: Chain, ruleset: Ruleset) -> Iterator[str]:
     if rule.iif is not None:
         yield f"iifname {link(rule.iif)}"
     if rule.not_iif is not None:
@@ -118,20 +131,61 @@ def _rule(rule: FilterRule, chain: Chain) -> Iterator[str]:
         yield f"oifname {link(rule.oif)}"
     yield from _prefixes("saddr", rule.source)
     yield from _prefixes("daddr", rule.destination)
+    if rule.among is not None:
+        yield lookups.among(rule.among, ruleset)
     if rule.protocol is not None:
-        if rule.protocol not in _PROTOCOLS:
-            raise ValueError(f"'{rule.protocol}' is none of {', '.join(_PROTOCOLS)}")
-        yield f"ip protocol {_PROTOCOLS[rule.protocol]}"
+        number = _PROTOCOLS.get(rule.protocol, rule.protocol)
+        if number not in _NUMBERS:
+            raise ValueError(
+                f"'{rule.protocol}' is neither of {', '.join(map(str, _PROTOCOLS))} nor a protocol's number"
+            )
+        yield f"ip protocol {int(number)}"
     yield from _ports("dport", rule.ports, rule.protocol)
     yield from _ports("sport", rule.source_ports, rule.protocol)
+    yield from _port_range(rule.port_range, rule.protocol)
+    yield from _icmp(rule)
+    yield from _flow(rule)
+    yield _end(rule, chain, ruleset)
+
+
+def _flow(rule: FilterRule) -> Iterator[str]:
     if rule.established:
         yield "ct state established,related"
+    if rule.original:
+        yield "ct direction original"
+    if rule.fresh:
+        yield "ct status ! confirmed"
     if rule.dnatted:
         yield "ct status dnat"
-    yield _end(rule, chain)
+    for what, marked in (("meta", rule.marked), ("ct", rule.flow_marked)):
+        if marked is not None:
+            yield f"{what} mark {'!= ' if marked else ''}0"
 
 
-def _ports(which: str, ports: tuple[int, ...], protocol: str | None) -> Iterator[str]:
+def _icmp(rule: FilterRule) -> Iterator[str]:
+    if rule.icmp_type is None and rule.icmp_code is None:
+        return
+    if rule.protocol != "icmp" or rule.icmp_type is None:
+        raise ValueError("only icmp has types, and only types have codes")
+    for what, value in (("type", rule.icmp_type), ("code", rule.icmp_code)):
+        if value is not None:
+            if value not in _NUMBERS:
+                raise ValueError(f"an ICMP {what} is a number from 0 to 255")
+            yield f"icmp {what} {int(value)}"
+
+
+def _port_range(ports: tuple[int, int] | None, protocol: str | int | None) -> Iterator[str]:
+    if ports is None:
+        return
+    if protocol not in _WITH_PORTS:
+        raise ValueError("only udp and tcp have ports")
+    first, last = ports
+    if not 0 <= first <= last < 1 << 16:
+        raise ValueError("a range of ports goes from a number from 0 up to one below 65536")
+    yield f"{protocol} dport {int(first)}" + (f"-{int(last)}" if last > first else "")
+
+
+def _ports(which: str, ports: tuple[int, ...], protocol: str | int | None) -> Iterator[str]:
     if not ports:
         return
     if protocol not in _WITH_PORTS:
@@ -141,11 +195,13 @@ def _ports(which: str, ports: tuple[int, ...], protocol: str | None) -> Iterator
     yield f"{protocol} {which} {_set([str(int(port)) for port in sorted(set(ports))])}"
 
 
-def _end(rule: FilterRule, chain: Chain) -> str:
-    if [rule.verdict, rule.snat, rule.dnat].count(None) != 2:
-        raise ValueError("a rule ends in exactly one of a verdict, snat and dnat")
+def _end(rule: FilterRule, chain: Chain, ruleset: Ruleset) -> str:
+    if [rule.verdict, rule.snat, rule.dnat, rule.follow].count(None) != 3:
+        raise ValueError("a rule ends in exactly one of a verdict, snat, dnat and where to follow")
     if (rule.mss is not None) != (rule.verdict is Verdict.CLAMP_MSS):
         raise ValueError("mss and the verdict clamp-mss belong together")
+    if rule.follow is not None:
+        return lookups.follow(rule.follow, ruleset)
     nat = rule.snat is not None or rule.dnat is not None or rule.verdict is Verdict.MASQUERADE
     if nat != (chain.kind == "nat") and rule.verdict not in (Verdict.ACCEPT, Verdict.DROP):
         raise ValueError(f"a rule that rewrites addresses, and no other, belongs in a nat chain, not {chain.kind}")
@@ -165,6 +221,8 @@ def _end(rule: FilterRule, chain: Chain) -> str:
                 raise ValueError(f"an MSS of {rule.mss} is not within {_MSS}")
             # nft sets the option only where it is greater (nft_exthdr.c).
             return f"tcp flags & (syn | rst) == syn tcp option maxseg size set {int(rule.mss)}"
+        case Verdict.KEEP_MARK:
+            return "ct mark set meta mark"
         case Verdict.DROP:
             return "drop"
         case _:

@@ -1,138 +1,151 @@
-"""The default security group and network ACL of each VPC at the EC2 door: records of what is the case, all is allowed.
-
-Nothing filters yet. The default group is shown with the rules that are true of it here: everything in, everything out.
-"""
+"""Security groups at the EC2 door."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
-from landbridge.api.aws.ec2.filters import Field, select, yes
+from landbridge.api.aws.ec2.filters import Field, select
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
-from landbridge.api.aws.ec2.params import ids_of, only, tag_list
-from landbridge.model.errors import NotFound
-from landbridge.model.resources import NetworkAcl, SecurityGroup, Subnet
+from landbridge.api.aws.ec2.params import checked_id, id_of, ids_of, only, required, tag_list, tags_of
+from landbridge.api.aws.ec2.permissions import grouped
+from landbridge.control import security_groups
+from landbridge.control.security_groups import NOUN
+from landbridge.control.traffic import protocol_name, shown_range
+from landbridge.model.errors import Combination, Missing, NotFound, VpcNotSpecified
+from landbridge.model.resources import SecurityGroup, SecurityGroupRule
 
-_ANYWHERE: Final = "0.0.0.0/0"
-_LAST_RULE: Final = 32767
-
-
-def _everything() -> list[Shape]:
-    return [
-        {
-            "IpProtocol": "-1",
-            "IpRanges": [{"CidrIp": _ANYWHERE}],
-            "Ipv6Ranges": [],
-            "PrefixListIds": [],
-            "UserIdGroupPairs": [],
-        }
-    ]
+Rules = Mapping[str, list[SecurityGroupRule]]
+"""By the id of their group, in order of creation."""
 
 
-def _group(group: SecurityGroup) -> Shape:
+def arn(group: SecurityGroup) -> str:
+    """The group's ARN."""
+    return f"arn:aws:ec2:{group.region}:{group.account}:security-group/{group.id}"
+
+
+def group_of(desk: Desk, params: Params) -> SecurityGroup:
+    """The group that a request is about: by GroupId or, in the default VPC, by GroupName.
+
+    Raises:
+        NotFound: there is none.
+    """
+    name, given = params.get("GroupName"), params.get("GroupId")
+    if given is not None and name is not None:
+        raise Combination("Name the security group by GroupId or by GroupName, not by both.")
+    if given is not None:
+        return desk.scope.get(SecurityGroup, checked_id(given, NOUN), NOUN)
+    if name is None:
+        raise Missing("GroupId")
+    raise NotFound(NOUN, name[:100])
+
+
+def create_security_group(desk: Desk, params: Params) -> Shape:
+    """CreateSecurityGroup."""
+    only(params, "GroupName", "Description", "VpcId", "TagSpecifications")
+    if params.get("VpcId") is None:
+        raise VpcNotSpecified("No default VPC for this user. Give the VpcId of the VPC to make the group in.")
+    group = desk.run(
+        security_groups.CreateSecurityGroup(
+            vpc_id=id_of(params, "VpcId", "vpc"),
+            name=required(params, "GroupName"),
+            description=required(params, "Description"),
+            tags=tags_of(params, NOUN),
+        )
+    )
+    return {"GroupId": group.id, "Tags": tag_list(group.tags), "SecurityGroupArn": arn(group)}
+
+
+def delete_security_group(desk: Desk, params: Params) -> Shape:
+    """DeleteSecurityGroup."""
+    only(params, "GroupId", "GroupName")
+    group = group_of(desk, params)
+    desk.run(security_groups.DeleteSecurityGroup(group.id))
+    return {"Return": True, "GroupId": group.id}
+
+
+def _shape(group: SecurityGroup, rules: Rules) -> Shape:
+    mine = rules.get(group.id, [])
     return {
         "GroupId": group.id,
         "GroupName": group.group_name,
         "Description": group.description,
         "VpcId": group.vpc_id,
         "OwnerId": group.account,
-        "SecurityGroupArn": f"arn:aws:ec2:{group.region}:{group.account}:security-group/{group.id}",
-        "IpPermissions": _everything(),
-        "IpPermissionsEgress": _everything(),
+        "SecurityGroupArn": arn(group),
+        "IpPermissions": grouped(rule for rule in mine if not rule.egress),
+        "IpPermissionsEgress": grouped(rule for rule in mine if rule.egress),
         "Tags": tag_list(group.tags),
     }
 
 
-_GROUP_FILTERS: Final[Mapping[str, Field[SecurityGroup]]] = {
-    "description": lambda g: (g.description,),
-    "group-id": lambda g: (g.id,),
-    "group-name": lambda g: (g.group_name,),
-    "ip-permission.cidr": lambda g: (_ANYWHERE,),
-    "ip-permission.protocol": lambda g: ("-1",),
-    "egress.ip-permission.cidr": lambda g: (_ANYWHERE,),
-    "egress.ip-permission.protocol": lambda g: ("-1",),
-    "owner-id": lambda g: (g.account,),
-    "vpc-id": lambda g: (g.vpc_id,),
-}
+def _peer_name(desk: Desk, rule: SecurityGroupRule) -> Iterable[str]:
+    peer = desk.scope.find(SecurityGroup, rule.peer_group_id) if rule.peer_group_id else None
+    return (peer.group_name,) if peer else ()
+
+
+def _port(rule: SecurityGroupRule, place: int) -> Iterable[str]:
+    ports = shown_range(rule.traffic)
+    return (str(ports[place]),) if ports else ()
+
+
+def filters(desk: Desk, rules: Rules) -> Mapping[str, Field[SecurityGroup]]:
+    """DescribeSecurityGroups' filters."""
+    of_rules: Mapping[str, Field[SecurityGroupRule]] = {
+        "cidr": lambda r: (str(r.cidr),) if r.cidr is not None else (),
+        "from-port": lambda r: _port(r, 0),
+        "to-port": lambda r: _port(r, 1),
+        "group-id": lambda r: (r.peer_group_id,) if r.peer_group_id else (),
+        "group-name": lambda r: _peer_name(desk, r),
+        "ipv6-cidr": lambda r: (),
+        "prefix-list-id": lambda r: (),
+        "protocol": lambda r: (protocol_name(r.traffic.protocol),),
+        "user-id": lambda r: (r.account,) if r.peer_group_id else (),
+    }
+
+    def any_rule(field: Field[SecurityGroupRule], egress: bool) -> Field[SecurityGroup]:
+        return lambda g: (v for rule in rules.get(g.id, ()) if rule.egress == egress for v in field(rule))
+
+    return {
+        "description": lambda g: (g.description,),
+        "group-id": lambda g: (g.id,),
+        "group-name": lambda g: (g.group_name,),
+        "owner-id": lambda g: (g.account,),
+        "vpc-id": lambda g: (g.vpc_id,),
+        **{f"ip-permission.{name}": any_rule(field, False) for name, field in of_rules.items()},
+        **{f"egress.ip-permission.{name}": any_rule(field, True) for name, field in of_rules.items()},
+    }
 
 
 def describe_security_groups(desk: Desk, params: Params) -> Shape:
     """DescribeSecurityGroups."""
     only(params, "GroupIds", "GroupNames", "Filters", "MaxResults", "NextToken")
-    scope, ids = desk.scope, ids_of(params, "GroupIds", "security-group")
-    named = [scope.get(SecurityGroup, i, "security-group") for i in ids] if ids else list(scope.all(SecurityGroup))
+    scope, ids = desk.scope, ids_of(params, "GroupIds", NOUN)
+    named = [scope.get(SecurityGroup, each, NOUN) for each in ids] if ids else list(scope.all(SecurityGroup))
     names = params.get("GroupNames") or ()
     for name in names:
         if all(group.group_name != name for group in named):
-            raise NotFound("security-group", name[:100])
+            raise NotFound(NOUN, name[:100])
     if names:
         named = [group for group in named if group.group_name in names]
-    found = select(named, params.get("Filters"), _GROUP_FILTERS, lambda g: g.tags)
+    rules = _by_group(scope.all(SecurityGroupRule))
+    found = select(named, params.get("Filters"), filters(desk, rules), lambda g: g.tags)
     shown, token = page(found, params, in_order_of_creation)
     desk.reads()
-    return {"SecurityGroups": [_group(group) for group in shown], "NextToken": token}
+    return {"SecurityGroups": [_shape(group, rules) for group in shown], "NextToken": token}
 
 
-def _subnets(desk: Desk, acl: NetworkAcl) -> list[str]:
-    return [subnet.id for subnet in desk.scope.all(Subnet) if subnet.vpc_id == acl.vpc_id]
-
-
-def _association_id(subnet_id: str) -> str:
-    return "aclassoc-" + subnet_id.removeprefix("subnet-")
-
-
-def _entry(egress: bool, number: int, action: str) -> Shape:
-    return {
-        "CidrBlock": _ANYWHERE,
-        "Egress": egress,
-        "Protocol": "-1",
-        "RuleAction": action,
-        "RuleNumber": number,
-    }
-
-
-def _acl(desk: Desk, acl: NetworkAcl) -> Shape:
-    return {
-        "NetworkAclId": acl.id,
-        "VpcId": acl.vpc_id,
-        "IsDefault": True,
-        "OwnerId": acl.account,
-        "Entries": [
-            _entry(egress, number, action)
-            for egress in (True, False)
-            for number, action in ((100, "allow"), (_LAST_RULE, "deny"))
-        ],
-        "Associations": [
-            {"NetworkAclAssociationId": _association_id(subnet), "NetworkAclId": acl.id, "SubnetId": subnet}
-            for subnet in _subnets(desk, acl)
-        ],
-        "Tags": tag_list(acl.tags),
-    }
-
-
-def describe_network_acls(desk: Desk, params: Params) -> Shape:
-    """DescribeNetworkAcls."""
-    only(params, "NetworkAclIds", "Filters", "MaxResults", "NextToken")
-    fields: Mapping[str, Field[NetworkAcl]] = {
-        "association.association-id": lambda a: (_association_id(s) for s in _subnets(desk, a)),
-        "association.network-acl-id": lambda a: (a.id for _ in _subnets(desk, a)),
-        "association.subnet-id": lambda a: _subnets(desk, a),
-        "default": lambda a: yes(True),
-        "network-acl-id": lambda a: (a.id,),
-        "owner-id": lambda a: (a.account,),
-        "vpc-id": lambda a: (a.vpc_id,),
-    }
-    scope, ids = desk.scope, ids_of(params, "NetworkAclIds", "network-acl")
-    named = [scope.get(NetworkAcl, i, "network-acl") for i in ids] if ids else scope.all(NetworkAcl)
-    found = select(named, params.get("Filters"), fields, lambda a: a.tags)
-    shown, token = page(found, params, in_order_of_creation)
-    desk.reads()
-    return {"NetworkAcls": [_acl(desk, acl) for acl in shown], "NextToken": token}
+def _by_group(rules: Iterable[SecurityGroupRule]) -> Rules:
+    found: dict[str, list[SecurityGroupRule]] = defaultdict(list)
+    for rule in rules:
+        found[rule.group_id].append(rule)
+    return found
 
 
 ACTIONS: Final[Mapping[str, Action]] = {
+    "CreateSecurityGroup": create_security_group,
+    "DeleteSecurityGroup": delete_security_group,
     "DescribeSecurityGroups": describe_security_groups,
-    "DescribeNetworkAcls": describe_network_acls,
 }

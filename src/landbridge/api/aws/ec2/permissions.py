@@ -1,0 +1,186 @@
+"""Security group rules on the wire: EC2 writes them in three forms (IpPermissions, flat parameters, single rules)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from landbridge.api.aws.ec2.door import Desk, Params, Shape
+from landbridge.api.aws.ec2.params import checked_id, network, only, required, tag_list
+from landbridge.control.security_group_rules import Permission
+from landbridge.control.security_groups import NOUN, by_name
+from landbridge.control.traffic import ANY, group_traffic, icmp_traffic, ports_traffic, protocol_name, shown_range
+from landbridge.model.errors import Combination, Invalid, Missing, NotFound, RuleNotFound, Unsupported
+from landbridge.model.resources import SecurityGroup, SecurityGroupRule, Traffic
+
+FLAT: Final = (
+    "CidrIp",
+    "FromPort",
+    "ToPort",
+    "IpProtocol",
+    "SourceSecurityGroupName",
+    "SourceSecurityGroupOwnerId",
+)
+"""The parameters of a single rule without a list, as the oldest clients send it."""
+MAX_PERMISSIONS: Final = 1000
+
+
+def wanted(desk: Desk, group: SecurityGroup, params: Params, *, new: bool) -> tuple[Permission, ...]:
+    """The rules that a request is about, whichever way it writes them. `new`: they are to be, not to be found.
+
+    Raises:
+        Combination: both ways at once.
+        Unsupported: a new rule about IPv6 or a prefix list.
+        RuleNotFound: an old one about these, which cannot be there.
+    """
+    flat = [name for name in FLAT if params.get(name) is not None]
+    given = params.get("IpPermissions") or ()
+    if flat and given:
+        raise Combination(f"The parameter ipPermissions may not be used in combination with {flat[0]}.")
+    if flat:
+        return tuple(_flat(desk, group, params))
+    permissions = tuple(each for one in given for each in _permissions(desk, group, one, new=new))
+    if len(permissions) > MAX_PERMISSIONS:
+        raise Invalid("IpPermissions", f"{len(permissions)} rules are more than any security group can have.")
+    return permissions
+
+
+def _flat(desk: Desk, group: SecurityGroup, params: Params) -> Iterator[Permission]:
+    source = params.get("SourceSecurityGroupName")
+    if source is None:
+        if params.get("SourceSecurityGroupOwnerId") is not None:
+            raise Missing("SourceSecurityGroupName")
+        traffic = group_traffic(required(params, "IpProtocol"), params.get("FromPort"), params.get("ToPort"))
+        yield Permission(traffic=traffic, cidr=network(required(params, "CidrIp"), "CidrIp"))
+        return
+    if others := [name for name in FLAT[:4] if params.get(name) is not None]:
+        raise Combination(
+            f"The parameter SourceSecurityGroupName may not be used in combination with {others[0]}: it allows all of "
+            "ICMP, TCP and UDP. Use IpPermissions."
+        )
+    _check_owner(desk, params.get("SourceSecurityGroupOwnerId"))
+    peer = _named(desk, group, source)
+    for traffic in (icmp_traffic(ANY, ANY), ports_traffic("tcp", 0, 65535), ports_traffic("udp", 0, 65535)):
+        yield Permission(traffic=traffic, peer_group_id=peer)
+
+
+def _permissions(desk: Desk, group: SecurityGroup, given: Mapping[str, Any], *, new: bool) -> Iterator[Permission]:
+    traffic = group_traffic(required(given, "IpProtocol"), given.get("FromPort"), given.get("ToPort"))
+    others = (*(given.get("Ipv6Ranges") or ()), *(given.get("PrefixListIds") or ()))
+    if others:
+        _refuse_others(new=new)
+    ranges, pairs = given.get("IpRanges") or (), given.get("UserIdGroupPairs") or ()
+    if not (ranges or pairs):
+        raise Missing("IpPermissions.IpRanges")
+    for each in ranges:
+        yield Permission(
+            traffic=traffic,
+            cidr=network(required(each, "CidrIp"), "CidrIp"),
+            description=each.get("Description") or "",
+        )
+    for each in pairs:
+        yield Permission(
+            traffic=traffic, peer_group_id=_peer(desk, group, each), description=each.get("Description") or ""
+        )
+
+
+def one_rule(given: Mapping[str, Any]) -> Permission:
+    """A SecurityGroupRuleRequest.
+
+    Raises:
+        Combination: not exactly one of addresses and a group.
+    """
+    if given.get("CidrIpv6") or given.get("PrefixListId"):
+        _refuse_others(new=True)
+    cidr, peer = given.get("CidrIpv4"), given.get("ReferencedGroupId")
+    if bool(cidr) == bool(peer):
+        raise Combination("Specify exactly one of CidrIpv4 and ReferencedGroupId for a security group rule.")
+    return Permission(
+        traffic=group_traffic(required(given, "IpProtocol"), given.get("FromPort"), given.get("ToPort")),
+        cidr=network(cidr, "CidrIpv4") if cidr else None,
+        peer_group_id=checked_id(peer, NOUN) if peer else None,
+        description=given.get("Description") or "",
+    )
+
+
+def _refuse_others(*, new: bool) -> None:
+    if new:
+        raise Unsupported(
+            "landbridge has neither IPv6 nor prefix lists in security groups. Give IPv4 ranges or security groups. "
+            "Nothing was changed."
+        )
+    raise RuleNotFound("The specified rule does not exist in this security group: it has none about IPv6 or a list.")
+
+
+def _peer(desk: Desk, group: SecurityGroup, given: Mapping[str, Any]) -> str:
+    only(given, "GroupId", "GroupName", "UserId", "Description", inert={"VpcId": group.vpc_id})
+    _check_owner(desk, given.get("UserId"))
+    if given.get("GroupId"):
+        return checked_id(given["GroupId"], NOUN)
+    return _named(desk, group, required(given, "GroupName"))
+
+
+def _check_owner(desk: Desk, account: str | None) -> None:
+    if account not in (None, "", desk.account):
+        raise Unsupported("landbridge has no VPC peering: a rule can name groups of your own account only.")
+
+
+def _named(desk: Desk, group: SecurityGroup, name: str) -> str:
+    peer = by_name(desk.scope.all(SecurityGroup), group.vpc_id, name)
+    if peer is None:
+        raise NotFound(NOUN, name[:100])
+    return peer.id
+
+
+def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:
+    """Rules as IpPermissions: one for each kind of traffic, with all addresses and groups of it."""
+    by_traffic: dict[Traffic, Shape] = {}
+    for rule in rules:
+        if rule.traffic not in by_traffic:
+            ports = shown_range(rule.traffic)
+            by_traffic[rule.traffic] = {
+                "IpProtocol": protocol_name(rule.traffic.protocol),
+                "FromPort": ports[0] if ports else None,
+                "ToPort": ports[1] if ports else None,
+                "IpRanges": [],
+                "Ipv6Ranges": [],
+                "PrefixListIds": [],
+                "UserIdGroupPairs": [],
+            }
+        shown, said = by_traffic[rule.traffic], rule.description or None
+        if rule.cidr is not None:
+            shown["IpRanges"].append({"CidrIp": str(rule.cidr), "Description": said})
+        else:
+            pair = {"GroupId": rule.peer_group_id, "UserId": rule.account, "Description": said}
+            shown["UserIdGroupPairs"].append(pair)
+    return list(by_traffic.values())
+
+
+def rule_shape(rule: SecurityGroupRule) -> Shape:
+    """A SecurityGroupRule. Where a protocol has no ports EC2 shows -1 here, and nothing in IpPermissions."""
+    peer = {"GroupId": rule.peer_group_id, "UserId": rule.account}
+    return _common(rule) | {
+        "GroupOwnerId": rule.account,
+        "ReferencedGroupInfo": peer if rule.peer_group_id else None,
+        "Tags": tag_list(rule.tags),
+        "SecurityGroupRuleArn": f"arn:aws:ec2:{rule.region}:{rule.account}:security-group-rule/{rule.id}",
+    }
+
+
+def revoked_shape(rule: SecurityGroupRule) -> Shape:
+    """A RevokedSecurityGroupRule."""
+    return _common(rule) | {"ReferencedGroupId": rule.peer_group_id}
+
+
+def _common(rule: SecurityGroupRule) -> Shape:
+    first, last = shown_range(rule.traffic) or (ANY, ANY)
+    return {
+        "SecurityGroupRuleId": rule.id,
+        "GroupId": rule.group_id,
+        "IsEgress": rule.egress,
+        "IpProtocol": protocol_name(rule.traffic.protocol),
+        "FromPort": first,
+        "ToPort": last,
+        "CidrIpv4": str(rule.cidr) if rule.cidr is not None else None,
+        "Description": rule.description or None,
+    }
