@@ -78,6 +78,10 @@ class Cloud:
         """The reply to a command."""
         return self.control.execute(command, account=account, region=REGION, dry_run=dry_run)
 
+    def becomes(self, snapshot: Snapshot) -> None:
+        """From now on the state is this one."""
+        self.control._snapshot = self.control._decided = snapshot
+
     def later(self, delta: timedelta) -> None:
         """Let time pass."""
         self.now += delta

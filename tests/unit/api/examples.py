@@ -102,9 +102,7 @@ def built() -> tuple[Snapshot, World]:
 
 def cloud_at(snapshot: Snapshot, seed: int = 1) -> Cloud:
     """A cloud of its own that is as the snapshot says. The seed is another one than that of `built`."""
-    cloud = Cloud(entropy=SeededEntropy(seed))
-    cloud.control._snapshot = snapshot
-    return cloud
+    return Cloud(entropy=SeededEntropy(seed), found=snapshot)
 
 
 Example = Callable[[Ec2, World], dict[str, Any]]

@@ -319,7 +319,7 @@ class TestPages:
             code, message = answer.error
             assert (code, message[:8], message[-21:]) == ("InvalidParameterValue", "Value ( ", "The token is invalid.")
             assert len(message) < 200
-        crowded.cloud.control._snapshot = Snapshot()
+        crowded.cloud.becomes(Snapshot())
         answer = crowded(action, MaxResults=5, NextToken=token)
         assert identities(action, read(action, answer)) == []
 
@@ -364,7 +364,7 @@ def disturbed(door: Door, number: int, *deleted: str) -> Iterator[str]:
             if first is not None:
                 copy = again(first, 10**6 + 10 * number + offset, later)
                 snapshot = snapshot.apply([Put(copy)])
-    door.cloud.control._snapshot = snapshot
+    door.cloud.becomes(snapshot)
 
 
 def client(door: Door) -> Any:
