@@ -82,6 +82,7 @@ def known() -> list[str]:
 
 
 AWKWARD = [
+    "\ud800",
     *(
         "",
         " ",
