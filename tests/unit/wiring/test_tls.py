@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import structlog
@@ -23,7 +24,6 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from cryptography.x509.oid import NameOID
-from structlog.testing import capture_logs
 
 from landbridge.store.certificates import SERVER_DAYS
 from landbridge.store.folder import Folder
@@ -167,11 +167,12 @@ class TestGiven:
         good, tls = files.certificate.read_bytes(), files.tls()
         first = serial_shown(tls.context, files.certificate)
         files.certificate.write_bytes(b"half a cert")
-        with capture_logs() as logs:
+        with mock.patch("landbridge.wiring.tls.log") as log:
             assert not tls.look()
             assert not tls.look()
-        assert [entry["event"] for entry in logs] == ["certificate not taken"]
-        assert str(files.certificate) in logs[0]["why"]
+        (((event,), told),) = log.error.call_args_list
+        assert event == "certificate not taken"
+        assert str(files.certificate) in told["why"]
         files.certificate.write_bytes(good)
         assert serial_shown(tls.context, files.certificate) == first
 
