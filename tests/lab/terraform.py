@@ -71,7 +71,7 @@ class Terraform:
     def run(self, *words: str, codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
         """A command that has to end with one of these exit codes."""
         done = subprocess.run(
-            (self._program, words[0], *([] if words[0] == "output" else ["-no-color"]), *words[1:]),
+            (self._program, words[0], *([] if words[0] in ("output", "state") else ["-no-color"]), *words[1:]),
             cwd=self._folder,
             env=self._environment,
             capture_output=True,
@@ -81,6 +81,10 @@ class Terraform:
         )
         assert done.returncode in codes, f"terraform {' '.join(words)}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
         return done
+
+    def rewrite(self, configuration: str) -> None:
+        """From now on another configuration."""
+        (self._folder / "main.tf").write_text(configuration)
 
     def apply(self) -> None:
         """Make everything as the configuration says."""

@@ -83,8 +83,24 @@ def _vpc(vpc: Document, igws: list[Document], instances: list[Document]) -> Tree
     for instance in instances:
         public = f"  {instance['public_address']}" if instance["public_address"] else ""
         where = f"  {instance['private_address']}{public}  "
-        tree.add(_line("instance ", _called(instance), where, _state(instance["state"])))
+        branch = tree.add(_line("instance ", _called(instance), where, _state(instance["state"])))
+        interfaces = instance["interfaces"]
+        if len(interfaces) > 1 or any(len(interface["addresses"]) > 1 for interface in interfaces):
+            for interface in interfaces:
+                branch.add(_interface(interface))
     return tree
+
+
+def _interface(interface: Document) -> Text:
+    addresses = ", ".join(
+        f"{each['private_address']} ({each['public_address']})" if each["public_address"] else each["private_address"]
+        for each in interface["addresses"]
+    )
+    unchecked = "" if interface["source_dest_check"] else "  no source/destination check"
+    attachment = "" if interface["attachment"] == "attached" else f"  {interface['attachment']}"
+    return _line(
+        f"eth{interface['device_index']} ", _called(interface), f"  {addresses}{unchecked}", Text(attachment, "yellow")
+    )
 
 
 def _vpn_gateway(gateway: Document) -> Tree:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from landbridge.control.base import Command, Context, Outcome, Scope, put
@@ -84,7 +85,7 @@ def detach(scope: Scope, command: DetachNetworkInterface, context: Context) -> O
         if attachment.state is Attachment.DETACHING:
             return Outcome(None)
         if not context.builds:
-            return Outcome(None, put(unplugged(interface)))
+            return Outcome(None, put(unplugged(interface, context.now)))
         return Outcome(None, put(replace(interface, attachment=replace(attachment, state=Attachment.DETACHING))))
     raise NotFound("attachment", command.attachment_id)
 
@@ -117,6 +118,7 @@ def plug(
     """The interface, attached to an instance from now on."""
     return replace(
         interface,
+        detached=None,
         attachment=InterfaceAttachment(
             id=new_id("eni-attach", context.entropy),
             instance_id=instance_id,
@@ -128,11 +130,13 @@ def plug(
     )
 
 
-def unplugged(interface: NetworkInterface) -> NetworkInterface:
+def unplugged(interface: NetworkInterface, now: datetime) -> NetworkInterface:
     """The interface once it is no longer attached: a public address that was assigned at launch is gone."""
+    ended = interface.attachment and replace(interface.attachment, state=Attachment.DETACHED, ended=now)
     return replace(
         interface,
         attachment=None,
+        detached=ended,
         assigns_public=False,
         addresses=tuple(
             each if each.public is None or each.public.elastic else replace(each, public=None)
@@ -141,7 +145,7 @@ def unplugged(interface: NetworkInterface) -> NetworkInterface:
     )
 
 
-def left_behind(interface: NetworkInterface) -> NetworkInterface | None:
+def left_behind(interface: NetworkInterface, now: datetime) -> NetworkInterface | None:
     """What becomes of the interface of a terminated instance: by itself again, or nothing."""
     attachment = interface.attachment
-    return None if attachment is not None and attachment.delete_on_termination else unplugged(interface)
+    return None if attachment is not None and attachment.delete_on_termination else unplugged(interface, now)

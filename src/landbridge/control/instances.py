@@ -81,6 +81,8 @@ class RunInstances(Command):
     client_token: str = ""
     interfaces: tuple[Plugged, ...] = ()
     interface_tags: Tags = ()
+    zone: str = ""
+    """The availability zone that the subnet is expected to be in; empty: whichever it is."""
     disable_api_termination: bool = False
 
     @property
@@ -160,6 +162,13 @@ class _Launch:
             if not each.interface_id
         ]
         self._check_together()
+        subnet = self.subnets[0]
+        if command.zone not in ("", subnet.zone):
+            raise Invalid(
+                "AvailabilityZone",
+                f"Value ({command.zone[:100]}) for parameter availabilityZone is invalid. "
+                f"The subnet '{subnet.id}' is in the availability zone {subnet.zone}.",
+            )
 
     def _subnet(self, each: Plugged) -> Subnet:
         if not each.interface_id:
@@ -293,7 +302,7 @@ def terminate(
         else:
             pairs.append((instance, replace(instance, state=InstanceState.TERMINATED, terminated=context.now)))
             left.extend(interfaces_of(scope.snapshot, instance.id))
-    stay = [(interface, left_behind(interface)) for interface in left]
+    stay = [(interface, left_behind(interface, context.now)) for interface in left]
     return Outcome(
         tuple(pairs),
         (

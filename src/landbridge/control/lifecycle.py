@@ -35,6 +35,8 @@ from landbridge.model.snapshot import Snapshot
 
 KEPT: Final = timedelta(hours=1)
 """How long deleted things stay visible: waiters want to see the state `deleted`."""
+KEPT_DETACHED: Final = timedelta(minutes=1)
+"""How long an interface shows an attachment that has ended: clients poll for `detached` every ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def mark_gone(scope: Scope, command: MarkGone, context: Context) -> Outcome[None
     pairs = [(resource, _gone(resource, command.ids, context.now)) for resource in _followed(scope.snapshot)]
     ended = {old.id for old, new in pairs if isinstance(old, Instance) and new != old}
     pairs = [
-        (old, left_behind(old) if isinstance(old, NetworkInterface) and old.instance_id in ended else new)
+        (old, left_behind(old, context.now) if isinstance(old, NetworkInterface) and old.instance_id in ended else new)
         for old, new in pairs
     ]
     forgotten = (old for old, new in pairs if new is None)
@@ -141,7 +143,7 @@ def mark_gone(scope: Scope, command: MarkGone, context: Context) -> Outcome[None
 
 
 def expire(scope: Scope, command: Expire, context: Context) -> Outcome[None]:
-    """Also forgets static routes of living connections that were deleted an hour ago."""
+    """Also forgets static routes of living connections that were deleted an hour ago, and attachments that ended."""
     limit = command.now - KEPT
     old: list[Resource] = []
     trimmed: list[Resource] = []
@@ -153,6 +155,10 @@ def expire(scope: Scope, command: Expire, context: Context) -> Outcome[None]:
             routes = tuple(r for r in resource.routes if r.deleted is None or r.deleted > limit)
             if routes != resource.routes:
                 trimmed.append(replace(resource, routes=routes))
+        elif isinstance(resource, NetworkInterface):
+            ended = resource.detached.ended if resource.detached else None
+            if ended is not None and ended <= command.now - KEPT_DETACHED:
+                trimmed.append(replace(resource, detached=None))
     return Outcome(None, (*put(*trimmed), *remove(*old)))
 
 
@@ -223,7 +229,7 @@ def _gone(resource: Resource, ids: frozenset[str], now: datetime) -> Resource | 
         case InternetGateway(attachment=Attachment.DETACHING) if attachment_key(resource) in ids:
             return replace(resource, attachment=Attachment.DETACHED, vpc_id=None)
         case NetworkInterface(attachment=InterfaceAttachment(state=Attachment.DETACHING)):
-            return unplugged(resource) if attachment_key(resource) in ids else resource
+            return unplugged(resource, now) if attachment_key(resource) in ids else resource
         case VpnGateway():
             if resource.attachment is Attachment.DETACHING and attachment_key(resource) in ids:
                 resource = replace(resource, attachment=Attachment.DETACHED, vpc_id=None)

@@ -336,6 +336,7 @@ class InterfaceAttachment:
     delete_on_termination: bool
     since: datetime
     state: Attachment
+    ended: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,6 +357,8 @@ class NetworkInterface(Resource):
     """Whether it sends and gets only what is from or for one of its addresses."""
     assigns_public: bool = False
     attachment: InterfaceAttachment | None = None
+    detached: InterfaceAttachment | None = None
+    """The attachment that ended last, for a moment: clients wait to see it detached."""
     client_token: str = ""
 
     @property

@@ -268,6 +268,7 @@ class _Status:
             **_common(interface),
             "subnet": interface.subnet_id,
             "attachment": attachment.state.value,
+            "device_index": attachment.device_index,
             "mac": interface.mac,
             "source_dest_check": interface.source_dest_check,
             "addresses": [

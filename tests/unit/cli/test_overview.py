@@ -12,6 +12,9 @@ from rich.console import Console
 from support import START
 
 from landbridge.cli.overview import amount, customer_gateway, duration, overview
+from landbridge.control.attachments import AttachNetworkInterface
+from landbridge.control.elastic_addresses import AllocateAddress, AssociateAddress
+from landbridge.control.network_interfaces import CreateNetworkInterface, ModifyNetworkInterface, NewAddresses
 from landbridge.control.tags import CreateTags
 from landbridge.model.resources import Instance, Vpc
 from landbridge.views.status import status
@@ -53,6 +56,25 @@ def rendered(world: World, width: int, *, terminal: bool = False) -> str:
     console = Console(file=out, width=width, force_terminal=terminal, highlight=False, markup=False)
     console.print(overview(status(world.cloud.snapshot, world.observation, world.facts()), START))
     return out.getvalue()
+
+
+def test_an_instance_shows_its_interfaces_when_there_is_more_to_them_than_one_address(world: World) -> None:
+    run = world.cloud.run
+    (instance,) = world.cloud.snapshot.all(Instance)
+    second = run(CreateNetworkInterface(instance.subnet_id, NewAddresses(count=1), tags=(("Name", "second"),)))
+    run(AttachNetworkInterface(second.id, instance.id, 1))
+    run(ModifyNetworkInterface(second.id, source_dest_check=False))
+    run(AssociateAddress(run(AllocateAddress()).id, interface_id=second.id))
+    world.build()
+    text = re.sub(r"-[0-9a-f]{17}", "-ID", rendered(world, 120))
+    assert (
+        """
+└── instance i-ID "web"  10.0.1.4  198.51.100.2  running
+    ├── eth0 eni-ID  10.0.1.4 (198.51.100.2)
+    └── eth1 eni-ID "second"  10.0.1.5 (198.51.100.3), 10.0.1.6  no source/destination check
+"""
+        in text
+    )
 
 
 @pytest.fixture

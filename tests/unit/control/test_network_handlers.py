@@ -10,13 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import Cloud
 
+from landbridge.control.attachments import AttachNetworkInterface, DetachNetworkInterface
 from landbridge.control.base import Command, Pools
-from landbridge.control.instances import RunInstances, TerminateInstances
+from landbridge.control.elastic_addresses import (
+    AllocateAddress,
+    AssociateAddress,
+    DisassociateAddress,
+    ReleaseAddress,
+)
+from landbridge.control.instances import Plugged, RunInstances, TerminateInstances
+from landbridge.control.internet_gateways import AttachInternetGateway, CreateInternetGateway
 from landbridge.control.lab import AddHost, RemoveHost
-from landbridge.control.lifecycle import MarkGone
+from landbridge.control.lifecycle import MarkBuilt, MarkGone, waiting
+from landbridge.control.network_interfaces import CreateNetworkInterface, DeleteNetworkInterface, NewAddresses
+from landbridge.control.private_addresses import AssignPrivateAddresses, UnassignPrivateAddresses
 from landbridge.control.route_tables import CreateRouteTable, DeleteRouteTable
 from landbridge.control.subnets import CreateSubnet, DeleteSubnet
 from landbridge.control.vpcs import CreateVpc, DeleteVpc
+from landbridge.model.attached import by_instance
 from landbridge.model.errors import (
     AddressInUse,
     Dependency,
@@ -25,11 +36,14 @@ from landbridge.model.errors import (
     PoolExhausted,
 )
 from landbridge.model.resources import (
+    ElasticAddress,
     Instance,
     InstanceState,
+    InternetGateway,
     LabHost,
     NetworkAcl,
     NetworkInterface,
+    Resource,
     RouteTable,
     SecurityGroup,
     Subnet,
@@ -46,12 +60,13 @@ POOLS = Pools(
 )
 
 KINDS = (
-    *("vpc", "subnet", "table", "run", "run", "run", "terminate", "gone", "host"),
-    *("unhost", "-vpc", "-subnet", "-table"),
+    *("vpc", "subnet", "table", "igw", "run", "run", "run two", "run with", "terminate", "built", "gone", "host"),
+    *("unhost", "-vpc", "-subnet", "-table", "eni", "eni", "-eni", "attach", "attach", "detach", "assign", "move"),
+    *("unassign", "eip", "-eip", "associate", "associate", "disassociate"),
 )
 
 
-def _ids(cloud: Cloud, kind: type[Instance] | type[Subnet] | type[Vpc] | type[RouteTable]) -> list[str]:
+def _ids(cloud: Cloud, kind: type[Resource]) -> list[str]:
     return [resource.id for resource in cloud.snapshot.all(kind)]
 
 
@@ -69,7 +84,18 @@ def _check(cloud: Cloud) -> None:
         subnet = state.get(Subnet, interface.subnet_id)
         assert subnet is not None, "the subnet of an interface cannot be deleted"
         assert all(each.address in list(subnet.cidr)[4:-1] for each in interface.addresses)
-    assert {i.instance_id for i in interfaces} - {None} == {i.id for i in living}
+    plugged = by_instance(interfaces)
+    assert plugged.keys() == {i.id for i in living}
+    for mine in plugged.values():
+        indexes = [each.attachment.device_index for each in mine if each.attachment]
+        assert indexes[0] == 0
+        assert len(set(indexes)) == len(indexes)
+        assert len({each.vpc_id for each in mine}) == 1
+    elastic = Counter(a.public.allocation_id for i in interfaces for a in i.addresses if a.public and a.public.elastic)
+    held = {each.id: each.address for each in state.all(ElasticAddress)}
+    assert all(count == 1 and identity in held for identity, count in elastic.items())
+    public.update(address for identity, address in held.items() if identity not in elastic)
+    assert all(count == 1 for count in public.values())
     assert all(address in list(POOLS.public)[2:-1] for address in public)
     for subnet in state.all(Subnet):
         siblings = [s for s in state.all(Subnet) if s.vpc_id == subnet.vpc_id and s.id != subnet.id]
@@ -91,25 +117,12 @@ def _commands(draw: st.DrawFn, cloud: Cloud) -> Command:
     subnet = one_of(_ids(cloud, Subnet), "subnet")
     table = one_of(_ids(cloud, RouteTable), "rtb")
     instances = _ids(cloud, Instance)
-    kind = draw(
-        st.sampled_from(
-            [
-                "vpc",
-                "subnet",
-                "table",
-                "run",
-                "run",
-                "run",
-                "terminate",
-                "gone",
-                "host",
-                "unhost",
-                "-vpc",
-                "-subnet",
-                "-table",
-            ]
-        )
-    )
+    interface = one_of(_ids(cloud, NetworkInterface), "eni")
+    elastic = one_of(_ids(cloud, ElasticAddress), "eipalloc")
+    interfaces = list(cloud.snapshot.all(NetworkInterface))
+    attachments = [each.attachment.id for each in interfaces if each.attachment]
+    associations = [a.public.association_id for each in interfaces for a in each.addresses if a.public]
+    kind = draw(st.sampled_from(KINDS))
     place = draw(st.integers(0, 15))
     host = IPv4Address("198.51.100.0") + place
     match kind:
@@ -123,10 +136,42 @@ def _commands(draw: st.DrawFn, cloud: Cloud) -> Command:
             chosen = IPv4Address("10.0.0.0") + place if draw(st.booleans()) else None
             most = 1 if chosen else draw(st.integers(1, 4))
             return RunInstances(subnet, "ami-1", 1, most, private_address=chosen, public_address=draw(st.booleans()))
+        case "run two" | "run with":
+            there = interface if kind == "run with" else ""
+            new = Plugged(device_index=1, subnet_id=subnet, addresses=NewAddresses(count=place % 3))
+            first = Plugged(interface_id=there, subnet_id="" if there else subnet)
+            return RunInstances("", "ami-1", interfaces=(first, new))
+        case "igw":
+            return AttachInternetGateway(one_of(_ids(cloud, InternetGateway), "igw"), vpc)
+        case "eni":
+            return CreateNetworkInterface(subnet, NewAddresses(count=place % 3))
+        case "-eni":
+            return DeleteNetworkInterface(interface)
+        case "attach":
+            return AttachNetworkInterface(interface, one_of(instances, "i"), 1 + place % 3)
+        case "detach":
+            return DetachNetworkInterface(one_of(attachments, "eni-attach"))
+        case "assign":
+            return AssignPrivateAddresses(interface, count=1 + place % 3)
+        case "move":
+            return AssignPrivateAddresses(interface, (IPv4Address("10.0.0.0") + place,), reassign=True)
+        case "unassign":
+            return UnassignPrivateAddresses(interface, (IPv4Address("10.0.0.0") + place,))
+        case "eip":
+            return AllocateAddress(host if draw(st.booleans()) else None)
+        case "-eip":
+            return ReleaseAddress(elastic)
+        case "associate":
+            which = {"instance_id": one_of(instances, "i")} if draw(st.booleans()) else {"interface_id": interface}
+            return AssociateAddress(elastic, again=draw(st.booleans()), **which)
+        case "disassociate":
+            return DisassociateAddress(one_of(associations, "eipassoc"))
+        case "built":
+            return MarkBuilt(frozenset(waiting(cloud.snapshot).built))
         case "terminate":
             return TerminateInstances((one_of(instances, "i"),))
         case "gone":
-            return MarkGone(frozenset(instances))
+            return MarkGone(frozenset(waiting(cloud.snapshot).gone))
         case "host":
             return AddHost(f"host{place}", host)
         case "unhost":
@@ -145,6 +190,7 @@ def test_no_two_share_an_address_or_a_number_whatever_happens(data: st.DataObjec
     cloud = Cloud(builds=True, pools=POOLS)
     cloud.run(CreateVpc(IPv4Network("10.0.0.0/26")))
     cloud.run(CreateSubnet(_ids(cloud, Vpc)[0], IPv4Network("10.0.0.0/28")))
+    cloud.run(CreateInternetGateway())
     for _ in range(data.draw(st.integers(1, 30))):
         before = cloud.snapshot
         try:

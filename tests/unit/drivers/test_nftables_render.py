@@ -19,7 +19,9 @@ WORDS = frozenset(
         r"\w+",
         """table ip chain type filter nat hook priority policy accept drop iifname oifname saddr daddr protocol udp tcp
         dport sport ct state established related status dnat snat to masquerade flags syn rst option maxseg size set
-        prerouting input forward output postrouting bridge from_ports to_ports ether arp zone zones map new original
+        prerouting input forward output postrouting
+        hardware own ifname ether_addr ipv4_addr elements bridge from_ports to_ports ether arp
+        zone zones map new original
         reply inwards outwards across itself meta mark pkttype host""",
     )
 )
@@ -76,7 +78,7 @@ good_rules = st.builds(
 
 
 def check_text(text: str) -> None:
-    assert re.fullmatch(r"[A-Za-z0-9_.:/ \t\n{}\"(),;=!&|-]*", text)
+    assert re.fullmatch(r"[A-Za-z0-9_.:/ \t\n{}\"(),;=!&|@-]*", text)
     for quoted in re.findall(r'"([^"]*)"', text):
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", quoted)
     unnamed = re.sub(r'"[^"]*"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b', "", text)

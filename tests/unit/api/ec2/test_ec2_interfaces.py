@@ -9,7 +9,7 @@ from ec2_client import Ec2, subnet_of, vpc_of
 from support import Cloud
 
 from landbridge.control import network_interfaces
-from landbridge.control.lifecycle import MarkBuilt, MarkGone, waiting
+from landbridge.control.lifecycle import KEPT_DETACHED, Expire, MarkBuilt, MarkGone, waiting
 
 UNKNOWN = "0123456789abcdef0"
 ENI, INSTANCE = f"eni-{UNKNOWN}", f"i-{UNKNOWN}"
@@ -173,7 +173,14 @@ def test_attached_and_detached(ec2: Ec2, subnet: str) -> None:
     assert len(ec2("DescribeNetworkInterfaces", Filters=by_instance)["NetworkInterfaces"]) == 2
 
     ec2("DetachNetworkInterface", AttachmentId=attachment["AttachmentId"])
+    found = shown(ec2, interface)
+    assert (found["Status"], found["Attachment"]["Status"]) == ("available", "detached"), "clients wait to see it"
+    by_id = [{"Name": "attachment.attachment-id", "Values": [attachment["AttachmentId"]]}]
+    assert len(ec2("DescribeNetworkInterfaces", Filters=by_id)["NetworkInterfaces"]) == 1
+    ec2.cloud.later(KEPT_DETACHED)
+    ec2.cloud.run(Expire(ec2.cloud.now))
     assert "Attachment" not in shown(ec2, interface)
+    assert ec2("DescribeNetworkInterfaces", Filters=by_id)["NetworkInterfaces"] == []
     assert ec2.code("DetachNetworkInterface", AttachmentId=attachment["AttachmentId"]) == "InvalidAttachmentID.NotFound"
     assert len(instance_now(ec2, instance)["NetworkInterfaces"]) == 1
 

@@ -116,14 +116,18 @@ def run_instances(desk: Desk, params: Params) -> Shape:
         "TagSpecifications",
         "ClientToken",
         "DisableApiTermination",
+        "Placement",
         inert={
             "Monitoring": {"Enabled": False},
+            "CreditSpecification": {"CpuCredits": "unlimited"},
+            "HibernationOptions": {"Configured": False},
             "EbsOptimized": False,
             "DisableApiStop": False,
             "InstanceInitiatedShutdownBehavior": "stop",
         },
     )
-    plugged = _plugged(params)
+    plugged, placement = _plugged(params), params.get("Placement") or {}
+    only(placement, "AvailabilityZone", inert={"Tenancy": "default", "GroupName": ""})
     launched = desk.run(
         instances.RunInstances(
             subnet_id=plugged[0].subnet_id,
@@ -136,6 +140,7 @@ def run_instances(desk: Desk, params: Params) -> Shape:
             client_token=params.get("ClientToken") or "",
             interfaces=plugged,
             interface_tags=tags_of(params, "network-interface", NOUN),
+            zone=placement.get("AvailabilityZone") or "",
             disable_api_termination=params.get("DisableApiTermination") or False,
         )
     )

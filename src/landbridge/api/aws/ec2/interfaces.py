@@ -83,8 +83,8 @@ def _attachment(attachment: InterfaceAttachment) -> Shape:
 
 
 def attachment_of(interface: NetworkInterface) -> Shape | None:
-    """The attachment as the interface itself shows it: with the instance."""
-    attachment = interface.attachment
+    """The attachment as the interface itself shows it: with the instance, and for a moment after it has ended."""
+    attachment = interface.attachment or interface.detached
     if attachment is None:
         return None
     return _attachment(attachment) | {"InstanceId": attachment.instance_id, "InstanceOwnerId": interface.account}
@@ -142,8 +142,8 @@ def _of(
 
 
 def _attachments(interface: NetworkInterface) -> Iterator[InterfaceAttachment]:
-    if interface.attachment is not None:
-        yield interface.attachment
+    if (attachment := interface.attachment or interface.detached) is not None:
+        yield attachment
 
 
 def _publics(interface: NetworkInterface) -> Iterator[PublicAddress]:
