@@ -40,14 +40,22 @@ def _from_ports(ports: list[Port], unchecked: dict[str, str]) -> Iterator[str]:
     yield "ether type arp iifname . arp saddr ether != @hardware drop"
     yield "ether type arp arp saddr ip 0.0.0.0 accept"
     yield "ether type arp iifname . arp saddr ip @own accept"
-    for router in sorted({port.router for port in ports if port.router}):
-        # As if it had been sent there: only what is for the bridge itself is handed to its namespace.
-        sent = pairs((link(port.link),) for port in ports if port.router == router)
-        yield f"ether type ip iifname {sent} ether daddr set {_mac(router)} meta pkttype set host"
+    yield from _to_routers(ports)
     yield "ether type ip iifname . ip saddr @own accept"
     if unchecked:
         marks = pairs((f"{name} : {mark}",) for name, mark in unchecked.items())
         yield f"ether type ip meta mark set iifname map {marks} accept"
+
+
+def _to_routers(ports: list[Port]) -> Iterator[str]:
+    routers = sorted({port.router for port in ports})
+    for router in filter(None, routers):
+        these = pairs((link(port.link),) for port in ports if port.router == router)
+        # As if it had been sent there: only what is for the bridge itself is handed to its namespace.
+        yield (
+            f"ether type ip {f'iifname {these} ' if len(routers) > 1 else ''}"
+            f"ether daddr set {_mac(router)} meta pkttype set host"
+        )
 
 
 def _to_ports(unchecked: Iterable[str]) -> Iterator[str]:
