@@ -116,6 +116,12 @@ def clamp(links: tuple[tuple[str, int], ...]) -> Chain:
     )
 
 
+def clear_df(links: tuple[str, ...]) -> tuple[Chain, ...]:
+    """Packets towards these tunnels may be fragmented, whatever they say; no chain where there is none such."""
+    rules = tuple(FilterRule(leads_to=link, verdict=Verdict.CLEAR_DF) for link in links)
+    return (Chain(hook=Hook.PREROUTING, priority=-150, rules=rules),) if rules else ()
+
+
 def dpd_delay(dpd_timeout: int, action: str) -> int:
     """Seconds of silence before a peer is probed; 0 turns DPD off. The probes take the rest of the timeout."""
     return 0 if action == "none" else max(1, dpd_timeout // DPD_PROBES)

@@ -173,7 +173,8 @@ class _View:
             assert customer is not None, "a connection's customer gateway cannot be deleted"
             pairs.append((connection, customer))
         links = tuple((tunnel_link(c.number, t.number), self.mtu(c, t)) for c, _ in pairs for t in c.tunnels)
-        self.add(gateway.id, vpn_gateway.gateway_router, gateway, vpc_of, links)
+        cleared = tuple(tunnel_link(c.number, t.number) for c, _ in pairs if c.clear_df for t in c.tunnels)
+        self.add(gateway.id, vpn_gateway.gateway_router, gateway, vpc_of, links, cleared)
         for connection, customer in pairs:
             for tunnel in connection.tunnels:
                 self.add(
@@ -196,7 +197,8 @@ class _View:
 
     def mtu(self, connection: VpnConnection, tunnel: Tunnel) -> int:
         """What fits through: less where ESP is, or for all that is known may be, in UDP."""
-        return tunnel_mtu(self.settings.data_plane, nat=(connection.id, tunnel.number) not in self.health.bare)
+        bare = (connection.id, tunnel.number) in self.health.bare and not connection.force_udp
+        return tunnel_mtu(self.settings.data_plane, nat=not bare)
 
 
 def _only(tunnels: frozenset[tuple[str, int]], connections: frozenset[str]) -> frozenset[tuple[str, int]]:

@@ -221,6 +221,7 @@ class Verdict(StrEnum):
     DROP = "drop"
     MASQUERADE = "masquerade"
     CLAMP_MSS = "clamp-mss"
+    CLEAR_DF = "clear-df"
 
 
 class Hook(StrEnum):
@@ -239,12 +240,15 @@ class FilterRule:
 
     `snat` / `dnat` rewrite to an address instead of a verdict. `established` matches conntrack established,related;
     `dnatted` matches packets of connections whose destination was rewritten. CLAMP_MSS sets a SYN's MSS to `mss`.
+    CLEAR_DF lets routers fragment packets that forbade it. `leads_to` is the link that the routing table sends the
+    packet to: what can be known of its way out at PREROUTING, before routers refuse what is too large.
     """
 
     verdict: Verdict | None = None
     iif: str | None = None
     oif: str | None = None
     not_iif: str | None = None
+    leads_to: str | None = None
     source: tuple[IPv4Network, ...] = ()
     destination: tuple[IPv4Network, ...] = ()
     protocol: str | None = None
@@ -305,8 +309,9 @@ class IkeConnection(HostObject):
 
     Loaded over vici. Recognised by the id of its shared secret, a keyed digest over all of its properties.
     `remote` None accepts any address. `initiate`: initiate at once and again whenever it is down (our customer gateway,
-    StartupAction=start). `dpd_delay` 0 turns DPD off. `if_id`: of the XFRM interface that the kernel's SAs belong to;
-    0 with libipsec, which knows neither extended sequence numbers nor another `replay_window` than its own.
+    StartupAction=start). `dpd_delay` 0 turns DPD off. `force_udp`: ESP in UDP even where there is no NAT. `if_id`: of
+    the XFRM interface that the kernel's SAs belong to; 0 with libipsec, which knows neither extended sequence numbers
+    nor another `replay_window` than its own.
     """
 
     name: str
@@ -330,6 +335,7 @@ class IkeConnection(HostObject):
     if_id: int = 0
     replay_window: int = 1024
     """Packets (AWS: ReplayWindowSize, 64 to 2048, 1024 by default)."""
+    force_udp: bool = False
 
     @property
     def key(self) -> Key:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.desired import names
-from landbridge.desired.endpoint import ANYWHERE, clamp, dpd_delay, endpoint, tunnel_device, xfrm_id
+from landbridge.desired.endpoint import ANYWHERE, clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
 from landbridge.desired.names import BRIDGE, TO_VPC, TO_VPN_GATEWAY, Names
 from landbridge.desired.objects import (
     MAIN_TABLE,
@@ -105,6 +105,9 @@ def cloud_endpoint(
         initiate=options.startup is StartupAction.START,
         yields=True,
         if_id=if_id,
+        replay_window=options.replay_window,
+        # libipsec does nothing else; its connections need not be touched for it.
+        force_udp=connection.force_udp and data_plane is DataPlane.KERNEL,
     )
     return (
         *endpoint(
@@ -131,11 +134,11 @@ def cloud_endpoint(
 
 
 def gateway_router(
-    own: Names, gateway: VpnGateway, vpc: Vpc | None, links: tuple[tuple[str, int], ...]
+    own: Names, gateway: VpnGateway, vpc: Vpc | None, links: tuple[tuple[str, int], ...], cleared: tuple[str, ...]
 ) -> tuple[HostObject, ...]:
     """The gateway's namespace: a link to the VPC if attached, filters, and a default that leads nowhere.
 
-    `links`: the tunnel devices and their MTUs.
+    `links`: the tunnel devices and their MTUs. `cleared`: those of them towards which DF is cleared.
     """
     here = own.of(gateway.id)
     base: tuple[HostObject, ...] = (
@@ -147,7 +150,7 @@ def gateway_router(
             kind=RouteKind.UNREACHABLE,
             metric=LAST,
         ),
-        Ruleset(namespace=here, chains=(_input(), clamp(links))),
+        Ruleset(namespace=here, chains=(_input(), clamp(links), *clear_df(cleared))),
     )
     if vpc is None:
         return base

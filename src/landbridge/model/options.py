@@ -49,6 +49,7 @@ class CustomerGatewayOptions:
     `device_file`: the XML that the cloud side gives out, pre-shared keys included; `source` names it in messages.
     `routes`: prefixes behind the cloud side, for static connections. `advertise`: the site's prefixes, told by BGP.
     `bfd_interval`: milliseconds, 0 turns BFD off. `state`: the folder below which each connection gets its own.
+    `clear_df`: packets too large for a tunnel are fragmented also where they forbid it. `force_udp`: ESP in UDP always.
     """
 
     device_file: Secret
@@ -58,6 +59,8 @@ class CustomerGatewayOptions:
     bfd_interval: int = DEFAULT_BFD_INTERVAL
     state: Path = DEFAULT_STATE
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
+    clear_df: bool = False
+    force_udp: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

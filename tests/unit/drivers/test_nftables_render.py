@@ -18,7 +18,7 @@ WORDS = frozenset(
         r"\w+",
         """table ip chain type filter nat hook priority policy accept drop iifname oifname saddr daddr protocol udp tcp
         dport sport ct state established related status dnat snat to masquerade flags syn rst option maxseg size set
-        prerouting input forward output postrouting""",
+        prerouting input forward output postrouting fib mark frag off id numgen random mod offset 0x4000 0xbfff""",
     )
 )
 names = st.one_of(st.none(), st.text(max_size=20), st.from_regex(r"[a-z0-9._-]{1,15}", fullmatch=True))
@@ -32,6 +32,7 @@ rules = st.builds(
     iif=names,
     oif=names,
     not_iif=names,
+    leads_to=names,
     source=networks,
     destination=networks,
     protocol=st.one_of(st.none(), st.sampled_from(["udp", "tcp", "icmp", "esp"]), st.text(max_size=5)),
@@ -144,6 +145,12 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         ({}, {"verdict": Verdict.CLAMP_MSS}, "belong together"),
         ({}, {"verdict": Verdict.DROP, "mss": 1000}, "belong together"),
         ({}, {"verdict": Verdict.CLAMP_MSS, "mss": 10}, "not within"),
+        ({"hook": Hook.FORWARD}, {"verdict": Verdict.CLEAR_DF}, "does not work at"),
+        ({"hook": Hook.FORWARD}, {"leads_to": "a", "verdict": Verdict.DROP}, "does not work at"),
+        ({"hook": Hook.PREROUTING}, {"leads_to": 'a"', "verdict": Verdict.CLEAR_DF}, "not a generated link name"),
+        ({"hook": Hook.PREROUTING, "kind": "nat"}, {"verdict": Verdict.CLEAR_DF}, "nothing else"),
+        ({"hook": Hook.PREROUTING}, {"verdict": Verdict.CLEAR_DF, "mss": 1000}, "nothing else"),
+        ({"hook": Hook.PREROUTING}, {"verdict": Verdict.CLEAR_DF, "dnat": IPv4Address("1.1.1.1")}, "nothing else"),
     ],
 )
 def test_what_makes_no_sense_is_refused(chain: dict[str, Any], rule: dict[str, Any], message: str) -> None:
@@ -151,6 +158,16 @@ def test_what_makes_no_sense_is_refused(chain: dict[str, Any], rule: dict[str, A
         render.table(
             Ruleset(namespace="x", chains=(Chain(**{"hook": Hook.INPUT} | chain, rules=(FilterRule(**rule),)),))
         )
+
+
+def test_clearing_df_keeps_what_else_the_field_says() -> None:
+    rule = FilterRule(leads_to="t1-1", verdict=Verdict.CLEAR_DF)
+    text = render.table(Ruleset(namespace="x", chains=(Chain(hook=Hook.PREROUTING, priority=-150, rules=(rule,)),)))
+    towards = 'fib daddr . mark oifname "t1-1"'
+    assert [line.strip() for line in text.splitlines()][3:5] == [
+        f"{towards} ip frag-off 0x4000 ip id 0 ip id set numgen random mod 4294901760 offset 65536",
+        f"{towards} ip frag-off & 0x4000 != 0 ip frag-off set ip frag-off & 0xbfff",
+    ]
 
 
 @pytest.mark.parametrize(

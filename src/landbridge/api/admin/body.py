@@ -66,6 +66,13 @@ class Fields:
             raise Invalid(name, f"'{name}' is a text of 1 to {MAX_TEXT} characters.")
         return value
 
+    def optional_flag(self, name: str) -> bool | None:
+        """True or false, or None if it is not there."""
+        value = self._left.pop(name, None)
+        if value is not None and not isinstance(value, bool):
+            raise Invalid(name, f"'{name}' is true or false.")
+        return value
+
     def address(self, name: str) -> IPv4Address:
         """An IPv4 address that has to be there."""
         text = self.text(name)

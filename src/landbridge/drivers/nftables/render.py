@@ -23,6 +23,7 @@ _REWRITES_DESTINATION: Final = frozenset({Hook.PREROUTING, Hook.OUTPUT})
 _NAT_HOOKS: Final = _REWRITES_SOURCE | _REWRITES_DESTINATION
 _MSS: Final = range(88, 65496)
 """From the least IPv4 datagram anybody has to take, less headers, upwards."""
+_NO_DF: Final = 0xBFFF
 _PRIORITIES: Final = range(-500, 501)
 _REMARK: Final = re.compile(r"[A-Za-z0-9_.: -]{1,120}")
 SEAL: Final = "seal"
@@ -93,17 +94,26 @@ def _chain(index: int, chain: Chain) -> str:
     hook = Hook(chain.hook).value
     policy = "accept" if chain.accept else "drop"
     head = f"\t\ttype {chain.kind} hook {hook} priority {int(chain.priority)}; policy {policy};\n"
-    rules = "".join(f"\t\t{' '.join(_rule(rule, chain))}\n" for rule in chain.rules)
+    rules = "".join(f"\t\t{line}\n" for rule in chain.rules for line in _lines(rule, chain))
     return f"\tchain {hook}_{index} {{\n{head}{rules}\t}}\n"
 
 
-def _rule(rule: FilterRule, chain: Chain) -> Iterator[str]:
+def _lines(rule: FilterRule, chain: Chain) -> Iterator[str]:
+    conditions = list(_conditions(rule, chain))
+    return (" ".join((*conditions, end)) for end in _ends(rule, chain))
+
+
+def _conditions(rule: FilterRule, chain: Chain) -> Iterator[str]:
     if rule.iif is not None:
         yield f"iifname {_link(rule.iif)}"
     if rule.not_iif is not None:
         yield f"iifname != {_link(rule.not_iif)}"
     if rule.oif is not None:
         yield f"oifname {_link(rule.oif)}"
+    if rule.leads_to is not None:
+        _at(chain, frozenset({Hook.PREROUTING}), "a look at the routing table")
+        # The packet's mark decides as well where the machine has rules by mark.
+        yield f"fib daddr . mark oifname {_link(rule.leads_to)}"
     yield from _prefixes("saddr", rule.source)
     yield from _prefixes("daddr", rule.destination)
     if rule.protocol is not None:
@@ -116,7 +126,6 @@ def _rule(rule: FilterRule, chain: Chain) -> Iterator[str]:
         yield "ct state established,related"
     if rule.dnatted:
         yield "ct status dnat"
-    yield _end(rule, chain)
 
 
 def _ports(which: str, ports: tuple[int, ...], protocol: str | None) -> Iterator[str]:
@@ -127,6 +136,21 @@ def _ports(which: str, ports: tuple[int, ...], protocol: str | None) -> Iterator
     if not all(0 < port < 1 << 16 for port in ports):
         raise ValueError("a port is a number from 1 to 65535")
     yield f"{protocol} {which} {_set([str(int(port)) for port in sorted(set(ports))])}"
+
+
+def _ends(rule: FilterRule, chain: Chain) -> tuple[str, ...]:
+    if rule.verdict is not Verdict.CLEAR_DF:
+        return (_end(rule, chain),)
+    # Too late anywhere else: routers refuse what is too large before they forward it.
+    _at(chain, frozenset({Hook.PREROUTING}), "clearing DF")
+    if (chain.kind, rule.mss, rule.snat, rule.dnat) != ("filter", None, None, None):
+        raise ValueError("a rule that clears DF does nothing else, in a filter chain")
+    return (
+        # Senders number packets that nobody may fragment all alike, with 0. Fragments are put together by number.
+        # nft makes 32 bits and takes two bytes of them, which two depends on its version: hence random in both.
+        "ip frag-off 0x4000 ip id 0 ip id set numgen random mod 4294901760 offset 65536",
+        f"ip frag-off & 0x4000 != 0 ip frag-off set ip frag-off & {_NO_DF:#x}",
+    )
 
 
 def _end(rule: FilterRule, chain: Chain) -> str:

@@ -32,7 +32,14 @@ _CONNECTION_ANYWAY: Final[Mapping[str, object]] = {
 }
 _CONNECTION_READ: Final = frozenset({"StaticRoutesOnly", "TunnelOptions"})
 _TUNNEL_READ: Final = frozenset(
-    {"TunnelInsideCidr", "PreSharedKey", "DPDTimeoutSeconds", "DPDTimeoutAction", "StartupAction"}
+    {
+        "TunnelInsideCidr",
+        "PreSharedKey",
+        "DPDTimeoutSeconds",
+        "DPDTimeoutAction",
+        "StartupAction",
+        "ReplayWindowSize",
+    }
 )
 
 
@@ -75,6 +82,7 @@ def _wish(options: Params) -> TunnelWish:
         dpd_timeout_seconds=options.get("DPDTimeoutSeconds"),
         dpd_action=_choice(DpdAction, options, "DPDTimeoutAction"),
         startup=_choice(StartupAction, options, "StartupAction"),
+        replay_window_size=options.get("ReplayWindowSize"),
     )
 
 
