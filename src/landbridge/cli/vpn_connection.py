@@ -39,7 +39,7 @@ def change(
     state: State = DEFAULT_STATE,
     as_json: AsJson = False,
 ) -> None:
-    """Change how a connection carries packets. What is not named stays as it is; tunnels that are up stay up."""
+    """Change how a connection carries packets. What is not named stays as it is, and so do other connections."""
     if clear_df is None and force_udp is None:
         raise typer.BadParameter("Say what to change: --clear-df, --no-clear-df, --force-udp or --no-force-udp.")
     with client(state) as service, progress(f"Changing {vpn_id}"):

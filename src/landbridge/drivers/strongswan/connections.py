@@ -48,7 +48,7 @@ DIALLED: Final = "3600s"
 def connection_message(wanted: IkeConnection) -> dict[str, object]:
     """The connection in vici's terms (swanctl.conf(5))."""
     dpd = wanted.dpd_delay if wanted.dpd_action != "none" else 0
-    insists = wanted.initiate and not wanted.yields
+    insists = _insists(wanted)
     persistent = insists or wanted.dpd_action == "restart"
     return {
         "version": "2",
@@ -84,6 +84,11 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
             }
         },
     }
+
+
+def _insists(wanted: IkeConnection) -> bool:
+    """Whether charon itself starts again what the peer closes."""
+    return wanted.initiate and not wanted.yields
 
 
 def _interface(wanted: IkeConnection) -> dict[str, str]:
@@ -272,14 +277,20 @@ class IkeConnectionDriver:
             vici.initiate(wanted.name)
 
     def _replace(self, vici: Vici, wanted: IkeConnection) -> None:
-        """Have a second IKE SA take over from one that was made under another setting; the peer ends the old one.
+        """Have a second IKE SA take over from one that was made under another setting; the peer ends that one.
 
-        charon uses an IKE SA again only for a connection that is the same; this one was loaded anew.
+        charon uses an IKE SA again only for a connection that is the same; this one was loaded anew. One that starts
+        again whatever its peer closes would start the old one again, so there the old one ends first.
 
         Raises:
             DriverError: the peer did not agree in time. What is up stays up.
         """
         mine = [sa for sa in vici.sas() if sa.connection == wanted.name]
+        if _insists(wanted):
+            for sa in mine:
+                vici.give_up(sa.unique_id)
+            vici.initiate(wanted.name)
+            return
         if not any(sa.initiator and sa.established is None for sa in mine):
             vici.initiate(wanted.name)
         deadline = time.monotonic() + AGREED_WITHIN
