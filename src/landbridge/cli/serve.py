@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from landbridge.cli.common import State, bfd_interval
-from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, DataPlaneChoice, ServeOptions
+from landbridge.model.options import (
+    DEFAULT_BFD_INTERVAL,
+    DEFAULT_STATE,
+    LARGEST_UPLINK_MTU,
+    SMALLEST_UPLINK_MTU,
+    DataPlaneChoice,
+    ServeOptions,
+)
 
 _MAX_PORT = 65_535
 
@@ -36,13 +43,30 @@ def serve(
             callback=bfd_interval,
         ),
     ] = DEFAULT_BFD_INTERVAL,
+    uplink_mtu: Annotated[
+        int,
+        typer.Option(
+            metavar="BYTES",
+            help="The largest packet that fits between tunnel endpoints and Internet.",
+            min=SMALLEST_UPLINK_MTU,
+            max=LARGEST_UPLINK_MTU,
+        ),
+    ] = LARGEST_UPLINK_MTU,
 ) -> None:
     """Run the service: the EC2 API in front, IPsec, BGP and routers behind. Prints `ready URL` when all is in place.
 
     Stopping it leaves the data plane as it is; `landbridge purge` takes it away.
     """
     host, port = _listen(listen)
-    options = ServeOptions(host=host, port=port, state=state, data_plane=data_plane, lab=lab, bfd_interval=bfd)
+    options = ServeOptions(
+        host=host,
+        port=port,
+        state=state,
+        data_plane=data_plane,
+        lab=lab,
+        bfd_interval=bfd,
+        uplink_mtu=uplink_mtu,
+    )
     from landbridge.wiring.serve import serve as run
 
     run(options)

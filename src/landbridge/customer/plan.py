@@ -124,6 +124,7 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
             port_namespace=HERE,
             port=port,
             port_bridge=None,
+            uplink_mtu=settings.uplink_mtu,
             data_plane=settings.data_plane,
             dpd_timeout=tunnel.dpd_timeout,
             ike=ike,

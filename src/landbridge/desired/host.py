@@ -14,7 +14,7 @@ from typing import TypeVar
 from landbridge.control.base import Pools
 from landbridge.desired import internet_gateway as igw
 from landbridge.desired import lab, vpc, vpn_gateway
-from landbridge.desired.mtu import tunnel_mtu
+from landbridge.desired.mtu import UPLINK_MTU, tunnel_mtu
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names, tunnel_link
 from landbridge.desired.objects import Bfd, DataPlane, Health, HostObject, HostState, Key
 from landbridge.model.resources import (
@@ -42,12 +42,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one instance of the service is: its names, its pools, who does ESP, and whether BFD is offered."""
+    """What one instance of the service is: its names, its pools, who does ESP, whether BFD is offered, its uplink."""
 
     names: Names
     pools: Pools
     data_plane: DataPlane
     bfd: Bfd | None
+    uplink_mtu: int = UPLINK_MTU
+    """Of the tunnel endpoints' own links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,7 @@ class _View:
                     self.settings.pools.outside,
                     self.settings.data_plane,
                     self.mtu(connection, tunnel),
+                    self.settings.uplink_mtu,
                 )
         mine = frozenset(c.id for c, _ in pairs)
         health = Health(
@@ -198,7 +201,7 @@ class _View:
     def mtu(self, connection: VpnConnection, tunnel: Tunnel) -> int:
         """What fits through: less where ESP is, or for all that is known may be, in UDP."""
         bare = (connection.id, tunnel.number) in self.health.bare and not connection.force_udp
-        return tunnel_mtu(self.settings.data_plane, nat=not bare)
+        return tunnel_mtu(self.settings.data_plane, nat=not bare, uplink=self.settings.uplink_mtu)
 
 
 def _only(tunnels: frozenset[tuple[str, int]], connections: frozenset[str]) -> frozenset[tuple[str, int]]:

@@ -86,8 +86,12 @@ def cloud_endpoint(
     outside: IPv4Network,
     data_plane: DataPlane,
     mtu: int,
+    uplink_mtu: int,
 ) -> tuple[HostObject, ...]:
-    """One of a connection's two endpoints, and its plaintext side in the gateway's namespace."""
+    """One of a connection's two endpoints, and its plaintext side in the gateway's namespace.
+
+    `mtu` is the tunnel's, `uplink_mtu` that of the endpoint's own link, which carries it.
+    """
     space = own.endpoint(connection.id, tunnel.number)
     options = tunnel.options
     action = options.dpd_action
@@ -117,6 +121,7 @@ def cloud_endpoint(
             port_namespace=own.internet,
             port=names.internet_port(tunnel.outside),
             port_bridge=BRIDGE,
+            uplink_mtu=uplink_mtu,
             data_plane=data_plane,
             dpd_timeout=options.dpd_timeout,
             ike=ike,

@@ -15,6 +15,9 @@ DEFAULT_BFD_INTERVAL: Final = 300
 """Milliseconds; three losses mean down (traps 19)."""
 SHORTEST_BFD_INTERVAL: Final = 50
 LONGEST_BFD_INTERVAL: Final = 10_000
+LARGEST_UPLINK_MTU: Final = 1500
+SMALLEST_UPLINK_MTU: Final = 576
+"""Bytes: what every IPv4 host takes (RFC 791), and AWS's own limit."""
 
 
 class DataPlaneChoice(StrEnum):
@@ -31,7 +34,7 @@ class ServeOptions:
     """How to run the service.
 
     `host` and `port`: where the EC2 API listens; port 0 takes a free one. `bfd_interval`: milliseconds, 0 turns BFD
-    off.
+    off. `uplink_mtu`: bytes that a packet between the tunnel endpoints and the Internet may have.
     """
 
     host: str = "127.0.0.1"
@@ -40,6 +43,7 @@ class ServeOptions:
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
     lab: bool = False
     bfd_interval: int = DEFAULT_BFD_INTERVAL
+    uplink_mtu: int = LARGEST_UPLINK_MTU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

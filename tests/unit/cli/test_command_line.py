@@ -106,6 +106,8 @@ def landbridge(*arguments: str, **environment: str) -> subprocess.CompletedProce
         (("serve", "--listen", "127.0.0.1:70000"), 2, "127.0.0.1:8780"),
         (("serve", "--data-plane", "magic"), 2, "'libipsec'"),
         (("serve", "--bfd-interval", "7"), 2, "50 to 10000 milliseconds"),
+        (("serve", "--uplink-mtu", "575"), 2, "greater than or equal to 576"),
+        (("serve", "--uplink-mtu", "1501"), 2, "less than or equal to 1500"),
         (("lab", "site", "add", "x", "--public-address", "y", "--lan", "192.168.0.0/24"), 2, "no IPv4 address"),
         (("lab", "site", "add", "x", "--public-address", "203.0.113.7", "--lan", "192.168.0.1/24"), 2, "IPv4 prefix"),
         (("exec", "i-1"), 2, "Missing argument 'COMMAND'"),
@@ -182,10 +184,18 @@ def test_serve_is_handed_what_was_typed(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("LANDBRIDGE_STATE", raising=False)
     assert run(["serve"]) == 0
     typed = ["--listen", "[::1]:0", "--state", str(tmp_path), "--data-plane", "none", "--lab", "--bfd-interval", "0"]
-    assert run(["serve", *typed]) == 0
+    assert run(["serve", *typed, "--uplink-mtu", "1400"]) == 0
     assert handed == [
         ServeOptions(),
-        ServeOptions(host="::1", port=0, state=tmp_path, data_plane=DataPlaneChoice.NONE, lab=True, bfd_interval=0),
+        ServeOptions(
+            host="::1",
+            port=0,
+            state=tmp_path,
+            data_plane=DataPlaneChoice.NONE,
+            lab=True,
+            bfd_interval=0,
+            uplink_mtu=1400,
+        ),
     ]
 
 

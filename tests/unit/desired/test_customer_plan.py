@@ -26,6 +26,7 @@ from landbridge.desired.objects import (
     Speaker,
     TunnelDevice,
     Verdict,
+    VethEnd,
 )
 from landbridge.reconcile.diff import check
 
@@ -114,6 +115,7 @@ def test_with_the_kernels_esp_behind_our_own_nat_less_fits() -> None:
     assert len({d.if_id for d in devices} - {0}) == 2
     narrow = wanted(downloaded(static=True), replace(kernel, uplink_mtu=1400), Health())
     assert {d.mtu for d in narrow.values() if isinstance(d, TunnelDevice)} == {1338}
+    assert {end.mtu for end in narrow.values() if isinstance(end, VethEnd)} == {1400}
 
 
 def test_df_and_udp_are_as_it_was_told() -> None:

@@ -309,6 +309,18 @@ def test_kernel_tunnels_have_an_interface_of_their_own_and_the_mtu_that_is_known
     assert clamped == {one.name: 1406, two.name: 1398}
 
 
+@pytest.mark.parametrize(("data_plane", "fits"), [(DataPlane.KERNEL, 1346), (DataPlane.LIBIPSEC, 1338)])
+def test_no_tunnel_takes_more_than_the_uplink(data_plane: DataPlane, fits: int) -> None:
+    town = Town()
+    town.planner = Planner(replace(SETTINGS, data_plane=data_plane, uplink_mtu=1400))
+    state = town.wanted(Health(bare=frozenset({(town.vpn.id, 1), (town.vpn.id, 2)}))).state
+    assert {item.mtu for item in state.values() if isinstance(item, TunnelDevice)} == {fits}
+    spaces = {OWN.endpoint(town.vpn.id, number) for number in (1, 2)}
+    ends = [end for end in state.values() if isinstance(end, VethEnd) and {end.namespace, end.peer_namespace} & spaces]
+    assert [end.mtu for end in ends] == [1400] * 4
+    assert {end.mtu for end in state.values() if isinstance(end, VethEnd) and end not in ends} == {1500}
+
+
 def cleared(state: HostState, namespace: str) -> set[str | None]:
     """The links towards which DF is cleared."""
     return {
