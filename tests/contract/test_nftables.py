@@ -61,6 +61,7 @@ def rules(namespace: str, *, drop_ping: bool = False) -> Ruleset:
             Chain(
                 hook=Hook.FORWARD,
                 priority=-150,
+                for_syn=True,
                 rules=(
                     FilterRule(oif="t1-1", verdict=Verdict.CLAMP_MSS, mss=1360),
                     FilterRule(iif="t1-1", verdict=Verdict.CLAMP_MSS, mss=1360),
@@ -90,7 +91,7 @@ def rules(namespace: str, *, drop_ping: bool = False) -> Ruleset:
             Chain(
                 hook=Hook.PREROUTING,
                 priority=-150,
-                rules=(FilterRule(leads_to="t1-1", verdict=Verdict.CLEAR_DF),),
+                rules=(FilterRule(leads_to=("t1-1", "t1-2"), verdict=Verdict.CLEAR_DF),),
             ),
         ),
     )
@@ -250,6 +251,7 @@ def test_an_mss_is_clamped_both_ways_and_never_raised(net: Network) -> None:
                 Chain(
                     hook=Hook.FORWARD,
                     priority=-150,
+                    for_syn=True,
                     rules=(
                         FilterRule(oif="tc", verdict=Verdict.CLAMP_MSS, mss=mss),
                         FilterRule(iif="tc", verdict=Verdict.CLAMP_MSS, mss=mss),
@@ -267,7 +269,7 @@ def test_an_mss_is_clamped_both_ways_and_never_raised(net: Network) -> None:
 
 
 def clearing(net: Network, link: str) -> Ruleset:
-    rules = (FilterRule(leads_to=link, verdict=Verdict.CLEAR_DF),)
+    rules = (FilterRule(leads_to=(link,), verdict=Verdict.CLEAR_DF),)
     return Ruleset(namespace=net.a, chains=(Chain(hook=Hook.PREROUTING, priority=-150, rules=rules),))
 
 

@@ -113,6 +113,7 @@ def clamp(links: tuple[tuple[str, int], ...]) -> Chain:
     return Chain(
         hook=Hook.FORWARD,
         priority=-150,
+        for_syn=True,
         rules=tuple(
             rule
             for link, mtu in links
@@ -126,8 +127,10 @@ def clamp(links: tuple[tuple[str, int], ...]) -> Chain:
 
 def clear_df(links: tuple[str, ...]) -> tuple[Chain, ...]:
     """Packets towards these tunnels may be fragmented, whatever they say; no chain where there is none such."""
-    rules = tuple(FilterRule(leads_to=link, verdict=Verdict.CLEAR_DF) for link in links)
-    return (Chain(hook=Hook.PREROUTING, priority=-150, rules=rules),) if rules else ()
+    if not links:
+        return ()
+    rule = FilterRule(leads_to=links, verdict=Verdict.CLEAR_DF)
+    return (Chain(hook=Hook.PREROUTING, priority=-150, rules=(rule,)),)
 
 
 def dpd_delay(dpd_timeout: int, action: str) -> int:

@@ -240,15 +240,15 @@ class FilterRule:
 
     `snat` / `dnat` rewrite to an address instead of a verdict. `established` matches conntrack established,related;
     `dnatted` matches packets of connections whose destination was rewritten. CLAMP_MSS sets a SYN's MSS to `mss`.
-    CLEAR_DF lets routers fragment packets that forbade it. `leads_to` is the link that the routing table sends the
-    packet to: what can be known of its way out at PREROUTING, before routers refuse what is too large.
+    CLEAR_DF lets routers fragment packets that forbade it. `leads_to`: links, one of which the routing table names for
+    the packet: what can be known of its way out at PREROUTING, before routers refuse what is too large.
     """
 
     verdict: Verdict | None = None
     iif: str | None = None
     oif: str | None = None
     not_iif: str | None = None
-    leads_to: str | None = None
+    leads_to: tuple[str, ...] = ()
     source: tuple[IPv4Network, ...] = ()
     destination: tuple[IPv4Network, ...] = ()
     protocol: str | None = None
@@ -273,6 +273,8 @@ class Chain:
     priority: int = 0
     accept: bool = True
     rules: tuple[FilterRule, ...] = ()
+    for_syn: bool = False
+    """Only packets that open a TCP connection look at the rules: all others pass at the price of one comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,10 +125,10 @@ def test_df_and_udp_are_as_it_was_told() -> None:
     assert {i.force_udp for i in plain.values() if isinstance(i, IkeConnection)} == {False}
     assert {i.force_udp for i in told.values() if isinstance(i, IkeConnection)} == {True}
 
-    def cleared(state: HostState) -> list[str | None]:
+    def cleared(state: HostState) -> list[str]:
         rulesets = [i for i in state.values() if isinstance(i, Ruleset) and i.namespace == HERE]
         rules = [rule for item in rulesets for chain in item.chains for rule in chain.rules]
-        return [rule.leads_to for rule in rules if rule.verdict is Verdict.CLEAR_DF]
+        return [link for rule in rules if rule.verdict is Verdict.CLEAR_DF for link in rule.leads_to]
 
     assert cleared(plain) == []
     assert cleared(told) == [links_of(file.vpn_connection_id, number)[0] for number in (1, 2)]

@@ -321,15 +321,16 @@ def test_no_tunnel_takes_more_than_the_uplink(data_plane: DataPlane, fits: int) 
     assert {end.mtu for end in state.values() if isinstance(end, VethEnd) and end not in ends} == {1500}
 
 
-def cleared(state: HostState, namespace: str) -> set[str | None]:
+def cleared(state: HostState, namespace: str) -> set[str]:
     """The links towards which DF is cleared."""
     return {
-        rule.leads_to
+        link
         for item in state.values()
         if isinstance(item, Ruleset) and item.namespace == namespace
         for chain in item.chains
         for rule in chain.rules
         if rule.verdict is Verdict.CLEAR_DF
+        for link in rule.leads_to
     }
 
 

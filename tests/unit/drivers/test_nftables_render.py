@@ -18,7 +18,7 @@ WORDS = frozenset(
         r"\w+",
         """table ip chain type filter nat hook priority policy accept drop iifname oifname saddr daddr protocol udp tcp
         dport sport ct state established related status dnat snat to masquerade flags syn rst option maxseg size set
-        prerouting input forward output postrouting fib mark frag off id numgen random mod offset 0x4000 0xbfff""",
+        prerouting input forward output postrouting fib mark frag off id numgen random mod offset jump 0x4000 0xbfff""",
     )
 )
 names = st.one_of(st.none(), st.text(max_size=20), st.from_regex(r"[a-z0-9._-]{1,15}", fullmatch=True))
@@ -32,7 +32,7 @@ rules = st.builds(
     iif=names,
     oif=names,
     not_iif=names,
-    leads_to=names,
+    leads_to=st.lists(names.filter(bool), max_size=3).map(tuple),
     source=networks,
     destination=networks,
     protocol=st.one_of(st.none(), st.sampled_from(["udp", "tcp", "icmp", "esp"]), st.text(max_size=5)),
@@ -51,6 +51,7 @@ chains = st.builds(
     priority=st.integers(-1000, 1000),
     accept=st.booleans(),
     rules=st.lists(rules, max_size=2).map(tuple),
+    for_syn=st.booleans(),
 )
 rulesets = st.builds(
     Ruleset,
@@ -77,7 +78,7 @@ def check_text(text: str) -> None:
     for quoted in re.findall(r'"([^"]*)"', text):
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", quoted)
     for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r'"[^"]*"', "", text)):
-        bare = re.sub(r"_\d+$", "", word)
+        bare = re.sub(r"_\d+(_syn)?$", "", word)
         assert bare in WORDS or render.TABLE_NAME.fullmatch(word), word
 
 
@@ -142,12 +143,13 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         ({"hook": Hook.FORWARD, "kind": "nat"}, {"verdict": Verdict.ACCEPT}, "cannot hang"),
         ({"kind": "route"}, {"verdict": Verdict.ACCEPT}, "cannot hang"),
         ({"priority": 501}, {"verdict": Verdict.ACCEPT}, "not within"),
+        ({"for_syn": True, "accept": False}, {"verdict": Verdict.ACCEPT}, "its policy is to accept"),
         ({}, {"verdict": Verdict.CLAMP_MSS}, "belong together"),
         ({}, {"verdict": Verdict.DROP, "mss": 1000}, "belong together"),
         ({}, {"verdict": Verdict.CLAMP_MSS, "mss": 10}, "not within"),
         ({"hook": Hook.FORWARD}, {"verdict": Verdict.CLEAR_DF}, "does not work at"),
-        ({"hook": Hook.FORWARD}, {"leads_to": "a", "verdict": Verdict.DROP}, "does not work at"),
-        ({"hook": Hook.PREROUTING}, {"leads_to": 'a"', "verdict": Verdict.CLEAR_DF}, "not a generated link name"),
+        ({"hook": Hook.FORWARD}, {"leads_to": ("a",), "verdict": Verdict.DROP}, "does not work at"),
+        ({"hook": Hook.PREROUTING}, {"leads_to": ('a"',), "verdict": Verdict.CLEAR_DF}, "not a generated link name"),
         ({"hook": Hook.PREROUTING, "kind": "nat"}, {"verdict": Verdict.CLEAR_DF}, "nothing else"),
         ({"hook": Hook.PREROUTING}, {"verdict": Verdict.CLEAR_DF, "mss": 1000}, "nothing else"),
         ({"hook": Hook.PREROUTING}, {"verdict": Verdict.CLEAR_DF, "dnat": IPv4Address("1.1.1.1")}, "nothing else"),
@@ -161,12 +163,29 @@ def test_what_makes_no_sense_is_refused(chain: dict[str, Any], rule: dict[str, A
 
 
 def test_clearing_df_keeps_what_else_the_field_says() -> None:
-    rule = FilterRule(leads_to="t1-1", verdict=Verdict.CLEAR_DF)
+    rule = FilterRule(leads_to=("t1-2", "t1-1"), verdict=Verdict.CLEAR_DF)
     text = render.table(Ruleset(namespace="x", chains=(Chain(hook=Hook.PREROUTING, priority=-150, rules=(rule,)),)))
-    towards = 'fib daddr . mark oifname "t1-1"'
+    towards = 'fib daddr . mark oifname { "t1-2", "t1-1" }'
     assert [line.strip() for line in text.splitlines()][3:5] == [
-        f"{towards} ip frag-off 0x4000 ip id 0 ip id set numgen random mod 4294901760 offset 65536",
-        f"{towards} ip frag-off & 0x4000 != 0 ip frag-off set ip frag-off & 0xbfff",
+        f"ip frag-off 0x4000 ip id 0 {towards} ip id set numgen random mod 4294901760 offset 65536",
+        f"ip frag-off & 0x4000 != 0 {towards} ip frag-off set ip frag-off & 0xbfff",
+    ]
+
+
+def test_a_chain_for_syns_costs_every_other_packet_one_comparison() -> None:
+    rules = tuple(FilterRule(oif=link, verdict=Verdict.CLAMP_MSS, mss=1360) for link in ("a", "b"))
+    text = render.table(Ruleset(namespace="x", chains=(Chain(hook=Hook.FORWARD, for_syn=True, rules=rules),)))
+    assert [line.strip() for line in text.splitlines()] == [
+        "table ip landbridge {",
+        "chain forward_0_syn {",
+        'oifname "a" tcp flags & (syn | rst) == syn tcp option maxseg size set 1360',
+        'oifname "b" tcp flags & (syn | rst) == syn tcp option maxseg size set 1360',
+        "}",
+        "chain forward_0 {",
+        "type filter hook forward priority 0; policy accept;",
+        "tcp flags & (syn | rst) == syn jump forward_0_syn",
+        "}",
+        "}",
     ]
 
 

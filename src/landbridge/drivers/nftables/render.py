@@ -23,6 +23,7 @@ _REWRITES_DESTINATION: Final = frozenset({Hook.PREROUTING, Hook.OUTPUT})
 _NAT_HOOKS: Final = _REWRITES_SOURCE | _REWRITES_DESTINATION
 _MSS: Final = range(88, 65496)
 """From the least IPv4 datagram anybody has to take, less headers, upwards."""
+_SYN: Final = "tcp flags & (syn | rst) == syn"
 _NO_DF: Final = 0xBFFF
 _PRIORITIES: Final = range(-500, 501)
 _REMARK: Final = re.compile(r"[A-Za-z0-9_.: -]{1,120}")
@@ -95,12 +96,20 @@ def _chain(index: int, chain: Chain) -> str:
     policy = "accept" if chain.accept else "drop"
     head = f"\t\ttype {chain.kind} hook {hook} priority {int(chain.priority)}; policy {policy};\n"
     rules = "".join(f"\t\t{line}\n" for rule in chain.rules for line in _lines(rule, chain))
-    return f"\tchain {hook}_{index} {{\n{head}{rules}\t}}\n"
+    name = f"{hook}_{index}"
+    if not chain.for_syn:
+        return f"\tchain {name} {{\n{head}{rules}\t}}\n"
+    if not chain.accept:
+        raise ValueError("a chain for SYNs alone lets everything else pass: its policy is to accept")
+    return f"\tchain {name}_syn {{\n{rules}\t}}\n\tchain {name} {{\n{head}\t\t{_SYN} jump {name}_syn\n\t}}\n"
 
 
 def _lines(rule: FilterRule, chain: Chain) -> Iterator[str]:
     conditions = list(_conditions(rule, chain))
-    return (" ".join((*conditions, end)) for end in _ends(rule, chain))
+    if rule.verdict is Verdict.CLEAR_DF:
+        # Looking a route up is dear: after what is cheap.
+        return (" ".join((match, *conditions, change)) for match, change in _clearing(rule, chain))
+    return iter((" ".join((*conditions, _end(rule, chain))),))
 
 
 def _conditions(rule: FilterRule, chain: Chain) -> Iterator[str]:
@@ -110,10 +119,6 @@ def _conditions(rule: FilterRule, chain: Chain) -> Iterator[str]:
         yield f"iifname != {_link(rule.not_iif)}"
     if rule.oif is not None:
         yield f"oifname {_link(rule.oif)}"
-    if rule.leads_to is not None:
-        _at(chain, frozenset({Hook.PREROUTING}), "a look at the routing table")
-        # The packet's mark decides as well where the machine has rules by mark.
-        yield f"fib daddr . mark oifname {_link(rule.leads_to)}"
     yield from _prefixes("saddr", rule.source)
     yield from _prefixes("daddr", rule.destination)
     if rule.protocol is not None:
@@ -126,6 +131,10 @@ def _conditions(rule: FilterRule, chain: Chain) -> Iterator[str]:
         yield "ct state established,related"
     if rule.dnatted:
         yield "ct status dnat"
+    if rule.leads_to:
+        _at(chain, frozenset({Hook.PREROUTING}), "a look at the routing table")
+        # The packet's mark decides as well where the machine has rules by mark.
+        yield f"fib daddr . mark oifname {_set([_link(link) for link in rule.leads_to])}"
 
 
 def _ports(which: str, ports: tuple[int, ...], protocol: str | None) -> Iterator[str]:
@@ -138,9 +147,8 @@ def _ports(which: str, ports: tuple[int, ...], protocol: str | None) -> Iterator
     yield f"{protocol} {which} {_set([str(int(port)) for port in sorted(set(ports))])}"
 
 
-def _ends(rule: FilterRule, chain: Chain) -> tuple[str, ...]:
-    if rule.verdict is not Verdict.CLEAR_DF:
-        return (_end(rule, chain),)
+def _clearing(rule: FilterRule, chain: Chain) -> tuple[tuple[str, str], ...]:
+    """What a packet has to be like, and what is changed in it."""
     # Too late anywhere else: routers refuse what is too large before they forward it.
     _at(chain, frozenset({Hook.PREROUTING}), "clearing DF")
     if (chain.kind, rule.mss, rule.snat, rule.dnat) != ("filter", None, None, None):
@@ -148,8 +156,8 @@ def _ends(rule: FilterRule, chain: Chain) -> tuple[str, ...]:
     return (
         # Senders number packets that nobody may fragment all alike, with 0. Fragments are put together by number.
         # nft makes 32 bits and takes two bytes of them, which two depends on its version: hence random in both.
-        "ip frag-off 0x4000 ip id 0 ip id set numgen random mod 4294901760 offset 65536",
-        f"ip frag-off & 0x4000 != 0 ip frag-off set ip frag-off & {_NO_DF:#x}",
+        ("ip frag-off 0x4000 ip id 0", "ip id set numgen random mod 4294901760 offset 65536"),
+        ("ip frag-off & 0x4000 != 0", f"ip frag-off set ip frag-off & {_NO_DF:#x}"),
     )
 
 
@@ -176,7 +184,7 @@ def _end(rule: FilterRule, chain: Chain) -> str:
             if rule.mss not in _MSS:
                 raise ValueError(f"an MSS of {rule.mss} is not within {_MSS}")
             # nft sets the option only where it is greater (nft_exthdr.c).
-            return f"tcp flags & (syn | rst) == syn tcp option maxseg size set {int(rule.mss)}"
+            return f"{_SYN} tcp option maxseg size set {int(rule.mss)}"
         case Verdict.DROP:
             return "drop"
         case _:
