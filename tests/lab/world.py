@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from types import TracebackType
@@ -238,6 +239,21 @@ def _by_force(world: World, left: set[str]) -> None:
             run("ip", "netns", "delete", thing.split()[1])
         elif thing.startswith("folder /run/landbridge/"):
             shutil.rmtree(thing.split()[1], ignore_errors=True)
+
+
+OPEN: list[World] = []
+"""The worlds that there are now."""
+
+
+@contextmanager
+def opened(*options: str) -> Iterator[World]:
+    """A service started with these options, and its lab; what it was like is told when a test fails meanwhile."""
+    with World(*options) as made:
+        OPEN.append(made)
+        try:
+            yield made
+        finally:
+            OPEN.remove(made)
 
 
 def status_text(world: World) -> str:

@@ -10,7 +10,17 @@ from typing import Annotated, Final
 
 import typer
 
-from landbridge.cli.common import AsJson, State, bfd_interval, console, network, print_json, progress
+from landbridge.cli.common import (
+    CLEAR_DF_HELP,
+    FORCE_UDP_HELP,
+    AsJson,
+    State,
+    bfd_interval,
+    console,
+    network,
+    print_json,
+    progress,
+)
 from landbridge.model.errors import Invalid
 from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, CustomerGatewayOptions, DataPlaneChoice
 from landbridge.model.secret import Secret
@@ -18,6 +28,8 @@ from landbridge.model.secret import Secret
 _LONGEST_FILE: Final = 1_000_000
 """Characters; AWS's files have about 10,000."""
 
+ClearDf = Annotated[bool, typer.Option("--clear-df/--no-clear-df", help=CLEAR_DF_HELP)]
+ForceUdp = Annotated[bool, typer.Option("--force-udp/--no-force-udp", help=FORCE_UDP_HELP)]
 VpnId = Annotated[str, typer.Argument(metavar="VPN-ID", help="The connection's id, vpn-...")]
 
 
@@ -66,6 +78,8 @@ def up(
         DataPlaneChoice,
         typer.Option(help="Who does ESP. auto: see `landbridge doctor`.", callback=_carries_packets),
     ] = DataPlaneChoice.AUTO,
+    clear_df: ClearDf = False,
+    force_udp: ForceUdp = False,
 ) -> int | None:
     """Bring up both tunnels, with BGP or static routes and failover.
 
@@ -79,6 +93,8 @@ def up(
         bfd_interval=bfd,
         state=state,
         data_plane=data_plane,
+        clear_df=clear_df,
+        force_udp=force_udp,
     )
     from landbridge.wiring.customer_gateway import up as run
 

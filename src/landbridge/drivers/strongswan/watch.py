@@ -20,7 +20,8 @@ from typing import Any, Final, TypeVar
 
 from landbridge.desired.objects import DataPlane
 from landbridge.drivers.strongswan.endpoints import Endpoints
-from landbridge.drivers.strongswan.sas import LossEvents
+from landbridge.drivers.strongswan.sas import LossEvents, installed
+from landbridge.drivers.strongswan.status import LIBIPSEC_REPLAY, with_replay
 from landbridge.drivers.strongswan.vici import EventStream, Vici
 from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind, IkeSaStatus, IkeState, cause_of
 from landbridge.reconcile.driver import DriverError
@@ -122,7 +123,12 @@ class IkeWatcher:
         """
         if not self._endpoints.socket(namespace).exists() or self._endpoints.charon(namespace) is None:
             return ()
-        return self._endpoints.vici(namespace).sas()
+        running, found = self._endpoints.charon(namespace), self._endpoints.vici(namespace).sas()
+        if running is None or not found:
+            return found
+        if running.data_plane is DataPlane.LIBIPSEC:
+            return with_replay(found, lambda _: LIBIPSEC_REPLAY)
+        return with_replay(found, installed(namespace).replay.get)
 
     def causes(self, namespace: str) -> Mapping[str, Cause]:
         """Why connections of this endpoint are down, by name ("" where charon did not say of which it spoke).
