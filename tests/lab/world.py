@@ -24,8 +24,9 @@ from typing import Any
 import boto3
 import remains
 from cloud import Cloud
+from forks import Forked
 from packets import Host
-from shell import DATA_PLANE, SLOW, eventually, ok, run
+from shell import DATA_PLANE, SLOW, eventually, ok, run, start
 from sites import Site
 
 from landbridge.api.client import AdminClient, AdminError
@@ -47,7 +48,7 @@ class World:
         self.sites: list[Site] = []
         self.hosts: list[str] = []
         self._options = options if "--data-plane" in options else ("--data-plane", DATA_PLANE, *options)
-        self._service: subprocess.Popen[bytes] | None = None
+        self._service: subprocess.Popen[bytes] | Forked | None = None
         self._gateways: set[str] = set()
 
     def __enter__(self) -> World:
@@ -69,12 +70,8 @@ class World:
         """Start the service and wait until it is ready."""
         with self.log.open("ab") as log:
             before = log.tell()
-            self._service = subprocess.Popen(
-                (LANDBRIDGE, "serve", "--lab", "--listen", "127.0.0.1:0", "--state", str(self.state), *self._options),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            options = ("--lab", "--listen", "127.0.0.1:0", "--state", str(self.state), *self._options)
+            self._service = start(LANDBRIDGE, "serve", *options, log=log)
         self.url = eventually(lambda: self._ready(before), "the service is ready", START_WITHIN)
         keys = configparser.ConfigParser()
         keys.read(self.state / "credentials")
