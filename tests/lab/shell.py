@@ -21,6 +21,9 @@ DATA_PLANE = os.environ.get("LANDBRIDGE_TEST_DATA_PLANE", "auto")
 """Who does ESP in this run, for service and customer gateways: the same tests for all."""
 SLOW = float(os.environ.get("LANDBRIDGE_TEST_SLOW", "1"))
 """How many times longer everything may take than usual."""
+BFD_INTERVAL = int(150 * SLOW)
+"""Milliseconds, where that is not 1: on an emulated processor a packet may be late by more than BFD's usual 0.9 s. The
+slower end's word counts, so only the service is told."""
 
 
 def run(*argv: str, timeout: float = 30.0, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

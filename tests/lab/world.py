@@ -26,7 +26,7 @@ import remains
 from cloud import Cloud
 from forks import Forked
 from packets import Host
-from shell import DATA_PLANE, SLOW, eventually, ok, run, start
+from shell import BFD_INTERVAL, DATA_PLANE, SLOW, eventually, ok, run, start
 from sites import Site
 
 from landbridge.api.client import AdminClient, AdminError
@@ -47,7 +47,8 @@ class World:
         self.cloud = Cloud(self)
         self.sites: list[Site] = []
         self.hosts: list[str] = []
-        self._options = options if "--data-plane" in options else ("--data-plane", DATA_PLANE, *options)
+        usual = {"--data-plane": DATA_PLANE, **({"--bfd-interval": str(BFD_INTERVAL)} if SLOW != 1 else {})}
+        self._options = (*(word for name in usual.keys() - {*options} for word in (name, usual[name])), *options)
         self._service: subprocess.Popen[bytes] | Forked | None = None
         self._gateways: set[str] = set()
 
