@@ -12,7 +12,14 @@ import typer
 
 from landbridge.cli.common import AsJson, State, bfd_interval, console, network, print_json, progress
 from landbridge.model.errors import Invalid
-from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, CustomerGatewayOptions, DataPlaneChoice
+from landbridge.model.options import (
+    DEFAULT_BFD_INTERVAL,
+    DEFAULT_STATE,
+    DEFAULT_WAIT,
+    LONGEST_WAIT,
+    CustomerGatewayOptions,
+    DataPlaneChoice,
+)
 from landbridge.model.secret import Secret
 
 _LONGEST_FILE: Final = 1_000_000
@@ -66,6 +73,10 @@ def up(
         DataPlaneChoice,
         typer.Option(help="Who does ESP. auto: see `landbridge doctor`.", callback=_carries_packets),
     ] = DataPlaneChoice.AUTO,
+    wait: Annotated[
+        int,
+        typer.Option(min=1, max=LONGEST_WAIT, metavar="SECONDS", help="How long to wait for both tunnels, at most."),
+    ] = DEFAULT_WAIT,
 ) -> int | None:
     """Bring up both tunnels, with BGP or static routes and failover.
 
@@ -79,6 +90,7 @@ def up(
         bfd_interval=bfd,
         state=state,
         data_plane=data_plane,
+        wait=wait,
     )
     from landbridge.wiring.customer_gateway import up as run
 

@@ -15,6 +15,9 @@ DEFAULT_BFD_INTERVAL: Final = 300
 """Milliseconds; three losses mean down (traps 19)."""
 SHORTEST_BFD_INTERVAL: Final = 50
 LONGEST_BFD_INTERVAL: Final = 10_000
+DEFAULT_WAIT: Final = 20
+"""Seconds that a customer gateway's tunnels are waited for."""
+LONGEST_WAIT: Final = 3_600
 
 
 class DataPlaneChoice(StrEnum):
@@ -48,7 +51,8 @@ class CustomerGatewayOptions:
 
     `device_file`: the XML that the cloud side gives out, pre-shared keys included; `source` names it in messages.
     `routes`: prefixes behind the cloud side, for static connections. `advertise`: the site's prefixes, told by BGP.
-    `bfd_interval`: milliseconds, 0 turns BFD off. `state`: the folder below which each connection gets its own.
+    `bfd_interval`: milliseconds, 0 turns BFD off. `state`: the folder below which each connection gets its own. `wait`:
+    seconds to wait for both tunnels, at most.
     """
 
     device_file: Secret
@@ -58,6 +62,7 @@ class CustomerGatewayOptions:
     bfd_interval: int = DEFAULT_BFD_INTERVAL
     state: Path = DEFAULT_STATE
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
+    wait: int = DEFAULT_WAIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
