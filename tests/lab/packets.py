@@ -89,7 +89,7 @@ class Capture:
     def __enter__(self) -> Capture:
         def listen() -> socket.socket:
             made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
-            made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 16_000_000)
+            made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 32_000_000)
             return made
 
         self._socket = inside(self._namespace, listen)

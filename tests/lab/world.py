@@ -25,8 +25,9 @@ from typing import Any
 import boto3
 import remains
 from cloud import Cloud
+from forks import Forked
 from packets import Host
-from shell import DATA_PLANE, SLOW, eventually, ok, run
+from shell import BFD_INTERVAL, DATA_PLANE, SLOW, eventually, ok, run, start
 from sites import Site
 
 from landbridge.api.client import AdminClient, AdminError
@@ -47,8 +48,9 @@ class World:
         self.cloud = Cloud(self)
         self.sites: list[Site] = []
         self.hosts: list[str] = []
-        self._options = options if "--data-plane" in options else ("--data-plane", DATA_PLANE, *options)
-        self._service: subprocess.Popen[bytes] | None = None
+        usual = {"--data-plane": DATA_PLANE, **({"--bfd-interval": str(BFD_INTERVAL)} if SLOW != 1 else {})}
+        self._options = (*(word for name in usual.keys() - {*options} for word in (name, usual[name])), *options)
+        self._service: subprocess.Popen[bytes] | Forked | None = None
         self._gateways: set[str] = set()
 
     def __enter__(self) -> World:
@@ -70,12 +72,8 @@ class World:
         """Start the service and wait until it is ready."""
         with self.log.open("ab") as log:
             before = log.tell()
-            self._service = subprocess.Popen(
-                (LANDBRIDGE, "serve", "--lab", "--listen", "127.0.0.1:0", "--state", str(self.state), *self._options),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            options = ("--lab", "--listen", "127.0.0.1:0", "--state", str(self.state), *self._options)
+            self._service = start(LANDBRIDGE, "serve", *options, log=log)
         self.url = eventually(lambda: self._ready(before), "the service is ready", START_WITHIN)
         keys = configparser.ConfigParser()
         keys.read(self.state / "credentials")

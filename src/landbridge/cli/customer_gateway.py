@@ -22,7 +22,14 @@ from landbridge.cli.common import (
     progress,
 )
 from landbridge.model.errors import Invalid
-from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, CustomerGatewayOptions, DataPlaneChoice
+from landbridge.model.options import (
+    DEFAULT_BFD_INTERVAL,
+    DEFAULT_STATE,
+    DEFAULT_WAIT,
+    LONGEST_WAIT,
+    CustomerGatewayOptions,
+    DataPlaneChoice,
+)
 from landbridge.model.secret import Secret
 
 _LONGEST_FILE: Final = 1_000_000
@@ -80,6 +87,10 @@ def up(
     ] = DataPlaneChoice.AUTO,
     clear_df: ClearDf = False,
     force_udp: ForceUdp = False,
+    wait: Annotated[
+        int,
+        typer.Option(min=1, max=LONGEST_WAIT, metavar="SECONDS", help="How long to wait for both tunnels, at most."),
+    ] = DEFAULT_WAIT,
 ) -> int | None:
     """Bring up both tunnels, with BGP or static routes and failover.
 
@@ -95,6 +106,7 @@ def up(
         data_plane=data_plane,
         clear_df=clear_df,
         force_udp=force_udp,
+        wait=wait,
     )
     from landbridge.wiring.customer_gateway import up as run
 

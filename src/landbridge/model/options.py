@@ -20,6 +20,9 @@ LONGEST_BFD_INTERVAL: Final = 10_000
 LARGEST_UPLINK_MTU: Final = 1500
 SMALLEST_UPLINK_MTU: Final = 576
 """Bytes: what every IPv4 host takes (RFC 791), and AWS's own limit."""
+DEFAULT_WAIT: Final = 20
+"""Seconds that a customer gateway's tunnels are waited for."""
+LONGEST_WAIT: Final = 3_600
 
 
 class DataPlaneChoice(StrEnum):
@@ -70,6 +73,7 @@ class CustomerGatewayOptions:
     `routes`: prefixes behind the cloud side, for static connections. `advertise`: the site's prefixes, told by BGP.
     `bfd_interval`: milliseconds, 0 turns BFD off. `state`: the folder below which each connection gets its own.
     `clear_df`: packets too large for a tunnel are fragmented also where they forbid it. `force_udp`: ESP in UDP always.
+    `wait`: seconds to wait for both tunnels, at most.
     """
 
     device_file: Secret
@@ -81,6 +85,7 @@ class CustomerGatewayOptions:
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
     clear_df: bool = False
     force_udp: bool = False
+    wait: int = DEFAULT_WAIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,6 +170,8 @@ _FRAGMENTS: Final = (
     ("received TS_UNACCEPTABLE", Cause.TRAFFIC_SELECTORS),
     ("unacceptable, failed to establish CHILD_SA", Cause.TRAFFIC_SELECTORS),
     ("traffic selectors", Cause.TRAFFIC_SELECTORS),
+    # libipsec: the peer names less than 0.0.0.0/0 on our side, and no address of the endpoint's is within.
+    ("unable to install IPsec policies", Cause.TRAFFIC_SELECTORS),
     ("received NO_PROPOSAL_CHOSEN", Cause.NO_PROPOSAL_CHOSEN),
     ("no acceptable proposal found", Cause.NO_PROPOSAL_CHOSEN),
     ("received proposals unacceptable", Cause.NO_PROPOSAL_CHOSEN),

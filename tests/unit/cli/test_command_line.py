@@ -123,6 +123,7 @@ def landbridge(*arguments: str, **environment: str) -> subprocess.CompletedProce
         (("status", "--state", "/nowhere"), 1, "landbridge serve --state /nowhere"),
         (("exec", "i-1", "--state", "/nowhere", "--", "true"), 1, "landbridge serve --state /nowhere"),
         (("customer-gateway", "up", "/nowhere.xml"), 1, "/nowhere.xml: No such file or directory."),
+        (("customer-gateway", "up", "/nowhere.xml", "--wait", "0"), 2, "greater than or equal to 1"),
     ],
 )
 def test_a_failure_is_one_sentence(
