@@ -63,7 +63,8 @@ class Vpn:
 class Product:
     """One service with a state folder of its own. Close it whatever happens."""
 
-    def __init__(self, folder: Path, tag: str, bfd_interval: int = 100) -> None:
+    def __init__(self, folder: Path, tag: str, bfd_interval: int = 100, *, relaxed: bool = False) -> None:
+        """`relaxed`: with more of everything than AWS's default quotas allow."""
         self.tag = tag
         self.folder = folder
         self.bfd_interval = bfd_interval
@@ -73,7 +74,7 @@ class Product:
         self.service = subprocess.Popen(
             [
                 *(LANDBRIDGE, "serve", "--lab", "--listen", "127.0.0.1:0", "--state", self.state),
-                *("--bfd-interval", str(bfd_interval)),
+                *("--bfd-interval", str(bfd_interval), "--limits", "relaxed" if relaxed else "aws"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
