@@ -63,7 +63,10 @@ class Vpn:
 class Product:
     """One service with a state folder of its own. Close it whatever happens."""
 
-    def __init__(self, folder: Path, tag: str, bfd_interval: int = 100, data_plane: str = "auto") -> None:
+    def __init__(
+        self, folder: Path, tag: str, bfd_interval: int = 100, data_plane: str = "auto", *, relaxed: bool = False
+    ) -> None:
+        """`relaxed`: with more of everything than AWS's default quotas allow."""
         self.tag = tag
         self._data_plane = data_plane
         self.folder = folder
@@ -75,6 +78,7 @@ class Product:
             [
                 *(LANDBRIDGE, "serve", "--lab", "--listen", "127.0.0.1:0", "--state", self.state),
                 *("--bfd-interval", str(bfd_interval), "--data-plane", data_plane),
+                *("--limits", "relaxed" if relaxed else "aws"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
