@@ -20,6 +20,7 @@ from landbridge import __version__
 from landbridge.cli.program import app, run
 from landbridge.control.lifecycle import waiting
 from landbridge.model.options import DataPlaneChoice, ServeOptions
+from landbridge.model.resolver import Resolver
 from landbridge.model.resources import AccessKey
 
 NAMES = {
@@ -250,7 +251,8 @@ def test_exec_enters_the_namespace_with_the_command_as_it_is(
     world.furnish()
     entered: list[tuple[str, list[str]]] = []
 
-    def enter(namespace: str, command: list[str]) -> None:
+    def enter(namespace: str, command: list[str], resolver: Resolver | None) -> None:
+        assert resolver is None, "the machine's names"
         entered.append((namespace, list(command)))
         raise typer.Exit(7)
 
