@@ -82,6 +82,7 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "vpc-cidr-association": "InvalidVpcCidrBlockAssociationID.NotFound",
     "elastic-association": "InvalidAssociationID.NotFound",
     "address": "InvalidAddress.NotFound",
+    "volume": "InvalidVolume.NotFound",
     "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
