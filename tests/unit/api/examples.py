@@ -40,6 +40,12 @@ class World:
     vpn: str
     outside: str
     instance: str
+    interface: str
+    spare_interface: str
+    address: str
+    spare_address: str
+    group: str
+    acl: str
 
 
 def build(ec2: Ec2) -> World:
@@ -70,6 +76,14 @@ def build(ec2: Ec2) -> World:
     ec2("EnableVgwRoutePropagation", RouteTableId=table, GatewayId=vgw)
     ec2("CreateRoute", RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=igw)
     [launched] = ec2("RunInstances", ImageId="lab", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"]
+    [plugged] = launched["NetworkInterfaces"]
+    spare_interface = ec2("CreateNetworkInterface", SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    address, spare_address = (ec2("AllocateAddress", Domain="vpc")["AllocationId"] for _ in range(2))
+    ec2("AssociateAddress", AllocationId=address, InstanceId=launched["InstanceId"])
+    group = ec2("CreateSecurityGroup", GroupName="world", Description="of the world", VpcId=vpc)["GroupId"]
+    ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=_SSH)
+    acl = ec2("CreateNetworkAcl", VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+    ec2("CreateNetworkAclEntry", NetworkAclId=acl, **_ENTRY)
     world = World(
         vpc=vpc,
         spare_vpc=spare_vpc,
@@ -87,8 +101,15 @@ def build(ec2: Ec2) -> World:
         vpn=vpn,
         outside=outside,
         instance=launched["InstanceId"],
+        interface=plugged["NetworkInterfaceId"],
+        spare_interface=spare_interface,
+        address=address,
+        spare_address=spare_address,
+        group=group,
+        acl=acl,
     )
-    ec2("CreateTags", Resources=[vpc, subnet, table, igw, vgw, cgw, vpn, world.instance], Tags=TAGS)
+    tagged = [vpc, subnet, table, igw, vgw, cgw, vpn, world.instance, world.interface, address, group, acl]
+    ec2("CreateTags", Resources=tagged, Tags=TAGS)
     return world
 
 
@@ -135,6 +156,62 @@ def _default_subnet(ec2: Ec2, world: World) -> dict[str, Any]:
 def _dhcp_options(ec2: Ec2) -> str:
     configuration = {"Key": "domain-name", "Values": ["lab.example"]}
     return str(ec2("CreateDhcpOptions", DhcpConfigurations=[configuration])["DhcpOptions"]["DhcpOptionsId"])
+
+
+def _interface(ec2: Ec2, world: World) -> str:
+    return str(ec2("CreateNetworkInterface", SubnetId=world.subnet)["NetworkInterface"]["NetworkInterfaceId"])
+
+
+def _reset(ec2: Ec2, world: World) -> dict[str, Any]:
+    interface = _interface(ec2, world)
+    ec2("ModifyNetworkInterfaceAttribute", NetworkInterfaceId=interface, SourceDestCheck={"Value": False})
+    return {"NetworkInterfaceId": interface, "SourceDestCheck": "true"}
+
+
+def _unassign(ec2: Ec2, world: World) -> dict[str, Any]:
+    address = {"NetworkInterfaceId": _interface(ec2, world), "PrivateIpAddresses": ["10.0.1.77"]}
+    ec2("AssignPrivateIpAddresses", **address)
+    return address
+
+
+def _allocation(ec2: Ec2) -> str:
+    return str(ec2("AllocateAddress", Domain="vpc")["AllocationId"])
+
+
+_SSH = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "203.0.113.0/24"}]}]
+_DESCRIBED = [{**_SSH[0], "IpRanges": [{"CidrIp": "203.0.113.0/24", "Description": "the office"}]}]
+_ENTRY = {"RuleNumber": 50, "Egress": False, "Protocol": "6", "RuleAction": "allow", "CidrBlock": "203.0.113.0/24"} | {
+    "PortRange": {"From": 22, "To": 22}
+}
+
+
+def _group(ec2: Ec2, world: World, rules: str = "") -> str:
+    group = str(ec2("CreateSecurityGroup", GroupName="web", Description="web", VpcId=world.vpc)["GroupId"])
+    if rules:
+        ec2(f"AuthorizeSecurityGroup{rules}", GroupId=group, IpPermissions=_SSH)
+    return group
+
+
+def _modified_rule(ec2: Ec2, world: World) -> dict[str, Any]:
+    group = _group(ec2, world)
+    [rule] = ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=_SSH)["SecurityGroupRules"]
+    changed = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv4": "203.0.113.0/24"}
+    rules = [{"SecurityGroupRuleId": rule["SecurityGroupRuleId"], "SecurityGroupRule": changed}]
+    return {"GroupId": group, "SecurityGroupRules": rules}
+
+
+def _acl(ec2: Ec2, world: World, *, entry: bool = False) -> str:
+    acl = str(ec2("CreateNetworkAcl", VpcId=world.vpc)["NetworkAcl"]["NetworkAclId"])
+    if entry:
+        ec2("CreateNetworkAclEntry", NetworkAclId=acl, **_ENTRY)
+    return acl
+
+
+def _reassociated(ec2: Ec2, world: World) -> dict[str, Any]:
+    acl = _acl(ec2, world)
+    associations = [each for one in ec2("DescribeNetworkAcls")["NetworkAcls"] for each in one["Associations"]]
+    [found] = [each for each in associations if each["SubnetId"] == world.subnet]
+    return {"AssociationId": found["NetworkAclAssociationId"], "NetworkAclId": acl}
 
 
 EXAMPLES: dict[str, Example] = {
@@ -208,6 +285,86 @@ EXAMPLES: dict[str, Example] = {
     "TerminateInstances": lambda ec2, w: {"InstanceIds": [w.instance]},
     "DescribeInstances": lambda ec2, w: {"Filters": _filter("instance-state-name", "pending", "running")},
     "DescribeNetworkInterfaces": lambda ec2, w: {"Filters": _filter("subnet-id", w.subnet)},
+    # network interfaces and elastic addresses
+    "CreateNetworkInterface": lambda ec2, w: {
+        "SubnetId": w.subnet,
+        "Description": "a spare one",
+        "TagSpecifications": _specified("network-interface"),
+    },
+    "DeleteNetworkInterface": lambda ec2, w: {"NetworkInterfaceId": _interface(ec2, w)},
+    "AttachNetworkInterface": lambda ec2, w: {
+        "NetworkInterfaceId": _interface(ec2, w),
+        "InstanceId": w.instance,
+        "DeviceIndex": 1,
+    },
+    "DetachNetworkInterface": lambda ec2, w: {
+        "AttachmentId": ec2(
+            "AttachNetworkInterface", NetworkInterfaceId=_interface(ec2, w), InstanceId=w.instance, DeviceIndex=1
+        )["AttachmentId"]
+    },
+    "ModifyNetworkInterfaceAttribute": lambda ec2, w: {
+        "NetworkInterfaceId": _interface(ec2, w),
+        "SourceDestCheck": {"Value": False},
+    },
+    "ResetNetworkInterfaceAttribute": _reset,
+    "DescribeNetworkInterfaceAttribute": lambda ec2, w: {
+        "NetworkInterfaceId": _interface(ec2, w),
+        "Attribute": "sourceDestCheck",
+    },
+    "AssignPrivateIpAddresses": lambda ec2, w: {
+        "NetworkInterfaceId": _interface(ec2, w),
+        "PrivateIpAddresses": ["10.0.1.77"],
+    },
+    "UnassignPrivateIpAddresses": _unassign,
+    "AllocateAddress": lambda ec2, w: {"Domain": "vpc", "TagSpecifications": _specified("elastic-ip")},
+    "ReleaseAddress": lambda ec2, w: {"AllocationId": _allocation(ec2)},
+    "AssociateAddress": lambda ec2, w: {"AllocationId": _allocation(ec2), "InstanceId": w.instance},
+    "DisassociateAddress": lambda ec2, w: {
+        "AssociationId": ec2("AssociateAddress", AllocationId=_allocation(ec2), InstanceId=w.instance)["AssociationId"]
+    },
+    "DescribeAddresses": lambda ec2, w: {"AllocationIds": [_allocation(ec2)]},
+    "DescribeAddressesAttribute": lambda ec2, w: {"AllocationIds": [_allocation(ec2)], "Attribute": "domain-name"},
+    # what tools ask about instances
+    "DescribeImages": lambda ec2, w: {},
+    "DescribeInstanceTypes": lambda ec2, w: {"InstanceTypes": ["t3.micro"]},
+    "DescribeInstanceCreditSpecifications": lambda ec2, w: {"InstanceIds": [w.instance]},
+    "DescribeInstanceStatus": lambda ec2, w: {"InstanceIds": [w.instance]},
+    "DescribeInstanceAttribute": lambda ec2, w: {"InstanceId": w.instance, "Attribute": "sourceDestCheck"},
+    "ModifyInstanceAttribute": lambda ec2, w: {"InstanceId": w.instance, "SourceDestCheck": {"Value": False}},
+    "DescribeVolumes": lambda ec2, w: {},
+    # security groups
+    "CreateSecurityGroup": lambda ec2, w: {
+        "GroupName": "web",
+        "Description": "what the web may",
+        "VpcId": w.vpc,
+        "TagSpecifications": _specified("security-group"),
+    },
+    "DeleteSecurityGroup": lambda ec2, w: {"GroupId": _group(ec2, w)},
+    "AuthorizeSecurityGroupIngress": lambda ec2, w: {"GroupId": _group(ec2, w), "IpPermissions": _SSH},
+    "AuthorizeSecurityGroupEgress": lambda ec2, w: {"GroupId": _group(ec2, w), "IpPermissions": _SSH},
+    "RevokeSecurityGroupIngress": lambda ec2, w: {"GroupId": _group(ec2, w, "Ingress"), "IpPermissions": _SSH},
+    "RevokeSecurityGroupEgress": lambda ec2, w: {"GroupId": _group(ec2, w, "Egress"), "IpPermissions": _SSH},
+    "UpdateSecurityGroupRuleDescriptionsIngress": lambda ec2, w: {
+        "GroupId": _group(ec2, w, "Ingress"),
+        "IpPermissions": _DESCRIBED,
+    },
+    "UpdateSecurityGroupRuleDescriptionsEgress": lambda ec2, w: {
+        "GroupId": _group(ec2, w, "Egress"),
+        "IpPermissions": _DESCRIBED,
+    },
+    "ModifySecurityGroupRules": _modified_rule,
+    "DescribeSecurityGroupRules": lambda ec2, w: {"Filters": _filter("group-id", _group(ec2, w, "Ingress"))},
+    # network ACLs
+    "CreateNetworkAcl": lambda ec2, w: {"VpcId": w.vpc, "TagSpecifications": _specified("network-acl")},
+    "DeleteNetworkAcl": lambda ec2, w: {"NetworkAclId": _acl(ec2, w)},
+    "CreateNetworkAclEntry": lambda ec2, w: {"NetworkAclId": _acl(ec2, w), **_ENTRY},
+    "ReplaceNetworkAclEntry": lambda ec2, w: {"NetworkAclId": _acl(ec2, w, entry=True), **_ENTRY, "RuleAction": "deny"},
+    "DeleteNetworkAclEntry": lambda ec2, w: {
+        "NetworkAclId": _acl(ec2, w, entry=True),
+        "RuleNumber": 50,
+        "Egress": False,
+    },
+    "ReplaceNetworkAclAssociation": _reassociated,
     # groups and ACLs
     "DescribeSecurityGroups": lambda ec2, w: {"Filters": _filter("group-name", "default")},
     "DescribeNetworkAcls": lambda ec2, w: {"Filters": _filter("default", "true")},

@@ -30,7 +30,8 @@ NOT_LISTED = {
     "RequestHeaderSectionTooLarge": "the same",
     "RequestTimeout": "the same; S3 has this code",
     "UnsupportedMediaType": "the same",
-    "AccessKeyLimitExceeded": "of no action of EC2's: access keys are made at the other door",
+    **dict.fromkeys(("AccessDenied", "NoSuchEntity", "LimitExceeded"), "IAM's, which speaks of access keys"),
+    "AccessKeyLimitExceeded": "of no action of EC2's: access keys are made at the other doors",
 }
 
 
@@ -80,6 +81,8 @@ def test_every_code_is_one_of_ec2s() -> None:
         (domain.NotFound("vpn-connection", "vpn-1"), "The vpnConnection ID 'vpn-1' does not exist"),
         (domain.NotFound("security-group", "sg-1"), "The security group 'sg-1' does not exist"),
         (domain.NotFound("elastic-ip", "eipalloc-1"), "The allocation ID 'eipalloc-1' does not exist"),
+        (domain.NotFound("network-acl-association", "aclassoc-1"), "The association ID 'aclassoc-1' does not exist"),
+        (domain.NotFound("address", "203.0.113.9"), "Address '203.0.113.9' not found."),
         (domain.NotFound("resource", "thing-1"), "The ID 'thing-1' is not valid"),
         (domain.MalformedId("vpc", "x", "vpc"), 'Invalid id: "x" (expecting "vpc-...")'),
         (domain.MalformedId("instance", "x"), 'Invalid id: "x"'),

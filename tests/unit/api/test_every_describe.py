@@ -15,11 +15,11 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
-from examples import UNKNOWN, built, cloud_at
+from examples import UNKNOWN, built, cloud_at, example_of
 from filters_not_yet import NOT_YET
 from support import REGION
 from test_every_action import BUILT, NO_SUCH_ID, takes
-from whole_door import HOST, KEY, SECRET, Door, read
+from whole_door import HOST, KEY, SECRET, Door, read, written
 from wire_values import EC2
 
 from landbridge.model.resources import Resource
@@ -27,6 +27,12 @@ from landbridge.model.snapshot import Put, Remove, Snapshot
 
 FILTERED = [action for action in BUILT if takes(action, "Filters")]
 PAGED = [action for action in BUILT if takes(action, "MaxResults")]
+
+OF_NOTHING = {"DescribeAddressesAttribute", "DescribeInstanceCreditSpecifications", "DescribeVolumes"}
+"""What they would show does not exist here."""
+
+OF_WHAT_INSTANCES_NAME = {"DescribeImages", "DescribeInstanceTypes"}
+"""They show what instances were asked to be, each once."""
 
 
 def not_yet(action: str) -> frozenset[str]:
@@ -41,7 +47,8 @@ def ids_member(action: str) -> str | None:
 
 
 BY_ID = [action for action in FILTERED if ids_member(action)]
-OF_RESOURCES = [action for action in BY_ID if action != "DescribeAvailabilityZones"]
+_NOT_OF_RESOURCES = {"DescribeAvailabilityZones", *OF_NOTHING, *OF_WHAT_INSTANCES_NAME}
+OF_RESOURCES = [action for action in BY_ID if action not in _NOT_OF_RESOURCES]
 
 
 def id_filter(action: str) -> str:
@@ -113,7 +120,11 @@ class TestFilters:
 def documented(action: str) -> list[str]:
     """The filters in the text of EC2's model about that action, a tag's as `tag:Name`."""
     text = EC2.operation_model(action).input_shape.members["Filters"].documentation
-    names = (html.unescape(found) for found in re.findall(r"<li>\s*(?:<p>\s*)?<code>(.*?)</code>", text, re.DOTALL))
+    names, depth = [], 0
+    for found in re.finditer(r"<ul>|</ul>|<li>\s*(?:<p>\s*)?<code>(.*?)</code>", text, re.DOTALL):
+        depth += {"<ul>": 1, "</ul>": -1}.get(found[0], 0)
+        if found[1] and depth == 1:  # deeper down are a filter's values
+            names.append(html.unescape(found[1]))
     return ["tag:Name" if name.startswith("tag:") or name == "tag" else name for name in names]
 
 
@@ -244,6 +255,11 @@ def identities(action: str, page: dict[str, Any]) -> list[str]:
     return ids(action, page)
 
 
+def key_filter(action: str) -> str:
+    """The filter by what `keys` gives."""
+    return "resource-id" if action == "DescribeTags" else id_filter(action)
+
+
 def keys(action: str, page: dict[str, Any]) -> list[str]:
     """The ids on a page; of tags, those of what they are on."""
     if action == "DescribeTags":
@@ -265,7 +281,26 @@ def pages(door: Door, action: str, size: int, **more: Any) -> Iterator[dict[str,
         token = {"NextToken": page["NextToken"]}
 
 
+GROWING = [action for action in PAGED if action not in _NOT_OF_RESOURCES]
+
+
 @pytest.mark.parametrize("action", PAGED)
+def test_sizes_of_pages(crowded: Door, action: str) -> None:
+    bounds = EC2.operation_model(action).input_shape.members["MaxResults"].metadata
+    low, high = bounds.get("min", 5), bounds.get("max", 1000)
+    for size, bound in ((low - 1, "greater"), (-1, "greater"), (high + 1, "smaller")):
+        code, message = crowded.form(action, {**asked(action), "MaxResults": str(size)}).error
+        assert code == "InvalidParameterValue"
+        assert message.startswith(f"Value ( {size} ) for parameter MaxResults is invalid. Expecting a value {bound}")
+    assert crowded.form(action, {**asked(action), "MaxResults": str(high)}).status == 200
+
+
+def asked(action: str) -> dict[str, str]:
+    """The action's example without the ids that it names."""
+    return written(action, {name: value for name, value in example_of(action)[1].items() if not name.endswith("Ids")})
+
+
+@pytest.mark.parametrize("action", GROWING)
 class TestPages:
     def test_they_are_everything_in_one_order(self, crowded: Door, action: str) -> None:
         everything = identities(action, read(action, crowded(action)))
@@ -275,33 +310,6 @@ class TestPages:
             assert [one for page in got for one in page] == everything
             assert {len(page) for page in got[:-1]} <= {size}
             assert 0 < len(got[-1]) <= size
-
-    def test_a_page_that_is_just_full_is_the_last(self, crowded: Door, action: str) -> None:
-        name = "resource-id" if action == "DescribeTags" else id_filter(action)
-        filters = [{"Name": name, "Values": keys(action, next(pages(crowded, action, 5)))}]
-        wanted = identities(action, read(action, crowded(action, Filters=filters)))
-        [page] = pages(crowded, action, len(wanted), Filters=filters)
-        assert identities(action, page) == wanted
-        assert b"nextToken" not in crowded(action).body
-
-    def test_what_is_filtered_comes_in_pages_too(self, crowded: Door, action: str) -> None:
-        name = "resource-id" if action == "DescribeTags" else id_filter(action)
-        chosen = keys(action, read(action, crowded(action)))[::2][:40]
-        filters = [{"Name": name, "Values": chosen}]
-        wanted = identities(action, read(action, crowded(action, Filters=filters)))
-        assert [
-            one for page in pages(crowded, action, 5, Filters=filters) for one in identities(action, page)
-        ] == wanted
-
-    def test_sizes(self, crowded: Door, action: str) -> None:
-        low, high = 5, EC2.operation_model(action).input_shape.members["MaxResults"].metadata.get("max", 1000)
-        for size, bound in ((low - 1, "greater"), (0, "greater"), (-1, "greater"), (high + 1, "smaller")):
-            code, message = crowded(action, MaxResults=size).error
-            assert code == "InvalidParameterValue"
-            assert message.startswith(
-                f"Value ( {size} ) for parameter MaxResults is invalid. Expecting a value {bound}"
-            )
-        assert crowded(action, MaxResults=high).status == 200
 
     def test_a_token_is_good_for_its_query_only(self, crowded: Door, action: str) -> None:
         token = next(pages(crowded, action, 5))["NextToken"]
@@ -341,7 +349,26 @@ class TestPages:
         assert number > 1
 
 
-@pytest.mark.parametrize("action", [action for action in PAGED if ids_member(action)])
+@pytest.mark.parametrize("action", [action for action in GROWING if key_filter(action) in documented(action)])
+def test_a_page_that_is_just_full_is_the_last(crowded: Door, action: str) -> None:
+    name = key_filter(action)
+    filters = [{"Name": name, "Values": keys(action, next(pages(crowded, action, 5)))}]
+    wanted = identities(action, read(action, crowded(action, Filters=filters)))
+    [page] = pages(crowded, action, len(wanted), Filters=filters)
+    assert identities(action, page) == wanted
+    assert b"nextToken" not in crowded(action).body
+
+
+@pytest.mark.parametrize("action", [action for action in GROWING if key_filter(action) in documented(action)])
+def test_what_is_filtered_comes_in_pages_too(crowded: Door, action: str) -> None:
+    name = key_filter(action)
+    chosen = keys(action, read(action, crowded(action)))[::2][:40]
+    filters = [{"Name": name, "Values": chosen}]
+    wanted = identities(action, read(action, crowded(action, Filters=filters)))
+    assert [one for page in pages(crowded, action, 5, Filters=filters) for one in identities(action, page)] == wanted
+
+
+@pytest.mark.parametrize("action", [action for action in GROWING if ids_member(action)])
 def test_pages_not_together_with_ids(crowded: Door, action: str) -> None:
     member = ids_member(action)
     identity = ids(action, read(action, crowded(action)))[0]

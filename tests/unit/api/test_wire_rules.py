@@ -260,7 +260,7 @@ def test_rule_19_every_failure_is_that_document(door: Door, monkeypatch: pytest.
         crash = door.form("DescribeVpcs", {})
     assert (crash.status, crash.code) == (500, "InternalError")
     assert b"a secret" not in crash.body
-    assert door.form("DescribeImages", {}).code == "UnsupportedOperation"
+    assert door.form("DescribeSnapshots", {}).code == "UnsupportedOperation"
     assert door.send("PUT").code == "InvalidRequest"
     assert door.send(path="/ec2").code == "InvalidRequest"
     assert door.send().code == "MissingAuthenticationToken"
@@ -282,10 +282,15 @@ def test_rule_20_a_dry_run_is_evaluated_after_everything_else(door: Door, world:
 def test_rule_21_a_next_token_only_when_more_remain(door: Door) -> None:
     for _ in range(3):
         assert door("CreateVpc", CidrBlock="10.0.0.0/16").status == 200
-    first = read("DescribeSecurityGroups", door("DescribeSecurityGroups", MaxResults=5))
-    assert len(first["SecurityGroups"]) == 5
-    assert "NextToken" not in first
-    assert b"nextToken" not in door("DescribeSecurityGroups", MaxResults=6).body
+    count = len(read("DescribeVpcs", door("DescribeVpcs"))["Vpcs"])
+    assert count == 5
+    assert b"nextToken" not in door("DescribeVpcs", MaxResults=5).body
+    groups = len(read("DescribeSecurityGroups", door("DescribeSecurityGroups"))["SecurityGroups"])
+    first = read("DescribeSecurityGroups", door("DescribeSecurityGroups", MaxResults=groups - 1))
+    assert len(first["SecurityGroups"]) == groups - 1
+    rest = read("DescribeSecurityGroups", door("DescribeSecurityGroups", MaxResults=5, NextToken=first["NextToken"]))
+    assert len(rest["SecurityGroups"]) == 1
+    assert "NextToken" not in rest
 
 
 def test_rule_22_no_pages_where_the_model_has_none(door: Door) -> None:

@@ -82,6 +82,7 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "vpc-cidr-association": "InvalidVpcCidrBlockAssociationID.NotFound",
     "elastic-association": "InvalidAssociationID.NotFound",
     "address": "InvalidAddress.NotFound",
+    "network-acl-association": "InvalidAssociationID.NotFound",
     "volume": "InvalidVolume.NotFound",
     "resource": "InvalidID",
 }
@@ -103,14 +104,20 @@ _MALFORMED: Final[Mapping[str, str]] = {
     "elastic-association": "InvalidAssociationID.NotFound",
     "elastic-ip": "InvalidAllocationID.NotFound",
     "image": "InvalidAMIID.Malformed",
+    "volume": "InvalidVolumeID.Malformed",
     "attachment": "InvalidAttachmentID.NotFound",
 }
 _CALLED: Final[Mapping[str, str]] = {
     # What EC2's sentences call a kind; the others are called `routeTable ID` for `route-table`.
+    "dhcp-options": "dhcpOption ID",
+    "elastic-association": "association ID",
+    "elastic-ip": "allocation ID",
+    "network-acl-association": "association ID",
     "route-table-association": "association ID",
     "security-group": "security group",
-    "dhcp-options": "dhcpOption ID",
-    "elastic-ip": "allocation ID",
+    "security-group-rule": "security group rule ID",
+    "volume": "volume",
+    "vpc-cidr-association": "vpc CIDR block association ID",
 }
 
 
@@ -120,8 +127,11 @@ def _not_found(error: domain.NotFound) -> str:
 
 def _does_not_exist(error: domain.NotFound | domain.MalformedId) -> str:
     identity = error.identity[:_SHOWN]
-    if error.kind == "resource":
-        return f"The ID '{identity}' is not valid"
+    match error.kind:
+        case "resource":
+            return f"The ID '{identity}' is not valid"
+        case "address":
+            return f"Address '{identity}' not found."
     camel = _camel(error.kind)
     return f"The {_CALLED.get(error.kind, f'{camel[0].lower()}{camel[1:]} ID')} '{identity}' does not exist"
 

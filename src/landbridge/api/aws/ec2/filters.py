@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from landbridge.api.aws.ec2.globs import Glob, TooMuchWork, Work
@@ -25,6 +26,11 @@ MAX_VALUES: Final = 200
 def yes(value: bool) -> tuple[str]:
     """A boolean as filters write it."""
     return ("true" if value else "false",)
+
+
+def moment(at: datetime) -> tuple[str]:
+    """A time as filters write it, and as answers show it."""
+    return (at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),)
 
 
 def absent(*names: str) -> Mapping[str, Field[Any]]:

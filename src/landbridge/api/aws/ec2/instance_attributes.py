@@ -7,7 +7,8 @@ from typing import Final
 
 from landbridge.api.aws.ec2 import interfaces
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
-from landbridge.api.aws.ec2.filters import Field, select
+from landbridge.api.aws.ec2.filters import Field, absent, select
+from landbridge.api.aws.ec2.instance_filters import life
 from landbridge.api.aws.ec2.instances import CODES, state
 from landbridge.api.aws.ec2.interface_actions import groups_in
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
@@ -93,6 +94,20 @@ def _summary(instance: Instance) -> Shape:
     }
 
 
+_ABSENT: Final[Mapping[str, Field[Instance]]] = absent(
+    "application-status.status",
+    "attached-ebs-status.status",
+    "event.code",
+    "event.description",
+    "event.instance-event-id",
+    "event.not-after",
+    "event.not-before",
+    "event.not-before-deadline",
+    "operator.managed",
+    "operator.principal",
+)
+
+
 def describe_instance_status(desk: Desk, params: Params) -> Shape:
     """DescribeInstanceStatus: running instances, unless all are asked for. An instance that is built is reachable."""
     only(
@@ -105,7 +120,9 @@ def describe_instance_status(desk: Desk, params: Params) -> Shape:
         inert={"IncludeManagedResources": (True, False)},
     )
     fields: Mapping[str, Field[Instance]] = {
+        **_ABSENT,
         "availability-zone": lambda i: (interfaces.zone_of(desk, i.subnet_id) or "",),
+        "availability-zone-id": life(desk)["availability-zone-id"],
         "instance-state-code": lambda i: (str(CODES[i.state]),),
         "instance-state-name": lambda i: (i.state.value,),
         "instance-status.reachability": lambda i: (d["Status"] for d in _summary(i)["Details"]),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from landbridge.api.aws.ec2.door import Desk
-from landbridge.api.aws.ec2.filters import Field, absent
+from landbridge.api.aws.ec2.filters import Field, absent, moment
 from landbridge.control.zones import zone_id
 from landbridge.model.resources import Instance, InstanceState, Subnet
 
@@ -40,7 +40,7 @@ def life(desk: Desk) -> Mapping[str, Field[Instance]]:
     return {
         **_ABSENT,
         "availability-zone-id": zone_ids,
-        "launch-time": lambda i: (i.created.strftime("%Y-%m-%dT%H:%M:%S.000Z"),),
+        "launch-time": lambda i: moment(i.created),
         "monitoring-state": lambda i: (MONITORING,),
         "reason": lambda i: (transition_reason(i),),
         "state-reason-code": lambda i: (USER_ENDED_IT["Code"],) if has_ended(i) else (),

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
-from landbridge.api.aws.ec2.filters import Field, select, yes
+from landbridge.api.aws.ec2.filters import Field, absent, moment, select, yes
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import ids_of, only, tag_list
 from landbridge.control.network_interfaces import NOUN
+from landbridge.control.zones import zone_id
 from landbridge.model.resources import (
     Attachment,
     InterfaceAttachment,
@@ -161,6 +162,7 @@ def filters(desk: Desk) -> Mapping[str, Field[NetworkInterface]]:
 
     publics: Field[NetworkInterface] = _of(lambda p: (str(p.address),), _publics)
     return {
+        **absent("ipv6-addresses.ipv6-address", "operator.managed", "operator.principal"),
         "addresses.association.owner-id": owners,
         "addresses.association.public-ip": publics,
         "addresses.primary": lambda i: (v for each in i.addresses for v in yes(each is i.addresses[0])),
@@ -170,7 +172,7 @@ def filters(desk: Desk) -> Mapping[str, Field[NetworkInterface]]:
         "association.ip-owner-id": owners,
         "association.public-dns-name": lambda i: (),
         "association.public-ip": publics,
-        "attachment.attach-time": _of(lambda a: (a.since.isoformat(),), _attachments),
+        "attachment.attach-time": _of(lambda a: moment(a.since), _attachments),
         "attachment.attachment-id": _of(lambda a: (a.id,), _attachments),
         "attachment.delete-on-termination": _of(lambda a: yes(a.delete_on_termination), _attachments),
         "attachment.device-index": _of(lambda a: (str(a.device_index),), _attachments),
@@ -178,6 +180,7 @@ def filters(desk: Desk) -> Mapping[str, Field[NetworkInterface]]:
         "attachment.instance-owner-id": lambda i: (i.account for _ in _attachments(i)),
         "attachment.status": _of(lambda a: (a.state.value,), _attachments),
         "availability-zone": lambda i: (zone_of(desk, i.subnet_id) or "",),
+        "availability-zone-id": lambda i: (zone_id(zone) for zone in (zone_of(desk, i.subnet_id),) if zone),
         "description": lambda i: (i.description,),
         "group-id": lambda i: i.group_ids,
         "group-name": lambda i: (group["GroupName"] for group in groups_of(desk, i)),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
-from landbridge.api.aws.ec2.filters import Field, select, yes
+from landbridge.api.aws.ec2.filters import Field, absent, select, yes
 from landbridge.api.aws.ec2.paging import page
 from landbridge.api.aws.ec2.params import ids_of, only
 from landbridge.control.attachments import MAX_ATTACHED
@@ -20,7 +20,119 @@ from landbridge.model.errors import MalformedId, NotFound
 from landbridge.model.resources import Instance, Tags
 
 ARCHITECTURE: Final = "x86_64"
+_DESCRIPTION: Final = "Accepted by landbridge as any image is: instances are network namespaces."
 _CREATED: Final = "2026-01-01T00:00:00.000Z"
+
+
+_NO_IMAGE_HAS: Final[Mapping[str, Field[str]]] = absent(
+    "block-device-mapping.delete-on-termination",
+    "block-device-mapping.device-name",
+    "block-device-mapping.encrypted",
+    "block-device-mapping.snapshot-id",
+    "block-device-mapping.volume-size",
+    "block-device-mapping.volume-type",
+    "boot-mode",
+    "free-tier-eligible",
+    "image-allowed",
+    "image-watermark.source-image-creation-time",
+    "image-watermark.source-image-id",
+    "image-watermark.source-image-region",
+    "image-watermark.watermark-creation-time",
+    "image-watermark.watermark-key",
+    "instance-type-specification.supported-instance-type",
+    "instance-type-specification.unsupported-instance-type",
+    "kernel-id",
+    "manifest-location",
+    "owner-alias",
+    "platform",
+    "product-code",
+    "product-code.type",
+    "public-ssm-parameter-name",
+    "ramdisk-id",
+    "root-device-name",
+    "scan-result.critical-fix-available-since",
+    "scan-result.finding-scan-date",
+    "scan-result.high-fix-available-since",
+    "scan-result.highest-finding-severity-label",
+    "scan-result.informational-fix-available-since",
+    "scan-result.low-fix-available-since",
+    "scan-result.medium-fix-available-since",
+    "source-image-id",
+    "source-image-region",
+    "source-instance-id",
+    "sriov-net-support",
+    "state-reason-code",
+    "state-reason-message",
+)
+_NO_TYPE_CAN: Final = (
+    "auto-recovery-supported",
+    "dedicated-hosts-supported",
+    "free-tier-eligible",
+    "hibernation-supported",
+    "instance-storage-supported",
+    "network-info.efa-supported",
+    "network-info.ipv6-supported",
+)
+_NO_TYPE_HAS: Final[Mapping[str, Field[str]]] = absent(
+    "ebs-info.attachment-limit-type",
+    "ebs-info.ebs-optimized-info.baseline-bandwidth-in-mbps",
+    "ebs-info.ebs-optimized-info.baseline-iops",
+    "ebs-info.ebs-optimized-info.baseline-throughput-in-mbps",
+    "ebs-info.ebs-optimized-info.maximum-bandwidth-in-mbps",
+    "ebs-info.ebs-optimized-info.maximum-iops",
+    "ebs-info.ebs-optimized-info.maximum-throughput-in-mbps",
+    "ebs-info.ebs-optimized-support",
+    "ebs-info.encryption-support",
+    "ebs-info.maximum-ebs-attachments",
+    "ebs-info.nvme-support",
+    "hypervisor",
+    "instance-storage-info.disk.count",
+    "instance-storage-info.disk.size-in-gb",
+    "instance-storage-info.disk.type",
+    "instance-storage-info.encryption-support",
+    "instance-storage-info.nvme-support",
+    "instance-storage-info.total-size-in-gb",
+    "memory-info.size-in-mib",
+    "network-info.bandwidth-weightings",
+    "network-info.efa-info.maximum-efa-interfaces",
+    "network-info.ena-support",
+    "network-info.encryption-in-transit-supported",
+    "network-info.flexible-ena-queues-support",
+    "network-info.maximum-network-cards",
+    "network-info.network-performance",
+    "nitro-enclaves-support",
+    "nitro-tpm-info.supported-versions",
+    "nitro-tpm-support",
+    "processor-info.supported-features",
+    "processor-info.sustained-clock-speed-in-ghz",
+    "reboot-migration-support",
+    "supported-boot-mode",
+    "vcpu-info.default-cores",
+    "vcpu-info.default-threads-per-core",
+    "vcpu-info.default-vcpus",
+    "vcpu-info.valid-cores",
+    "vcpu-info.valid-threads-per-core",
+)
+_NO_VOLUME_HAS: Final[Mapping[str, Field[object]]] = absent(
+    "attachment.attach-time",
+    "attachment.delete-on-termination",
+    "attachment.device",
+    "attachment.instance-id",
+    "attachment.status",
+    "availability-zone",
+    "availability-zone-id",
+    "create-time",
+    "encrypted",
+    "fast-restored",
+    "multi-attach-enabled",
+    "operator.managed",
+    "operator.principal",
+    "size",
+    "snapshot-id",
+    "status",
+    "volume-id",
+    "volume-type",
+)
 
 
 def _nothing(_: object) -> Tags:
@@ -33,7 +145,7 @@ def _image(image_id: str, account: str) -> Shape:
         "ImageType": "machine",
         "Name": image_id,
         "ImageLocation": image_id,
-        "Description": "Accepted by landbridge as any image is: instances are network namespaces.",
+        "Description": _DESCRIPTION,
         "State": "available",
         "OwnerId": account,
         "CreationDate": _CREATED,
@@ -67,7 +179,12 @@ def describe_images(desk: Desk, params: Params) -> Shape:
             raise MalformedId("image", each[:100])
     named = ids or tuple(dict.fromkeys(i.image_id for i in desk.scope.all(Instance)))
     fields: Mapping[str, Field[str]] = {
+        **_NO_IMAGE_HAS,
         "architecture": lambda i: (ARCHITECTURE,),
+        "creation-date": lambda i: (_CREATED,),
+        "description": lambda i: (_DESCRIPTION,),
+        "ena-support": lambda i: yes(True),
+        "hypervisor": lambda i: ("xen",),
         "image-id": lambda i: (i,),
         "image-type": lambda i: ("machine",),
         "is-public": lambda i: yes(True),
@@ -112,11 +229,18 @@ def describe_instance_types(desk: Desk, params: Params) -> Shape:
     only(params, "InstanceTypes", "Filters", "MaxResults", "NextToken")
     named: Iterable[str] = params.get("InstanceTypes") or (i.instance_type for i in desk.scope.all(Instance))
     fields: Mapping[str, Field[str]] = {
+        **_NO_TYPE_HAS,
+        **dict.fromkeys(_NO_TYPE_CAN, lambda t: yes(False)),
         "bare-metal": lambda t: yes(False),
         "burstable-performance-supported": lambda t: yes(False),
         "current-generation": lambda t: yes(True),
         "instance-type": lambda t: (t,),
+        "network-info.ipv4-addresses-per-interface": lambda t: (str(MAX_ADDRESSES),),
+        "network-info.ipv6-addresses-per-interface": lambda t: ("0",),
+        "network-info.maximum-network-interfaces": lambda t: (str(MAX_ATTACHED),),
         "processor-info.supported-architecture": lambda t: (ARCHITECTURE,),
+        "supported-root-device-type": lambda t: ("instance-store",),
+        "supported-usage-class": lambda t: ("on-demand",),
         "supported-virtualization-type": lambda t: ("hvm",),
     }
     shown, token = page(select(dict.fromkeys(named), params.get("Filters"), fields), params, str)
@@ -136,6 +260,7 @@ def describe_volumes(desk: Desk, params: Params) -> Shape:
     )
     for each in ids_of(params, "VolumeIds", "volume"):
         raise NotFound("volume", each)
+    select((), params.get("Filters"), _NO_VOLUME_HAS, _nothing)
     desk.reads()
     return {"Volumes": []}
 
@@ -145,6 +270,7 @@ def describe_instance_credit_specifications(desk: Desk, params: Params) -> Shape
     only(params, "InstanceIds", "Filters", "MaxResults", "NextToken")
     for each in ids_of(params, "InstanceIds", NOUN):
         desk.scope.get(Instance, each, NOUN)
+    select((), params.get("Filters"), absent("instance-id"))
     desk.reads()
     return {"InstanceCreditSpecifications": []}
 
