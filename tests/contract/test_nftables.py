@@ -133,11 +133,24 @@ def test_a_ruleset_is_put_changed_and_dropped(net: Network) -> None:
 def test_an_altered_table_is_noticed_and_repaired(net: Network, fault: str) -> None:
     driver, wanted = NftablesDriver(net.owner), rules(net.a)
     driver.put(wanted, None)
+    assert only(driver, net.a).fingerprint == driver.fingerprint(wanted)
     run(f"ip netns exec {net.a} nft {fault}")
     found = only(driver, net.a)
     assert found.fingerprint == ALTERED
     driver.put(wanted, found)
     assert only(driver, net.a).fingerprint == driver.fingerprint(wanted)
+
+
+def test_a_namespace_that_was_made_anew_is_another_one(net: Network) -> None:
+    driver = NftablesDriver(net.owner)
+    driver.put(rules(net.a), None)
+    only(driver, net.a)
+    (space,) = (item for item in net.driver.read([net.a]) if isinstance(item, Namespace))
+    net.driver.drop(space)
+    assert list(driver.read([net.a])) == []
+    net.driver.put(space, None)
+    driver.put(Ruleset(namespace=net.a, name="landbridge_other"), None)
+    assert only(driver, net.a).key == Ruleset(namespace=net.a, name="landbridge_other").key
 
 
 def test_a_ruleset_flushed_as_a_whole_is_noticed(net: Network) -> None:

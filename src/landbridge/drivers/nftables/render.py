@@ -67,12 +67,8 @@ def digest(text: str) -> str:
 
 def creation(ruleset: Ruleset, owner: str) -> str:
     """One transaction that makes the table; owner and fingerprint are the comment of its empty chain `seal`."""
-    return table(ruleset) + _remark(ruleset.family, ruleset.name, SEAL, f"{owner} {fingerprint(ruleset)}")
-
-
-def replacement(ruleset: Ruleset, owner: str) -> str:
-    """The same in the place of whatever has the table's name."""
-    return removal(ruleset.name, ruleset.family) + creation(ruleset, owner)
+    text = table(ruleset)
+    return text + _remark(ruleset.family, ruleset.name, SEAL, f"{owner} {digest(text)}")
 
 
 def listed(name: str, digest_of_listing: str, family: Family = Family.IP) -> str:
