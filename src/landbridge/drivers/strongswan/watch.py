@@ -122,14 +122,13 @@ class IkeWatcher:
         Raises:
             DriverError: it runs and does not answer.
         """
-        if not self._endpoints.socket(namespace).exists() or self._endpoints.charon(namespace) is None:
+        running = self._endpoints.charon(namespace) if self._endpoints.socket(namespace).exists() else None
+        if running is None:
             return ()
-        running, found = self._endpoints.charon(namespace), self._endpoints.vici(namespace).sas()
-        if running is None or not found:
-            return found
+        found = self._endpoints.vici(namespace).sas()
         if running.data_plane is DataPlane.LIBIPSEC:
             return with_replay(found, lambda _: LIBIPSEC_REPLAY)
-        return with_replay(found, installed(namespace).replay.get)
+        return with_replay(found, installed(namespace).replay.get) if found else ()
 
     def causes(self, namespace: str) -> Mapping[str, Cause]:
         """Why connections of this endpoint are down, by name ("" where charon did not say of which it spoke).
