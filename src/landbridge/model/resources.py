@@ -502,6 +502,8 @@ class NetworkAcl(Resource):
     entries: tuple[AclEntry, ...] = ()
     associations: tuple[AclAssociation, ...] = ()
     client_token: str = ""
+    request: str = ""
+    """What tells the request from others with the same token (`control/tokens.py`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

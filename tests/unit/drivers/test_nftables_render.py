@@ -86,7 +86,7 @@ def check_text(text: str) -> None:
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", quoted)
     unnamed = re.sub(r'"[^"]*"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b', "", text)
     for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r"\b0x[0-9a-f]{8}\b", "", unnamed)):
-        bare = re.sub(r"_\d+$", "", word)
+        bare = re.sub(r"_\d+(_syn)?$", "", word)
         assert bare in WORDS or render.TABLE_NAME.fullmatch(word), word
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ec2_client import Ec2, routes_of, subnet_of, table_of, vpc_of
 from support import Cloud
 
-from landbridge.control import network_interfaces
+from landbridge.control import limits
 from landbridge.control.lifecycle import KEPT_DETACHED, Expire, MarkBuilt, MarkGone, waiting
 
 UNKNOWN = "0123456789abcdef0"
@@ -142,7 +143,7 @@ def test_a_client_token_makes_one(ec2: Ec2, subnet: str) -> None:
 
 
 def test_there_is_an_end_of_interfaces(ec2: Ec2, subnet: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_interfaces, "MAX_INTERFACES", 1)
+    monkeypatch.setattr(limits, "INTERFACES", replace(limits.INTERFACES, most=1))
     launched(ec2, SubnetId=subnet)
     assert ec2.code("CreateNetworkInterface", SubnetId=subnet) == "NetworkInterfaceLimitExceeded"
     launch = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet}
