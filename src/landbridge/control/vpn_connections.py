@@ -19,8 +19,10 @@ from landbridge.model.errors import (
 )
 from landbridge.model.ids import new_id
 from landbridge.model.resources import CustomerGateway, State, Tags, VpnConnection, VpnGateway
+from landbridge.model.snapshot import Index
 
 NOUN: Final = "vpn-connection"
+_DELETED: Final = Index(VpnConnection, lambda c: ((c.account, c.region),) if c.state is State.DELETED else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outc
             return _repeated(sibling, command)
     _check_asns(gateway, customer, command.static_only)
     context.limits.check(limits.VPN_CONNECTIONS_OF_GATEWAY, len(siblings), where=gateway.id)
-    alive = sum(connection.state is not State.DELETED for connection in scope.all(VpnConnection))
-    context.limits.check(limits.VPN_CONNECTIONS, alive)
+    deleted = len(scope.snapshot.having(_DELETED, (scope.account, scope.region)))
+    context.limits.check(limits.VPN_CONNECTIONS, scope.count(VpnConnection) - deleted)
     connection = VpnConnection(
         id=new_id("vpn", context.entropy),
         account=context.account,
