@@ -16,6 +16,9 @@ SLOW = float(os.environ.get("LANDBRIDGE_TEST_SLOW", "1"))  # how many times long
 IN_THE_VM = {
     "each subnet follows its own route table": "lab/test_vpc.py::test_each_subnet_follows_its_own_route_table",
     "instances": "lab/test_instances.py::test_a_command_runs_in_the_instances_network",
+    "network interfaces": "lab/test_interfaces.py::test_a_second_interface_is_reached_from_everywhere",
+    "source/destination check": "lab/test_interfaces.py::test_nothing_leaves_an_instance_in_another_ones_name",
+    "elastic addresses": "lab/test_elastic_addresses.py::test_traffic_moves_with_the_address",
     "internet gateway": "lab/test_internet_gateway.py::test_the_internet_reaches_a_public_address",
     "virtual private gateway": "lab/test_vpn_gateway.py::test_a_gateway_moves_to_another_vpc_with_its_sites",
     "customer gateways": "lab/test_vpn_gateway.py::test_an_identical_customer_gateway_is_the_existing_one",

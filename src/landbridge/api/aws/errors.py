@@ -77,6 +77,7 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "elastic-ip": "InvalidAllocationID.NotFound",
     "elastic-association": "InvalidAssociationID.NotFound",
     "address": "InvalidAddress.NotFound",
+    "volume": "InvalidVolume.NotFound",
     "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
