@@ -1,4 +1,4 @@
-"""2: instances."""
+"""2: instances and their security groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from landbridge.demo.proofs.base import Show, all_answered, expect, none_answere
 
 
 def prove(show: Show) -> None:
-    """RunInstances to the first packet, `landbridge exec`, TerminateInstances."""
+    """RunInstances to the first packet, `landbridge exec`, a security group, TerminateInstances."""
     stage = show.stage
     ec2, app = stage.ec2, stage.machines["app"]
     show.step("RunInstances")
@@ -46,6 +46,19 @@ def prove(show: Show) -> None:
     ec2.delete_network_interface(NetworkInterfaceId=interface)
     show.fact(f"a second interface: {' and '.join(addresses)} {answers[0]} and {answers[1]}; detached {off}")
 
+    show.step("a security group")
+    words = {"GroupName": "demo", "Description": "lets nothing in", "VpcId": stage.ids["vpc"]}
+    group = ec2.create_security_group(**words)["GroupId"]
+    ec2.modify_instance_attribute(InstanceId=identity, Groups=[group])
+    stage.settle()
+    run("nft", "flush", "ruleset", namespace=stage.status_of(identity)["namespace"])
+    closed = none_answered(ping(app.namespace, address, patience=0.3), "The instance in a group that lets nothing in")
+    echo = {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "IpRanges": [{"CidrIp": f"{app.address}/32"}]}
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[echo])
+    stage.settle()
+    opened = all_answered(ping(app.namespace, address), "The instance, pinged by whom its group lets in,")
+    show.fact(f"in a security group that lets nothing in {closed}; with a rule for its neighbour's pings {opened}")
+
     show.step("TerminateInstances")
     began = time.monotonic()
     ec2.terminate_instances(InstanceIds=[identity])
@@ -53,6 +66,7 @@ def prove(show: Show) -> None:
     took = time.monotonic() - began
     expect(not any(identity in name for name in namespaces()), "The instance's namespace is still there.")
     gone = none_answered(ping(app.namespace, address, patience=0.3), "The instance after its end")
+    ec2.delete_security_group(GroupId=group)
     show.fact(f"TerminateInstances: gone after {1000 * took:.0f} ms; pinged {gone}")
 
 
