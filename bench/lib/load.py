@@ -60,6 +60,12 @@ class Taken:
     seconds: float
     latencies: list[float]
 
+    @classmethod
+    def together(cls, parts: Iterable[Taken]) -> Taken:
+        """What several loads took."""
+        taken = list(parts)
+        return cls(sum(each.seconds for each in taken), [ms for each in taken for ms in each.latencies])
+
     @property
     def rate(self) -> float:
         """Requests per second."""

@@ -153,6 +153,29 @@ def test_stale_routes_give_way_to_fresh_ones(ask: Ask) -> None:
     assert found["192.168.2.0/24", "c2_t2"].preferred
 
 
+def test_who_keeps_routes_back_and_how_many_could_go(ask: Ask) -> None:
+    """A protocol without a limit, one below its limit, one that has reached it, and two that have room again."""
+
+    def said(name: str, limit: str, exported: int) -> list[parse.Line]:
+        return [
+            (1002, f"{name}  BGP        ---        up     2026-11-23 05:00:00.000  Established"),
+            (1006, "  Channel ipv4"),
+            (1006, "    Table:          master4"),
+            *([(1006, f"    Export limit:   {limit}"), (1006, "      Action:       block")] if limit else []),
+            (1006, f"    Routes:         3 imported, {exported} exported, 2 preferred"),
+        ]
+
+    lines = [
+        *said("bgp_c1_t1", "", 5),
+        *said("bgp_c1_t2", "10", 9),
+        *said("bgp_c2_t1", "10 [HIT]", 10),
+        *said("bgp_c2_t2", "10 [HIT]", 8),
+        *said("kernel_100", "100 [HIT]", 0),
+    ]
+    assert parse.held_back(lines) == {"bgp_c2_t1": 0, "bgp_c2_t2": 2, "kernel_100": 100}
+    assert parse.held_back(ask("protocols_all")) == {}
+
+
 def test_odd_attributes() -> None:
     text = """\
 0.0.0.0/0            unicast [bgp_x 2026-11-23 07:32:16.301 from 10.9.9.9] ! (100/10) [AS65001?]
