@@ -12,11 +12,14 @@ NIGHTLY = os.environ.get("LANDBRIDGE_NIGHTLY") == "1"
 LAB_TIMEOUT = 180  # seconds; a lab test that says nothing else
 SLOW = float(os.environ.get("LANDBRIDGE_TEST_SLOW", "1"))  # how many times longer everything may take than usual
 
-# One lab test for each of the service's promises. `scripts/test --vm` runs them over the kernel's ESP, with the driver
-# contracts; a name ends before the brackets if all of a test's parameters are meant.
+# One lab test for each of the service's promises, and those that are about the kernel's ESP itself. `scripts/test --vm`
+# runs them; a name ends before the brackets if all of a test's parameters are meant.
 IN_THE_VM = {
     "each subnet follows its own route table": "lab/test_vpc.py::test_each_subnet_follows_its_own_route_table",
     "instances": "lab/test_instances.py::test_a_command_runs_in_the_instances_network",
+    "network interfaces": "lab/test_interfaces.py::test_a_second_interface_is_reached_from_everywhere",
+    "source/destination check": "lab/test_interfaces.py::test_nothing_leaves_an_instance_in_another_ones_name",
+    "elastic addresses": "lab/test_elastic_addresses.py::test_traffic_moves_with_the_address",
     "internet gateway": "lab/test_internet_gateway.py::test_the_internet_reaches_a_public_address",
     "virtual private gateway": "lab/test_vpn_gateway.py::test_a_gateway_moves_to_another_vpc_with_its_sites",
     "customer gateways": "lab/test_vpn_gateway.py::test_an_identical_customer_gateway_is_the_existing_one",
@@ -28,7 +31,14 @@ IN_THE_VM = {
     "CloudHub": "lab/test_cloudhub.py::test_sites_reach_each_other_and_the_vpc_through_the_hub",
     "landbridge's customer gateway": "lab/test_customer_gateway.py::test_up_status_and_down",
     "nothing but ciphertext": "lab/test_canary.py::test_only_ike_and_esp_cross_the_internet[static]",
+    "taken from the kernel": "lab/test_kernel_esp.py::test_flushed_sas_and_deleted_interfaces_are_made_anew",
+    "the machine's own strongSwan": "lab/test_own_strongswan.py::test_the_machines_own_strongswan_does_not_notice",
 }
+
+# With them, the contracts of what does ESP: what is in these files, and the cases with these objects. The others
+# (links, routes, filters, BIRD) are the same on every kernel; `scripts/test --vm --nightly` runs them, too.
+ESP_CONTRACTS = ("contract/test_strongswan_", "contract/test_kernel_modules.py", "contract/test_take_down.py")
+ESP_CASES = ("[real-charon]", "[real-tunnel_device", "[real-ike_connection]")
 
 # No deadline: the machine is shared with real daemons, and a slow example is not a wrong one.
 settings.register_profile("ci", max_examples=100, deadline=None, print_blob=True)
@@ -36,9 +46,6 @@ settings.register_profile(
     "nightly", max_examples=2_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("nightly" if NIGHTLY else "ci")
-
-# Has nothing to do with who does ESP, and measures gaps of milliseconds, which an emulated processor does not keep.
-NOT_IN_THE_VM = ("contract/test_bird.py", "contract/test_netlink_events.py")
 
 
 def pytest_configure() -> None:
@@ -64,8 +71,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def is_for_the_vm(nodeid: str) -> bool:
-    """Whether `scripts/test --vm` runs it: each promise's test, and every driver contract over the real thing."""
+    """Whether `scripts/test --vm` runs it: each promise's test, and the driver contracts that the data path touches."""
     name = nodeid.removeprefix("tests/")
     if name.startswith("contract/"):
-        return "[fake" not in name and not name.startswith(NOT_IN_THE_VM)
+        return name.startswith(ESP_CONTRACTS) or any(case in name for case in ESP_CASES)
     return any(name == wanted or name.startswith(f"{wanted}[") for wanted in IN_THE_VM.values())

@@ -4,7 +4,8 @@
                \\==tun2== [c2]~~~internet~~~[g2] ==tun2==/
 
 g* and c* hold only keys and ciphertext; vgw and site hold only plaintext. A libipsec charon takes one 0.0.0.0/0 tunnel,
-so the customer's side, too, runs one charon per tunnel, behind NAT of the site's one public address.
+so the customer's side, too, runs one charon per tunnel, behind NAT of the site's one public address; with the kernel's
+ESP it is wired in the same way.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from landbridge.desired.objects import DataPlane
+from landbridge.drivers.probe import choose
 from lib import netns
 from lib.bird import HandBird, Session, config
 from lib.charon import HandCharon
@@ -37,17 +40,25 @@ class Ends:
     psk: str
 
 
+def here() -> DataPlane:
+    """Who does ESP on this machine if landbridge is left to choose."""
+    return choose("auto").data_plane
+
+
 class Customer:
     """A customer gateway by hand in the namespace of a site, up to the point where it waits for addresses and keys."""
 
-    def __init__(self, folder: Path, tag: str, site: str, public: str, uplink: str) -> None:
+    def __init__(
+        self, folder: Path, tag: str, site: str, public: str, uplink: str, data_plane: DataPlane | None = None
+    ) -> None:
         self.site = site
+        plane = data_plane or here()
         self._public = public
         self._uplink = uplink
         self._folder = folder
         self._spaces = [f"lbh{tag}-{site}c{number}" for number in NUMBERS]
         self.charons = [
-            HandCharon(folder, space, site, f"tun{n}") for n, space in zip(NUMBERS, self._spaces, strict=True)
+            HandCharon(folder, space, site, f"tun{n}", plane) for n, space in zip(NUMBERS, self._spaces, strict=True)
         ]
         self.bird = HandBird(folder, site)
 
@@ -136,11 +147,11 @@ class Connection:
         self.site, self.host = f"lbh{tag}-s{number}", f"lbh{tag}-h{number}"
         self.lan, self.host_address = f"192.168.{number}.0/24", f"192.168.{number}.10"
         self.public = str(IPv4Address("203.0.113.2") + number)
-        self.customer = Customer(folder, tag, self.site, self.public, "eth0")
+        self.customer = Customer(folder, tag, self.site, self.public, "eth0", world.data_plane)
         self.spaces = [f"lbh{tag}-g{number}-{n}" for n in NUMBERS]
         self.devices = [f"tun{number}-{n}" for n in NUMBERS]
         self.charons = [
-            HandCharon(folder, space, world.vgw, device)
+            HandCharon(folder, space, world.vgw, device, world.data_plane)
             for space, device in zip(self.spaces, self.devices, strict=True)
         ]
         self.ends = [
@@ -203,7 +214,16 @@ class Connection:
 class HandWired:
     """The whole environment. Close it whatever happens."""
 
-    def __init__(self, folder: Path, tag: str, connections: int = 1, bfd_interval: int = 100) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tag: str,
+        connections: int = 1,
+        bfd_interval: int = 100,
+        data_plane: DataPlane | None = None,
+    ) -> None:
+        """`data_plane`: None is what landbridge would take here."""
+        self.data_plane = data_plane or here()
         self.folder = folder / f"hand-{tag}"
         self.folder.mkdir()
         self.tag = tag

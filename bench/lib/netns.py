@@ -102,6 +102,13 @@ def pss(pid: int) -> float:
     raise RuntimeError(f"process {pid} has no Pss")
 
 
+def busy_seconds() -> float:
+    """Processor time of the whole machine, interrupts included, whoever used it."""
+    fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+    idle, waiting = fields[3], fields[4]
+    return (sum(fields) - idle - waiting) / os.sysconf("SC_CLK_TCK")
+
+
 def cpu_seconds(pid: int) -> float:
     """Processor time that a process (all its threads) has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

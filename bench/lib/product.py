@@ -63,8 +63,12 @@ class Vpn:
 class Product:
     """One service with a state folder of its own. Close it whatever happens."""
 
-    def __init__(self, folder: Path, tag: str, bfd_interval: int = 100) -> None:
+    def __init__(
+        self, folder: Path, tag: str, bfd_interval: int = 100, data_plane: str = "auto", *, relaxed: bool = False
+    ) -> None:
+        """`relaxed`: with more of everything than AWS's default quotas allow."""
         self.tag = tag
+        self._data_plane = data_plane
         self.folder = folder
         self.bfd_interval = bfd_interval
         self.state = folder / f"state-{tag}"
@@ -73,7 +77,8 @@ class Product:
         self.service = subprocess.Popen(
             [
                 *(LANDBRIDGE, "serve", "--lab", "--listen", "127.0.0.1:0", "--state", self.state),
-                *("--bfd-interval", str(bfd_interval)),
+                *("--bfd-interval", str(bfd_interval), "--data-plane", data_plane),
+                *("--limits", "relaxed" if relaxed else "aws"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -108,9 +113,7 @@ class Product:
 
     def settled(self) -> None:
         """Wait until everything is as it is wanted."""
-        answer = self.admin.wait(timeout=60)
-        if not answer["converged"]:
-            raise RuntimeError(f"not converged: {answer}")
+        until(lambda: self.admin.wait(timeout=5)["converged"], "everything to be as it is wanted", 60)
 
     def cloud(self, *, gateways: int = 1) -> Cloud:
         """A VPC with one instance, and virtual private gateways; the first is attached and propagates its routes."""
@@ -136,7 +139,7 @@ class Product:
         """A lab site."""
         name, public, lan = f"lbb{self.tag}-{number}", f"203.0.113.{2 + number}", f"192.168.{number}.0/24"
         self.admin.add_site(name, public, lan)
-        self.admin.built(lambda: self.admin.site(name))
+        until(lambda: self.admin.site(name)["state"] == "available", f"the site {name}")
         cgw = self.ec2.create_customer_gateway(Type="ipsec.1", PublicIp=public, BgpAsn=SITE_ASN)["CustomerGateway"]
         host = self.admin.site(name)
         return Site(number, name, public, lan, host["host_namespace"], host["host_address"], cgw["CustomerGatewayId"])
@@ -183,6 +186,7 @@ class Product:
             [
                 *("ip", "netns", "exec", vpn.site.name, LANDBRIDGE, "customer-gateway", "up", file),
                 *("--state", self.customer_state, "--bfd-interval", str(self.bfd_interval), "--route", VPC_CIDR),
+                *("--data-plane", self._data_plane),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

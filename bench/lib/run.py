@@ -16,29 +16,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from lib import machine
+
 MISSED = 1
+NOTHING = "-"
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One measured thing beside its reference. `met` is None for what is only told."""
+    """One measured thing beside its references. `met` is None for what is only told."""
 
     what: str
     product: str
     by_hand: str
     ratio: str
+    raw: str
+    of_raw: str
     target: str
     met: bool | None
 
 
 @dataclass
 class Report:
-    """Collects lines, prints each at once, and the table in the end."""
+    """Collects lines, prints each at once, and the table in the end.
+
+    `notes` stand above the table: on what all of it was measured.
+    """
 
     lines: list[Line] = field(default_factory=list)
     reference: str = "by hand"
     """What is measured beside landbridge."""
+    notes: list[str] = field(default_factory=list)
 
     def add(
         self,
@@ -47,40 +56,56 @@ class Report:
         by_hand: float | None,
         unit: str,
         *,
+        raw: float | None = None,
         target: str = "",
         met: bool | None = None,
     ) -> None:
-        """Note one result; numbers are in `unit`."""
-        ratio = f"{product / by_hand:.2f}" if product is not None and by_hand else "-"
-        self.lines.append(Line(what, _number(product, unit), _number(by_hand, unit), ratio, target or "-", met))
-        say(_row(self.lines[-1], [0] * 6))
+        """Note one result; numbers are in `unit`. `raw`: the same without any tunnel."""
+        self.lines.append(
+            Line(
+                what,
+                _number(product, unit),
+                _number(by_hand, unit),
+                _ratio(product, by_hand),
+                _number(raw, unit),
+                _ratio(product, raw),
+                target or "-",
+                met,
+            )
+        )
+        say("  ".join(_cells(self.lines[-1])))
 
     def finish(self) -> int:
         """Print the table; answer the exit code."""
-        header = Line("what", "landbridge", self.reference, "ratio", "target", None)
-        rows = [_cells(line) for line in self.lines]
-        widths = [max(len(r[i]) for r in [_cells(header), *rows]) for i in range(6)]
+        header = ("what", "landbridge", self.reference, "ratio", "no tunnel", "ratio", "target", "")
+        rows = [header, *map(_cells, self.lines)]
+        if all(line.raw == NOTHING for line in self.lines):
+            rows = [(*row[:4], *row[6:]) for row in rows]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         print()
-        print(_row(header, widths).replace("told", "").rstrip())
-        for line in self.lines:
-            print(_row(line, widths))
+        for note in self.notes:
+            print(note)
+        if self.notes:
+            print()
+        for row in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         missed = [line for line in self.lines if line.met is False]
         print(f"\n{len(missed)} missed" if missed else "\nall targets met")
         return MISSED if missed else 0
 
 
-def _cells(line: Line) -> tuple[str, str, str, str, str, str]:
+def _cells(line: Line) -> tuple[str, ...]:
     verdict = {True: "met", False: "MISSED", None: "told"}[line.met]
-    return line.what, line.product, line.by_hand, line.ratio, line.target, verdict
+    return line.what, line.product, line.by_hand, line.ratio, line.raw, line.of_raw, line.target, verdict
 
 
-def _row(line: Line, widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(_cells(line), widths, strict=True)).rstrip()
+def _ratio(value: float | None, reference: float | None) -> str:
+    return f"{value / reference:.2f}" if value is not None and reference else NOTHING
 
 
 def _number(value: float | None, unit: str) -> str:
     if value is None:
-        return "-"
+        return NOTHING
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:.{digits}f} {unit}"
 
@@ -112,6 +137,7 @@ class Timeout(RuntimeError):
 
 def until(look: Callable[[], T], what: str, seconds: float = 30.0, every: float = 0.02) -> T:
     """Poll until something true comes back."""
+    seconds *= machine.PATIENCE if machine.emulated() else 1
     end = time.monotonic() + seconds
     while True:
         found = look()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import networks
@@ -22,10 +24,14 @@ from landbridge.desired.objects import (
     Seen,
     VethEnd,
 )
+from landbridge.drivers.netlink import decode
 from landbridge.drivers.netlink.driver import NetlinkDriver
+from landbridge.drivers.netlink.inside import inside
 from landbridge.reconcile.driver import DriverError
 
 pytestmark = pytest.mark.lab
+
+RTMGRP_LINK, RTMGRP_IPV4_IFADDR = 0x1, 0x10
 
 
 @pytest.fixture
@@ -251,7 +257,9 @@ def test_two_owners_in_one_namespace_do_not_see_each_other(net: Network) -> None
     script = f"""
 from ipaddress import IPv4Interface, IPv4Network
 from landbridge.desired.objects import *
+from landbridge.drivers.netlink import decode
 from landbridge.drivers.netlink.driver import NetlinkDriver
+from landbridge.drivers.netlink.inside import inside
 guest = NetlinkDriver("{net.prefix}-guest", protocol=188)
 inner = "{net.name("guest")}"
 items = [
@@ -322,3 +330,36 @@ def test_who_knew_an_address_elsewhere_is_told_where_it_is_now(net: Network, add
         networks.until(lambda: hardware in run(f"ip -n {net.b} neigh show 10.1.0.9"), "the neighbour knows", 2.0)
     finally:
         net.driver.drop(Namespace(namespace=moved, owner=net.owner))
+
+
+def test_a_tunnel_device_is_up_only_once_its_address_can_be_used(net: Network) -> None:
+    """The kernel tells of an address before sockets can be bound to it, and BIRD tries only once (decision 4)."""
+    ip(f"-n {net.a} tuntap add tun0 mode tun")
+    ip(f"-n {net.a} link set tun0 up")
+    with inside(net.a):
+        told = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    with told:
+        told.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR))
+        told.setblocking(False)
+        address = Address(namespace=net.a, link="tun0", address=IPv4Interface("169.254.7.1/30"))
+        net.put(address)
+        order = list(announcements(told))
+        assert "address" in order
+        assert order[-1] == "up"
+        assert "up" not in order[: order.index("address")]
+        second = dataclasses.replace(address, address=IPv4Interface("169.254.7.5/30"))
+        net.put(address, second)
+        assert "down" not in list(announcements(told)), "the second one finds it in use"
+    seen = net.seen()
+    assert (seen[address.key], seen[second.key]) == (address, second)
+
+
+def announcements(told: socket.socket) -> Iterator[str]:
+    """What the kernel said of links and addresses, in its order."""
+    with suppress(BlockingIOError):
+        while True:
+            for kind, _, _, body in decode.messages(told.recv(1 << 16)):
+                if kind == decode.Message.NEWADDR:
+                    yield "address"
+                elif kind == decode.Message.NEWLINK:
+                    yield "up" if decode.link(body).up else "down"

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import secrets
 import socket
+import struct
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import networks
 import pytest
 from networks import Network, run
 
-from landbridge.desired.objects import Address, Bridge, Chain, FilterRule, Hook, Ruleset, Seen, Verdict, VethEnd
+from landbridge.desired.objects import (
+    MAIN_TABLE,
+    Address,
+    Bridge,
+    Chain,
+    FilterRule,
+    Hook,
+    KernelRoute,
+    Namespace,
+    Ruleset,
+    Seen,
+    Verdict,
+    VethEnd,
+)
 from landbridge.drivers.netlink.inside import inside
 from landbridge.drivers.nftables.driver import ALTERED, NftablesDriver
 from landbridge.reconcile.driver import DriverError
@@ -44,6 +61,7 @@ def rules(namespace: str, *, drop_ping: bool = False) -> Ruleset:
             Chain(
                 hook=Hook.FORWARD,
                 priority=-150,
+                for_syn=True,
                 rules=(
                     FilterRule(oif="t1-1", verdict=Verdict.CLAMP_MSS, mss=1360),
                     FilterRule(iif="t1-1", verdict=Verdict.CLAMP_MSS, mss=1360),
@@ -69,6 +87,11 @@ def rules(namespace: str, *, drop_ping: bool = False) -> Ruleset:
                     FilterRule(oif="out0", source=(IPv4Network(private),), snat=public),
                     FilterRule(oif="out1", verdict=Verdict.MASQUERADE),
                 ),
+            ),
+            Chain(
+                hook=Hook.PREROUTING,
+                priority=-150,
+                rules=(FilterRule(leads_to=("t1-1", "t1-2"), verdict=Verdict.CLEAR_DF),),
             ),
         ),
     )
@@ -110,11 +133,24 @@ def test_a_ruleset_is_put_changed_and_dropped(net: Network) -> None:
 def test_an_altered_table_is_noticed_and_repaired(net: Network, fault: str) -> None:
     driver, wanted = NftablesDriver(net.owner), rules(net.a)
     driver.put(wanted, None)
+    assert only(driver, net.a).fingerprint == driver.fingerprint(wanted)
     run(f"ip netns exec {net.a} nft {fault}")
     found = only(driver, net.a)
     assert found.fingerprint == ALTERED
     driver.put(wanted, found)
     assert only(driver, net.a).fingerprint == driver.fingerprint(wanted)
+
+
+def test_a_namespace_that_was_made_anew_is_another_one(net: Network) -> None:
+    driver = NftablesDriver(net.owner)
+    driver.put(rules(net.a), None)
+    only(driver, net.a)
+    (space,) = (item for item in net.driver.read([net.a]) if isinstance(item, Namespace))
+    net.driver.drop(space)
+    assert list(driver.read([net.a])) == []
+    net.driver.put(space, None)
+    driver.put(Ruleset(namespace=net.a, name="landbridge_other"), None)
+    assert only(driver, net.a).key == Ruleset(namespace=net.a, name="landbridge_other").key
 
 
 def test_a_ruleset_flushed_as_a_whole_is_noticed(net: Network) -> None:
@@ -176,17 +212,15 @@ def test_packets_follow_the_rules(net: Network) -> None:
     run(f"ip netns exec {net.b} ping -c 1 -W 5 10.1.0.1")
 
 
-def test_an_mss_is_clamped_both_ways_and_never_raised(net: Network) -> None:
-    """`a` routes between `b` and itself would prove nothing, so a third namespace: b -> a -> c."""
-    from landbridge.desired.objects import MAIN_TABLE, KernelRoute, Namespace
-
+def routed(net: Network, mtu: int = 1500) -> str:
+    """`a` routes between `b` (10.0.0.2, behind `tb`) and `c` (10.1.0.2, behind `tc` with this MTU). The name of `c`."""
     c = net.name("c")
     net.put(Namespace(namespace=c, owner=net.owner))
-    for number, (peer, link) in enumerate([(net.b, "tb"), (c, "tc")]):
+    for number, (peer, link, size) in enumerate([(net.b, "tb", 1500), (c, "tc", mtu)]):
         near, far = f"10.{number}.0.1/24", f"10.{number}.0.2/24"
         net.put(
-            VethEnd(namespace=net.a, name=link, peer_namespace=peer, peer_name="eth0"),
-            VethEnd(namespace=peer, name="eth0", peer_namespace=net.a, peer_name=link),
+            VethEnd(namespace=net.a, name=link, peer_namespace=peer, peer_name="eth0", mtu=size),
+            VethEnd(namespace=peer, name="eth0", peer_namespace=net.a, peer_name=link, mtu=size),
             Address(namespace=net.a, link=link, address=IPv4Interface(near)),
             Address(namespace=peer, link="eth0", address=IPv4Interface(far)),
             KernelRoute(
@@ -197,6 +231,11 @@ def test_an_mss_is_clamped_both_ways_and_never_raised(net: Network) -> None:
                 link="eth0",
             ),
         )
+    return c
+
+
+def test_an_mss_is_clamped_both_ways_and_never_raised(net: Network) -> None:
+    c = routed(net)
 
     def segment_sizes() -> tuple[int, int]:
         """What either side of a TCP connection through `a` was told by the other."""
@@ -225,6 +264,7 @@ def test_an_mss_is_clamped_both_ways_and_never_raised(net: Network) -> None:
                 Chain(
                     hook=Hook.FORWARD,
                     priority=-150,
+                    for_syn=True,
                     rules=(
                         FilterRule(oif="tc", verdict=Verdict.CLAMP_MSS, mss=mss),
                         FilterRule(iif="tc", verdict=Verdict.CLAMP_MSS, mss=mss),
@@ -239,3 +279,77 @@ def test_an_mss_is_clamped_both_ways_and_never_raised(net: Network) -> None:
     assert set(segment_sizes()) <= {1000, 1000 - timestamps}
     driver.put(clamping(9000), None)
     assert segment_sizes() == plain
+
+
+def clearing(net: Network, link: str) -> Ruleset:
+    rules = (FilterRule(leads_to=(link,), verdict=Verdict.CLEAR_DF),)
+    return Ruleset(namespace=net.a, chains=(Chain(hook=Hook.PREROUTING, priority=-150, rules=rules),))
+
+
+def test_what_forbids_fragments_is_fragmented_only_where_df_is_cleared(net: Network) -> None:
+    """Whole packets and fragments that say so; what goes another way is refused as before."""
+    c = routed(net, mtu=1400)
+    driver = NftablesDriver(net.owner)
+    whole = f"ip netns exec {net.b} ping -n -c 1 -W 2 -M do -s 1472 10.1.0.2"
+
+    def large_passes() -> bool:
+        """A datagram of 3,000 bytes in three fragments, each with DF."""
+        with inside(c):
+            receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        receiver.bind(("10.1.0.2", 0))
+        receiver.settimeout(1)
+        with inside(net.b):
+            sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        body, number = os.urandom(3000), secrets.randbelow(65_535) + 1
+        datagram = struct.pack("!4H", 9, receiver.getsockname()[1], 8 + len(body), 0) + body
+        for start in range(0, len(datagram), 1480):
+            part = datagram[start : start + 1480]
+            more = 0x2000 if start + 1480 < len(datagram) else 0
+            fields = (0x45, 0, 20 + len(part), number, 0x4000 | more | start // 8, 64, socket.IPPROTO_UDP, 0)
+            header = struct.pack("!BBHHHBBH", *fields) + socket.inet_aton("10.0.0.2") + socket.inet_aton("10.1.0.2")
+            with suppress(OSError):  # once told of the smaller MTU, `b` itself refuses
+                sender.sendto(header + part, ("10.1.0.2", 0))
+        try:
+            return receiver.recv(4000) == body
+        except TimeoutError:
+            return False
+        finally:
+            receiver.close()
+            sender.close()
+
+    for wanted in (Ruleset(namespace=net.a), clearing(net, "tb")):
+        driver.put(wanted, None)
+        with pytest.raises(AssertionError):
+            run(whole)
+        assert not large_passes()
+    driver.put(clearing(net, "tc"), None)
+    # The sender was told of 1400 before, and would not even try.
+    run(f"ip -n {net.b} route flush cache")
+    assert "1 received" in run(whole)
+    assert large_passes()
+
+
+def test_packets_whose_df_is_cleared_have_numbers_of_their_own(net: Network) -> None:
+    """Linux sends all packets with DF that are not a connection's as number 0."""
+    c = routed(net)
+    with inside(c):
+        seen = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+    seen.settimeout(5)
+
+    def fields() -> list[tuple[int, int]]:
+        """Number, and flags with offset, of three pings as they arrive."""
+        run(f"ip netns exec {net.b} ping -n -c 3 -i 0.2 -W 2 -M do 10.1.0.2")
+        found: list[tuple[int, int]] = []
+        while len(found) < 3:
+            packet = seen.recv(2048)
+            if packet[9] == socket.IPPROTO_ICMP and packet[20] == 8:
+                found.append(struct.unpack_from("!HH", packet, 4))
+        return found
+
+    driver = NftablesDriver(net.owner)
+    assert {frag for _, frag in fields()} == {0x4000}
+    driver.put(clearing(net, "tc"), None)
+    numbers = fields()
+    assert {frag for _, frag in numbers} == {0}
+    assert len({number for number, _ in numbers} - {0}) == 3
+    seen.close()

@@ -14,7 +14,7 @@ from vpn import Side, Vpn
 from landbridge.desired.mtu import tunnel_mtu
 from landbridge.desired.objects import DataPlane, TunnelDevice
 from landbridge.drivers.strongswan import sas
-from landbridge.drivers.strongswan.connections import LOST
+from landbridge.drivers.strongswan.connections import LOST, OUTDATED
 from landbridge.observe.ike import IkeEventKind
 from landbridge.reconcile.driver import DriverError
 
@@ -176,3 +176,50 @@ def test_a_tunnel_of_libipsec_becomes_the_kernels_and_goes_back(vpn: Vpn) -> Non
         assert isinstance(device, TunnelDevice)
         assert device.data_plane is data_plane
         assert len(vpn.pids()) == 2
+
+
+@pytest.mark.parametrize("initiator", [True, False])
+def test_udp_is_forced_and_given_up(vpn: Vpn, initiator: bool) -> None:
+    """By either side: who initiates ends the IKE SA that it had, of who waits a second one takes over."""
+    vpn.both()
+    vpn.await_ping()
+    side, peer = (vpn.a, vpn.b) if initiator else (vpn.b, vpn.a)
+    plain = side.connection(peer, initiate=initiator)
+    for wanted, udp in ((replace(plain, force_udp=True), True), (plain, False)):
+        vpn.put(wanted)
+        for end in (vpn.a, vpn.b):
+            until(lambda end=end: [sa.up for sa in vpn.sas(end)] == [True], f"{end.endpoint} has one IKE SA", 20.0)
+            [ike] = vpn.sas(end)
+            assert ({child.udp for child in ike.children}, ike.nat_fake) == ({udp}, udp and end is side)
+            assert ("encap type espinudp" in ip(f"-n {end.endpoint} xfrm state")) is udp
+        assert vpn.seen()[wanted.key].fingerprint == vpn.drivers.connections.fingerprint(wanted)  # type: ignore[attr-defined]
+        vpn.await_ping()
+
+
+def test_a_peer_that_does_not_agree_to_udp_keeps_its_tunnel_and_is_told(vpn: Vpn) -> None:
+    vpn.both()
+    vpn.await_ping()
+    forced = replace(vpn.b.connection(vpn.a), force_udp=True)
+    before = spis(vpn, vpn.b)
+    vpn.cut()
+    with pytest.raises(DriverError, match="stays as it is until it does"):
+        vpn.put(forced)
+    assert before <= sas.installed(vpn.b.endpoint).spis
+    assert vpn.seen()[forced.key].fingerprint == OUTDATED  # type: ignore[attr-defined]
+    vpn.mend()
+    vpn.put(forced)
+    assert vpn.seen()[forced.key].fingerprint == vpn.drivers.connections.fingerprint(forced)  # type: ignore[attr-defined]
+    vpn.await_ping()
+
+
+@pytest.mark.parametrize("window", [64, 2048])
+def test_the_replay_window_is_the_kernels(vpn: Vpn, window: int) -> None:
+    vpn.endpoint(vpn.b, vpn.b.connection(vpn.a))
+    vpn.endpoint(vpn.a, replace(vpn.a.connection(vpn.b, initiate=True), replay_window=window))
+    vpn.await_ping()
+    for side, expected in ((vpn.a, window), (vpn.b, 1024)):
+        [child] = vpn.sas(side)[0].children
+        assert (child.replay_window, child.esn) == (expected, True)
+        peer = vpn.b if side is vpn.a else vpn.a
+        inbound = f"src {peer.outside} dst {side.outside} proto esp spi 0x{child.spi_in}"
+        assert f"replay_window {expected}," in ip(f"-n {side.endpoint} xfrm state get {inbound}")

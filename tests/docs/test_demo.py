@@ -39,7 +39,8 @@ class Demo:
                 env={**os.environ, "TMPDIR": str(temporary)},
                 start_new_session=True,
             )
-        made = eventually(lambda: [path.name for path in temporary.iterdir()], "the demo begins", 90)
+        # What bootstrap makes and removes there before is not the demo's.
+        made = eventually(lambda: [p.name for p in temporary.glob("landbridge-demo-*")], "the demo begins", 90)
         self.tag = made[0].split("-")[2]
 
     def __enter__(self) -> Demo:

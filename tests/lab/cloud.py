@@ -31,6 +31,11 @@ class Cloud:
         """A VPC with its main route table."""
         return Vpc(self, str(self.world.ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]), IPv4Network(cidr))
 
+    def existing_vpc(self, identity: str) -> Vpc:
+        """A VPC that is there."""
+        found = self.world.ec2.describe_vpcs(VpcIds=[identity])["Vpcs"][0]
+        return Vpc(self, identity, IPv4Network(found["CidrBlock"]))
+
     def vpn_gateway(self, asn: int | None = None) -> VpnGateway:
         """A virtual private gateway, attached to nothing."""
         wish = {} if asn is None else {"AmazonSideAsn": asn}

@@ -21,6 +21,7 @@ from shell import eventually, inside, run
 PROBE_PORT = 7007
 PROBE_EVERY = 0.01
 _ETH_P_ALL = 3
+_SO_RCVBUFFORCE = 33  # socket(7): also beyond the machine's limit
 _SOL_PACKET, _PACKET_STATISTICS = 263, 6
 _SEQUENCE = struct.Struct("!Q")
 
@@ -88,7 +89,7 @@ class Capture:
     def __enter__(self) -> Capture:
         def listen() -> socket.socket:
             made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_000_000)
+            made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 32_000_000)
             return made
 
         self._socket = inside(self._namespace, listen)

@@ -9,7 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
+
+import forks
 
 T = TypeVar("T")
 _CLONE_NEWNET = 0x40000000
@@ -19,11 +21,24 @@ DATA_PLANE = os.environ.get("LANDBRIDGE_TEST_DATA_PLANE", "auto")
 """Who does ESP in this run, for service and customer gateways: the same tests for all."""
 SLOW = float(os.environ.get("LANDBRIDGE_TEST_SLOW", "1"))
 """How many times longer everything may take than usual."""
+BFD_INTERVAL = int(150 * SLOW)
+"""Milliseconds, where that is not 1: on an emulated processor a packet may be late by more than BFD's usual 0.9 s. The
+slower end's word counts, so only the service is told."""
 
 
 def run(*argv: str, timeout: float = 30.0, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command to its end and hand over what it said; its exit code is the caller's business."""
+    if forks.forkable(argv):
+        return forks.run(argv, timeout * SLOW, stdin)
     return subprocess.run(argv, capture_output=True, text=True, timeout=timeout * SLOW, input=stdin, check=False)
+
+
+def start(*argv: str, log: BinaryIO) -> subprocess.Popen[bytes] | forks.Forked:
+    """Start a command that goes on; what it says is appended to the log."""
+    if forks.forkable(argv):
+        with open(os.devnull, "rb") as nothing:
+            return forks.Forked(argv, nothing.fileno(), log.fileno(), log.fileno())
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def ok(*argv: str, timeout: float = 30.0, stdin: str | None = None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packets import Host
-from shell import DATA_PLANE, ok, run
+from shell import DATA_PLANE, SLOW, ok, run
 
 if TYPE_CHECKING:
     from cloud import Connection
@@ -57,7 +57,8 @@ class Site:
     def _up(self, connection: Connection, file: Path | None, options: tuple[str, ...]) -> list[str]:
         self.folders.add(self.world.customers / "customer-gateway" / connection.id)
         chosen = () if "--data-plane" in options else ("--data-plane", DATA_PLANE)
-        return self.command("up", str(file or self.file_of(connection)), *chosen, *options)
+        patience = () if SLOW == 1 else ("--wait", f"{20 * SLOW:.0f}")
+        return self.command("up", str(file or self.file_of(connection)), *chosen, *patience, *options)
 
     def customer_gateway_down(self, connection: Connection) -> None:
         """Take it down."""

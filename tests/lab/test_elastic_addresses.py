@@ -106,7 +106,7 @@ def test_an_instance_is_the_elastic_address_on_the_internet_as_long_as_it_has_it
         assert not lab.one.reaches(lab.web)
 
 
-def test_traffic_moves_with_the_address_even_a_flow_that_goes_on_all_the_time(lab: Lab) -> None:
+def test_traffic_moves_with_the_address(lab: Lab) -> None:
     ec2 = lab.world.ec2
     with (
         elastic(lab) as (allocation, public),

@@ -55,7 +55,7 @@ def everybody(lab: Lab) -> tuple[Host, ...]:
     return lab.neighbour, lab.far, lab.third
 
 
-def test_a_second_interface_is_reached_from_everywhere_and_the_first_one_still_is(lab: Lab) -> None:
+def test_a_second_interface_is_reached_from_everywhere(lab: Lab) -> None:
     second = lab.back.interface("second")
     second.attach(lab.box)
     by_second = second.at(lab.box)

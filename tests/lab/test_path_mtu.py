@@ -1,56 +1,71 @@
-"""What is too large for a tunnel: the sender is told how much fits; TCP and fragments pass all the same, both ways."""
+"""What is too large for a tunnel: the sender is told how much fits; TCP and fragments pass all the same, both ways.
+
+All of it with an uplink of 1500 bytes on both sides, and with one of 1400.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-import socket
-import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 from cloud import Connection, Instance
-from packets import Host
-from shell import eventually, inside, run
+from daemons import security_associations
+from packets import Capture, Host
+from shell import eventually, ok
 from sites import Site
-from world import World
+from sizes import carried, large_ping, passes_in_pieces, passes_whole, told
+from world import World, opened
 
 pytestmark = pytest.mark.lab
 
-PORT = 7010
-BLOCK = os.urandom(1 << 20)
-BLOCKS = 100
+FITS = {
+    # The lab's customer gateway is behind its own source NAT: ESP is in UDP either way.
+    ("kernel", 1500): 1438,
+    ("kernel", 1400): 1338,
+    ("libipsec", 1500): 1400,
+    ("libipsec", 1400): 1338,
+}
 
 
 @dataclass(frozen=True)
 class Lab:
-    """instance -- VPC 10.0.0.0/16 -- VGW == static connection == paris -- host"""
+    """instance -- VPC 10.0.0.0/16 -- VGW == connection == paris -- host"""
 
     world: World
     instance: Instance
     paris: Site
     connection: Connection
+    uplink: int
 
     def ends(self, name: str) -> tuple[Host, Host]:
         """Sender and receiver of the direction."""
         pair = (self.instance, self.paris.host)
         return pair if name == "to the site" else (pair[1], pair[0])
 
+    @property
+    def fits(self) -> int:
+        """Bytes that the tunnels take."""
+        return FITS[self.world.status()["data_plane"], self.uplink]
 
-@pytest.fixture(scope="module")
-def lab(world: World) -> Lab:
-    vpc = world.cloud.vpc("10.0.0.0/16").opened()
-    instance = vpc.subnet("10.0.1.0/24").instance()
-    gateway = vpc.vpn_gateway(64_620)
-    paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
-    connection = gateway.connect(paris, asn=65_010)
-    vpc.main_table.propagate(gateway)
-    paris.customer_gateway_up(connection)
-    connection.comes_up()
-    made = Lab(world, instance, paris, connection)
-    instance.comes_to_reach(paris.host)
-    return made
+
+@pytest.fixture(scope="module", params=[1500, 1400], ids=lambda size: f"uplink {size}")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    uplink: int = request.param
+    with opened("--uplink-mtu", str(uplink)) as world:
+        vpc = world.cloud.vpc("10.0.0.0/16").opened()
+        instance = vpc.subnet("10.0.1.0/24").instance()
+        gateway = vpc.vpn_gateway(64_620)
+        paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
+        if uplink < 1500:
+            ok("ip", "-n", paris.name, "route", "add", "203.0.113.128/25", "dev", "wan", "mtu", str(uplink))
+        connection = gateway.connect(paris, asn=65_010)
+        vpc.main_table.propagate(gateway)
+        paris.customer_gateway_up(connection)
+        connection.comes_up()
+        made = Lab(world, instance, paris, connection, uplink)
+        instance.comes_to_reach(paris.host)
+        yield made
 
 
 directions = pytest.mark.parametrize("direction", ["to the site", "to the VPC"])
@@ -59,58 +74,49 @@ directions = pytest.mark.parametrize("direction", ["to the site", "to the VPC"])
 @directions
 def test_who_must_not_be_fragmented_is_told_how_much_fits(lab: Lab, direction: str) -> None:
     sender, receiver = lab.ends(direction)
-
-    def told() -> int | None:
-        said = run(
-            "ip", "netns", "exec", sender.namespace, *f"ping -n -c 1 -W 1 -M do -s 1472 {receiver.address}".split()
-        )
-        found = re.search(r"mtu ?= ?(\d+)", said.stdout + said.stderr)
-        return int(found[1]) if found else None
-
-    fits = eventually(told, "the sender hears of the tunnel's MTU")
-    kernel = lab.world.status()["data_plane"] == "kernel"
-    # The lab's customer gateway is behind its own source NAT: ESP is in UDP either way.
-    assert fits == (1438 if kernel else 1400)
-    ping = ("ip", "netns", "exec", sender.namespace, "ping", "-n", "-c", "1", "-W", "10", "-M", "do")
-    assert run(*ping, "-s", str(fits - 28), str(receiver.address)).returncode == 0
-    assert run(*ping, "-s", str(fits - 27), str(receiver.address)).returncode != 0
+    fits = eventually(lambda: told(sender, receiver), "the sender hears of the tunnel's MTU")
+    assert fits == lab.fits
+    assert passes_whole(sender, receiver, fits)
+    assert not passes_whole(sender, receiver, fits + 1)
 
 
 @directions
-def test_a_ping_of_64_kilobytes_passes_in_fragments(lab: Lab, direction: str) -> None:
+def test_with_df_cleared_what_forbids_fragments_passes_all_the_same(lab: Lab, direction: str) -> None:
     sender, receiver = lab.ends(direction)
-    command = ("ping", "-n", "-c", "1", "-W", "2", "-s", "65507", str(receiver.address))
-    eventually(
-        lambda: run("ip", "netns", "exec", sender.namespace, *command).returncode == 0, "a large ping passes", 15
+    refused = f"fragmentation needed, {lab.fits} bytes"
+
+    def clear(wish: str) -> None:
+        if direction == "to the site":
+            said = lab.world.landbridge("vpn-connection", "set", lab.connection.id, wish)
+            assert said.returncode == 0, said.stderr
+        else:
+            lab.paris.customer_gateway_up(lab.connection, wish)
+
+    before = security_associations(lab.world.instance)
+    assert large_ping(sender, receiver) == refused
+    clear("--clear-df")
+    assert large_ping(sender, receiver) == "answered"
+    assert passes_whole(sender, receiver, 1500)
+    clear("--no-clear-df")
+    assert large_ping(sender, receiver) == refused
+    assert not passes_whole(sender, receiver, 1500)
+    assert security_associations(lab.world.instance) == before, "no tunnel was made anew for it"
+
+
+@directions
+def test_a_ping_of_64_kilobytes_passes_in_fragments_that_fit_the_uplink(lab: Lab, direction: str) -> None:
+    sender, receiver = lab.ends(direction)
+    with Capture(lab.world.internet) as outside:
+        eventually(lambda: passes_in_pieces(sender, receiver), "a large ping passes", 15)
+    packets = [frame[14:] for frame in outside.frames() if frame[12:14] == b"\x08\x00"]
+    assert max(map(len, packets)) <= lab.uplink
+    assert max(map(len, packets)) > lab.uplink - 64, "those that are full fill it"
+    assert not any(packet[6] & 0x3F or packet[7] for packet in packets), (
+        "fragmented before they are encrypted, not after"
     )
 
 
 @directions
 def test_a_hundred_megabytes_of_tcp_arrive_whole(lab: Lab, direction: str) -> None:
-    sender, receiver = lab.ends(direction)
-    arrived: list[str] = []
-
-    def listen() -> socket.socket:
-        made = socket.create_server((str(receiver.address), PORT))
-        made.settimeout(60)
-        return made
-
-    def hear(server: socket.socket) -> None:
-        connection, _ = server.accept()
-        digest = hashlib.sha256()
-        with connection:
-            while data := connection.recv(1 << 18):
-                digest.update(data)
-        arrived.append(digest.hexdigest())
-
-    with inside(receiver.namespace, listen) as server:
-        thread = threading.Thread(target=hear, args=(server,))
-        thread.start()
-        with sender.tcp(receiver.address, PORT, seconds=60) as stream:
-            for _ in range(BLOCKS):
-                stream.sendall(BLOCK)
-        thread.join()
-    expected = hashlib.sha256()
-    for _ in range(BLOCKS):
-        expected.update(BLOCK)
-    assert arrived == [expected.hexdigest()]
+    sent, arrived = carried(*lab.ends(direction), megabytes=100)
+    assert sent == arrived

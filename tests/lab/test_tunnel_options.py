@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from cloud import Instance, VpnGateway
 from daemons import ike_associations
 from faults import dropped_both_ways
 from packets import Capture, Probe
 from shell import eventually, for_a_while, ok
-from world import World
+from world import World, status_text
 
 pytestmark = pytest.mark.lab
 
@@ -85,6 +87,30 @@ def test_startup_action_start_dials_without_being_asked(world: World, gateway: V
     with Capture(site.name) as at_the_site:
         eventually(lambda: at_the_site.from_address(dials), "tunnel 1 dials")
         assert not at_the_site.from_address(waits), "tunnel 2 waits"
+
+
+def test_the_replay_window_is_the_one_asked_for_or_status_says_which(world: World, gateway: VpnGateway) -> None:
+    site = world.site("dijon", "203.0.113.82", "192.168.65.0/24")
+    connection = gateway.connect(site, asn=65_015, tunnels=[{"ReplayWindowSize": 64}, {"ReplayWindowSize": 2048}])
+    site.customer_gateway_up(connection)
+    connection.comes_up()
+    shown = status_text(world)
+    for tunnel, asked in zip(connection.tunnels, (64, 2048), strict=True):
+        status = tunnel.status
+        assert status["replay_window_size"] == asked
+        if world.status()["data_plane"] == "kernel":
+            assert (status["esp"]["replay_window"], status["esp"]["esn"]) == (asked, True)
+            assert f"ESN  replay window {asked}\n" in shown
+            states = ok("ip", "-n", status["endpoint_namespace"], "-d", "xfrm", "state")
+            assert f"replay_window {asked}," in states
+            assert re.search(r"flag .*\besn\b", states)
+        else:
+            assert (status["esp"]["replay_window"], status["esp"]["esn"]) == (128, False)
+            assert f"no ESN  replay window 128 ({asked} asked for)\n" in shown
+    for tunnel in site.customer_gateway(connection)["tunnels"]:
+        assert tunnel["esp"]["replay_window"] == (1024 if world.status()["data_plane"] == "kernel" else 128)
+    [one, two] = connection.describe()["Options"]["TunnelOptions"]
+    assert (one["ReplayWindowSize"], two["ReplayWindowSize"]) == (64, 2048)
 
 
 @pytest.mark.nightly

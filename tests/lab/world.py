@@ -15,7 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from types import TracebackType
@@ -24,8 +25,9 @@ from typing import Any
 import boto3
 import remains
 from cloud import Cloud
+from forks import Forked
 from packets import Host
-from shell import DATA_PLANE, SLOW, eventually, ok, run
+from shell import BFD_INTERVAL, DATA_PLANE, SLOW, eventually, ok, run, start
 from sites import Site
 
 from landbridge.api.client import AdminClient, AdminError
@@ -46,8 +48,9 @@ class World:
         self.cloud = Cloud(self)
         self.sites: list[Site] = []
         self.hosts: list[str] = []
-        self._options = options if "--data-plane" in options else ("--data-plane", DATA_PLANE, *options)
-        self._service: subprocess.Popen[bytes] | None = None
+        usual = {"--data-plane": DATA_PLANE, **({"--bfd-interval": str(BFD_INTERVAL)} if SLOW != 1 else {})}
+        self._options = (*(word for name in usual.keys() - {*options} for word in (name, usual[name])), *options)
+        self._service: subprocess.Popen[bytes] | Forked | None = None
         self._gateways: set[str] = set()
 
     def __enter__(self) -> World:
@@ -69,12 +72,8 @@ class World:
         """Start the service and wait until it is ready."""
         with self.log.open("ab") as log:
             before = log.tell()
-            self._service = subprocess.Popen(
-                (LANDBRIDGE, "serve", "--lab", "--listen", "127.0.0.1:0", "--state", str(self.state), *self._options),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            options = ("--lab", "--listen", "127.0.0.1:0", "--state", str(self.state), *self._options)
+            self._service = start(LANDBRIDGE, "serve", *options, log=log)
         self.url = eventually(lambda: self._ready(before), "the service is ready", START_WITHIN)
         keys = configparser.ConfigParser()
         keys.read(self.state / "credentials")
@@ -238,6 +237,21 @@ def _by_force(world: World, left: set[str]) -> None:
             run("ip", "netns", "delete", thing.split()[1])
         elif thing.startswith("folder /run/landbridge/"):
             shutil.rmtree(thing.split()[1], ignore_errors=True)
+
+
+OPEN: list[World] = []
+"""The worlds that there are now."""
+
+
+@contextmanager
+def opened(*options: str) -> Iterator[World]:
+    """A service started with these options, and its lab; what it was like is told when a test fails meanwhile."""
+    with World(*options) as made:
+        OPEN.append(made)
+        try:
+            yield made
+        finally:
+            OPEN.remove(made)
 
 
 def status_text(world: World) -> str:

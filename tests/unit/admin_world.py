@@ -24,13 +24,14 @@ from landbridge.control.internet_gateways import AttachInternetGateway, CreateIn
 from landbridge.control.lifecycle import MarkBuilt, waiting
 from landbridge.control.propagation import EnableVgwRoutePropagation
 from landbridge.control.subnets import CreateSubnet
+from landbridge.control.tunnels import TunnelWish
 from landbridge.control.vpcs import CreateVpc
-from landbridge.control.vpn_connections import CreateVpnConnection
+from landbridge.control.vpn_connections import CreateVpnConnection, SetVpnConnection
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute
 from landbridge.desired.names import Names
 from landbridge.model.resources import RouteTable, VpnConnection
-from landbridge.observe.state import LearnedRoute, Observation, Status, TunnelState
+from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
 from landbridge.views.status import Facts
 
 OWN = Names("a1b2c3")
@@ -91,15 +92,19 @@ class World:
         run(EnableVgwRoutePropagation(table.id, vgw.id))
         tunnels: dict[tuple[str, int], TunnelState] = {}
         learned: list[LearnedRoute] = []
+        wishes = (TunnelWish(replay_window_size=1024), TunnelWish())
         for number, static in ((1, False), (2, True)):
             address = IPv4Address(f"203.0.113.{10 + number}")
             customer = run(CreateCustomerGateway(address=address, asn=65000 + number))
             connection = run(
-                CreateVpnConnection(vpn_gateway_id=vgw.id, customer_gateway_id=customer.id, static_only=static)
+                CreateVpnConnection(
+                    vpn_gateway_id=vgw.id, customer_gateway_id=customer.id, static_only=static, wishes=wishes
+                )
             )
             self.build()
             if static:
                 run(CreateVpnConnectionRoute(connection.id, IPv4Network("192.168.70.0/24")))
+                run(SetVpnConnection(connection.id, clear_df=True, force_udp=True))
             tunnels[connection.id, 1] = TunnelState(
                 status=Status.UP,
                 changed=START - timedelta(minutes=5),
@@ -109,6 +114,7 @@ class World:
                 accepted_routes=1,
                 bytes_in=1234,
                 bytes_out=5_600_000,
+                esp=EspState(suite="AES_GCM_16-128", udp=not static, esn=static, replay_window=1024 if static else 128),
             )
             tunnels[connection.id, 2] = TunnelState(
                 changed=START - timedelta(hours=2), why="The customer gateway has not called yet.", ike="down"

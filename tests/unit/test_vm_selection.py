@@ -34,7 +34,7 @@ def selected() -> list[str]:
     return [line.removeprefix("tests/") for line in done.stdout.splitlines() if "::" in line]
 
 
-def test_every_promise_has_its_test_and_only_the_real_drivers_are_tried() -> None:
+def test_every_promise_has_its_test_and_every_contract_about_esp_is_tried() -> None:
     wanted = runpy.run_path(str(TESTS / "conftest.py"))["IN_THE_VM"]
     found = selected()
     missing = [
@@ -44,5 +44,10 @@ def test_every_promise_has_its_test_and_only_the_real_drivers_are_tried() -> Non
     ]
     assert missing == []
     contracts = [name for name in found if name.startswith("contract/")]
-    assert contracts
     assert not [name for name in contracts if "[fake" in name]
+    for case in ("charon", "tunnel_device", "tunnel_device_if_id", "ike_connection"):
+        assert f"contract/test_contract.py::test_the_loop_makes_changes_and_removes_it[real-{case}]" in contracts
+    files = {name.split("::")[0] for name in contracts}
+    assert files >= {f"contract/{path.name}" for path in (TESTS / "contract").glob("test_strongswan_*.py")}
+    assert "contract/test_kernel_modules.py" in files
+    assert "contract/test_nftables.py" not in files

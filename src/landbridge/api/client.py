@@ -120,6 +120,13 @@ class AdminClient:
         body = {"revision": "now" if revision is None else revision, "timeout": timeout}
         return self._document("POST", "/v1/wait", body, timeout + _ANSWER_WITHIN)
 
+    def set_vpn_connection(
+        self, vpn_connection_id: str, *, clear_df: bool | None = None, force_udp: bool | None = None
+    ) -> Document:
+        """Choose how a connection carries packets; None leaves it as it is. `wait` for the answer's revision."""
+        chosen = {"clear_df": clear_df, "force_udp": force_udp}
+        return self._document("PATCH", f"/v1/vpn-connections/{quote(vpn_connection_id, safe='')}", chosen)
+
     def sites(self) -> list[Document]:
         """The lab's sites."""
         return self._documents("/v1/lab/sites")

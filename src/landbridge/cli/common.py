@@ -33,6 +33,9 @@ State = Annotated[
         file_okay=False,
     ),
 ]
+CLEAR_DF_HELP: Final = "Fragment what is too large for the tunnels, even packets that forbid it."
+FORCE_UDP_HELP: Final = "Carry ESP in UDP, even where there is no NAT (libipsec always does)."
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 

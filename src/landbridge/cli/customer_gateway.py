@@ -10,14 +10,33 @@ from typing import Annotated, Final
 
 import typer
 
-from landbridge.cli.common import AsJson, State, bfd_interval, console, network, print_json, progress
+from landbridge.cli.common import (
+    CLEAR_DF_HELP,
+    FORCE_UDP_HELP,
+    AsJson,
+    State,
+    bfd_interval,
+    console,
+    network,
+    print_json,
+    progress,
+)
 from landbridge.model.errors import Invalid
-from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, CustomerGatewayOptions, DataPlaneChoice
+from landbridge.model.options import (
+    DEFAULT_BFD_INTERVAL,
+    DEFAULT_STATE,
+    DEFAULT_WAIT,
+    LONGEST_WAIT,
+    CustomerGatewayOptions,
+    DataPlaneChoice,
+)
 from landbridge.model.secret import Secret
 
 _LONGEST_FILE: Final = 1_000_000
 """Characters; AWS's files have about 10,000."""
 
+ClearDf = Annotated[bool, typer.Option("--clear-df/--no-clear-df", help=CLEAR_DF_HELP)]
+ForceUdp = Annotated[bool, typer.Option("--force-udp/--no-force-udp", help=FORCE_UDP_HELP)]
 VpnId = Annotated[str, typer.Argument(metavar="VPN-ID", help="The connection's id, vpn-...")]
 
 
@@ -66,6 +85,12 @@ def up(
         DataPlaneChoice,
         typer.Option(help="Who does ESP. auto: see `landbridge doctor`.", callback=_carries_packets),
     ] = DataPlaneChoice.AUTO,
+    clear_df: ClearDf = False,
+    force_udp: ForceUdp = False,
+    wait: Annotated[
+        int,
+        typer.Option(min=1, max=LONGEST_WAIT, metavar="SECONDS", help="How long to wait for both tunnels, at most."),
+    ] = DEFAULT_WAIT,
 ) -> int | None:
     """Bring up both tunnels, with BGP or static routes and failover.
 
@@ -79,6 +104,9 @@ def up(
         bfd_interval=bfd,
         state=state,
         data_plane=data_plane,
+        clear_df=clear_df,
+        force_udp=force_udp,
+        wait=wait,
     )
     from landbridge.wiring.customer_gateway import up as run
 

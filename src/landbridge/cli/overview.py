@@ -46,6 +46,7 @@ def customer_gateway(document: Document, now: datetime) -> RenderableType:
     for tunnel in document["tunnels"]:
         addresses = f"{tunnel['customer_outside']} to {tunnel['cloud_outside']}"
         _tunnel(tree, tunnel, addresses, bgp=not document["static"], now=now)
+    _data_path(tree, document)
     if document.get("advertised"):
         tree.add(_line("advertised ", ", ".join(document["advertised"])))
     for fault in document.get("faults", ()):
@@ -132,6 +133,7 @@ def _connection(connection: Document, now: datetime) -> Tree:
     for tunnel in connection["tunnels"]:
         addresses = f"{tunnel['outside_address']}  {tunnel['inside_cidr']}"
         _tunnel(tree, tunnel, addresses, bgp=connection["routing"] == "bgp", now=now)
+    _data_path(tree, connection)
     if connection["static_routes"]:
         tree.add(_line("static routes ", ", ".join(route["destination"] for route in connection["static_routes"])))
     return tree
@@ -152,8 +154,30 @@ def _tunnel(tree: Tree, tunnel: Document, addresses: str, *, bgp: bool, now: dat
     facts.append(f"{tunnel['accepted_routes']} route{'' if tunnel['accepted_routes'] == 1 else 's'}")
     facts.append(f"in {amount(tunnel['bytes_in'])}, out {amount(tunnel['bytes_out'])}")
     branch.add(_line("  ".join(facts)))
+    if tunnel.get("esp"):
+        branch.add(_line(_esp(tunnel["esp"], tunnel.get("replay_window_size"))))
     if tunnel["why"]:
         branch.add(_line(Text(printable(tunnel["why"]), "red" if tunnel["status"] in _BAD else "")))
+
+
+def _data_path(tree: Tree, document: Document) -> None:
+    set_to = (("clear_df", "DF is cleared"), ("force_udp", "UDP is forced"))
+    chosen = [words for name, words in set_to if document.get(name)]
+    if chosen:
+        tree.add(_line(", ".join(chosen)))
+
+
+def _esp(esp: Document, asked: int | None) -> str:
+    window = "unknown" if esp["replay_window"] is None else str(esp["replay_window"])
+    # libipsec has its own window.
+    other = f" ({asked} asked for)" if asked is not None and asked != esp["replay_window"] else ""
+    return "  ".join(
+        (
+            f"ESP {esp['suite']}{' in UDP' if esp['udp'] else ''}",
+            "ESN" if esp["esn"] else "no ESN",
+            f"replay window {window}{other}",
+        )
+    )
 
 
 def _lab(sites: list[Document], hosts: list[Document]) -> Tree:

@@ -21,6 +21,7 @@ from landbridge.cli import (
     serve,
     status,
     version,
+    vpn_connection,
 )
 from landbridge.model.errors import LandbridgeError, OperatorError
 
@@ -35,7 +36,20 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help in a third of the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (serve, status, plan, execute, credentials, lab, customer_gateway, demo, doctor, purge, version):
+for group in (
+    serve,
+    status,
+    plan,
+    execute,
+    credentials,
+    vpn_connection,
+    lab,
+    customer_gateway,
+    demo,
+    doctor,
+    purge,
+    version,
+):
     group.register(app)
 
 

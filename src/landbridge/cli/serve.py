@@ -10,7 +10,15 @@ from typing import Annotated, Final
 import typer
 
 from landbridge.cli.common import State, bfd_interval
-from landbridge.model.options import DEFAULT_BFD_INTERVAL, DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
+from landbridge.model.options import (
+    DEFAULT_BFD_INTERVAL,
+    DEFAULT_STATE,
+    LARGEST_UPLINK_MTU,
+    SMALLEST_UPLINK_MTU,
+    DataPlaneChoice,
+    LimitsChoice,
+    ServeOptions,
+)
 
 _MAX_PORT = 65_535
 _LONGEST_DNS_NAME: Final = 253
@@ -57,6 +65,15 @@ def serve(
         Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this certificate (PEM, with its chain).")
     ] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificate's key (PEM).")] = None,
+    uplink_mtu: Annotated[
+        int,
+        typer.Option(
+            metavar="BYTES",
+            help="The largest packet that fits between tunnel endpoints and Internet.",
+            min=SMALLEST_UPLINK_MTU,
+            max=LARGEST_UPLINK_MTU,
+        ),
+    ] = LARGEST_UPLINK_MTU,
 ) -> None:
     """Run the service: the EC2 API in front, IPsec, BGP and routers behind. Prints `ready URL` when all is in place.
 
@@ -81,6 +98,7 @@ def serve(
         tls_cert=tls_cert,
         tls_key=tls_key,
         tls_names=tuple(map(_name, tls_names or ())),
+        uplink_mtu=uplink_mtu,
     )
     from landbridge.wiring.serve import serve as run
 

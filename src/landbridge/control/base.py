@@ -105,6 +105,10 @@ class Scope:
         """Every resource of the kind, deleted ones that are still shown included."""
         return iter(self.snapshot.having(_by_owner(kind), (self.account, self.region)))
 
+    def count(self, kind: type[R]) -> int:
+        """How many there are, deleted ones that are still shown included."""
+        return len(self.snapshot.having(_by_owner(kind), (self.account, self.region)))
+
     def find(self, kind: type[R], resource_id: str) -> R | None:
         """The resource, or None."""
         resource = self.snapshot.get(kind, resource_id)

@@ -46,6 +46,7 @@ HANDLERS: Mapping[type[Command], Handler] = {
     customer_gateways.DeleteCustomerGateway: customer_gateways.delete,
     vpn_connections.CreateVpnConnection: vpn_connections.create,
     vpn_connections.DeleteVpnConnection: vpn_connections.delete,
+    vpn_connections.SetVpnConnection: vpn_connections.set_vpn_connection,
     vpn_routes.CreateVpnConnectionRoute: vpn_routes.create,
     vpn_routes.DeleteVpnConnectionRoute: vpn_routes.delete,
     propagation.EnableVgwRoutePropagation: propagation.enable,

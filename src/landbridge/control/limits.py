@@ -53,6 +53,8 @@ VPN_CONNECTIONS: Final = Quota(50, "VPN connections", Per.REGION, "vpn-connectio
 VPN_CONNECTIONS_OF_GATEWAY: Final = Quota(10, "VPN connections", Per.VPN_GATEWAY, "vpn-connection")
 SUBNETS: Final = Quota(200, "subnets", Per.VPC, "subnet")
 ROUTE_TABLES: Final = Quota(200, "route tables", Per.VPC, "route-table")
+NETWORK_ACLS: Final = Quota(200, "network ACLs", Per.VPC, "network-acl")
+SECURITY_GROUPS: Final = Quota(2500, "security groups", Per.REGION, "security-group")
 ROUTES: Final = Quota(50, "routes that are not propagated", Per.ROUTE_TABLE, "route")
 PROPAGATED_ROUTES: Final = Quota(100, "propagated routes", Per.ROUTE_TABLE)
 """BIRD keeps it. AWS does not say what becomes of the 101st: here it stays out of the table, the first 100 stay in."""
@@ -75,6 +77,8 @@ QUOTAS: Final = (
     VPN_CONNECTIONS_OF_GATEWAY,
     SUBNETS,
     ROUTE_TABLES,
+    NETWORK_ACLS,
+    SECURITY_GROUPS,
     ROUTES,
     PROPAGATED_ROUTES,
     STATIC_ROUTES,

@@ -7,17 +7,14 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import limits, tags, tokens
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.control.tokens import checked_token, mismatch
 from landbridge.model.errors import AclEntryExists, Dependency, Invalid, LimitExceeded, NotFound
 from landbridge.model.ids import new_id
 from landbridge.model.resources import EVERYTHING, AclAssociation, AclEntry, NetworkAcl, Resource, Subnet, Tags, Vpc
 
 NOUN: Final = "network-acl"
 ENTRY: Final = "network-acl-entry"
-MAX_ACLS: Final = 200
-"""Per VPC (AWS, VPC quotas)."""
 MAX_ENTRIES: Final = 20
 """Per ACL and direction, with the one that ends it (AWS, VPC quotas)."""
 LAST: Final = 32767
@@ -78,15 +75,11 @@ class ReplaceNetworkAclAssociation(Command):
 def create(scope: Scope, command: CreateNetworkAcl, context: Context) -> Outcome[NetworkAcl]:
     """Asking again with the same token gives the same ACL."""
     vpc = scope.get(Vpc, command.vpc_id, "vpc")
-    wanted_tags, token = tags.checked(command.tags), checked_token(command.client_token)
-    if token:
-        for acl in scope.all(NetworkAcl):
-            if acl.client_token == token:
-                if acl.vpc_id != vpc.id:
-                    raise mismatch(token)
-                return Outcome(acl)
-    if sum(acl.vpc_id == vpc.id for acl in scope.all(NetworkAcl)) >= MAX_ACLS:
-        raise LimitExceeded(NOUN, f"{vpc.id} has {MAX_ACLS} network ACLs, the most a VPC can have. Delete one.")
+    wanted_tags = tags.checked(command.tags)
+    if before := tokens.repeated(scope.all(NetworkAcl), command.client_token, command):
+        return Outcome(before[0])
+    there = sum(acl.vpc_id == vpc.id for acl in scope.all(NetworkAcl))
+    context.limits.check(limits.NETWORK_ACLS, there, where=vpc.id)
     acl = NetworkAcl(
         id=new_id("acl", context.entropy),
         account=context.account,
@@ -94,7 +87,8 @@ def create(scope: Scope, command: CreateNetworkAcl, context: Context) -> Outcome
         tags=wanted_tags,
         created=context.now,
         vpc_id=vpc.id,
-        client_token=token,
+        client_token=command.client_token,
+        request=tokens.digest(command),
     )
     return Outcome(acl, put(acl))
 

@@ -150,11 +150,11 @@ def chosen(subnet: Subnet, wanted: NewAddresses, used: frozenset[IPv4Address]) -
         InsufficientAddresses: there are not so many.
         LimitExceeded: more than an interface can have.
     """
-    named = tuple(each for each in (wanted.primary, *wanted.others) if each is not None)
-    taken = check_named(subnet, named, used)
     if wanted.count and wanted.others:
         raise Combination("Name secondary private addresses, or say how many there shall be, not both.")
     check_addresses(1 + len(wanted.others) + wanted.count)
+    named = tuple(each for each in (wanted.primary, *wanted.others) if each is not None)
+    taken = check_named(subnet, named, used)
     missing = (wanted.primary is None) + wanted.count
     free = free_private(subnet, taken, missing)
     if len(free) < missing:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import tags
+from landbridge.control import limits, tags
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.model.errors import Dependency, GroupExists, GroupStays, Invalid, LimitExceeded, Missing
+from landbridge.model.errors import Dependency, GroupExists, GroupStays, Invalid, Missing
 from landbridge.model.ids import new_id
 from landbridge.model.resources import (
     DEFAULT_GROUP,
@@ -25,8 +25,6 @@ from landbridge.model.resources import (
 )
 
 NOUN: Final = "security-group"
-MAX_GROUPS: Final = 2500
-"""Per region (AWS, VPC quotas)."""
 MAX_TEXT: Final = 255
 ALLOWED: Final = "a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"
 _TEXT: Final = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]*")
@@ -60,8 +58,7 @@ def create(scope: Scope, command: CreateSecurityGroup, context: Context) -> Outc
     groups = list(scope.all(SecurityGroup))
     if any(group.vpc_id == vpc.id and group.group_name == name for group in groups):
         raise GroupExists(f"The security group '{name}' already exists for VPC '{vpc.id}'")
-    if len(groups) >= MAX_GROUPS:
-        raise LimitExceeded(NOUN, f"There are {MAX_GROUPS} security groups, the most a region can have. Delete one.")
+    context.limits.check(limits.SECURITY_GROUPS, len(groups))
     group = SecurityGroup(
         id=new_id("sg", context.entropy),
         account=context.account,

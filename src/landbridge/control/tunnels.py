@@ -39,6 +39,9 @@ RESERVED_INSIDE: Final = frozenset(
 MIN_DPD_TIMEOUT: Final = 30
 MAX_DPD_TIMEOUT: Final = 86_400
 """AWS names no greatest value; a day is ours."""
+MIN_REPLAY_WINDOW: Final = 64
+MAX_REPLAY_WINDOW: Final = 2_048
+"""Packets (AWS, VpnTunnelOptionsSpecification)."""
 
 _KEY_FORM: Final = re.compile(r"[A-Za-z1-9._][A-Za-z0-9._]{7,63}")
 _KEY_FIRST: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz123456789._"
@@ -55,6 +58,7 @@ class TunnelWish:
     dpd_timeout_seconds: int | None = None
     dpd_action: DpdAction | None = None
     startup: StartupAction | None = None
+    replay_window_size: int | None = None
 
     def grants(self, tunnel: Tunnel) -> bool:
         """Whether this very wish made that tunnel."""
@@ -73,6 +77,7 @@ class TunnelWish:
             dpd_timeout_seconds=self.dpd_timeout_seconds,
             dpd_timeout_action=self.dpd_action,
             startup_action=self.startup,
+            replay_window_size=self.replay_window_size,
         )
 
 
@@ -94,13 +99,13 @@ def check(wishes: Wishes) -> None:
                 "A PreSharedKey has 8 to 64 characters, each a letter, a digit, a period or an underscore, "
                 "and does not start with a zero. Give one like that, or none to get one.",
             )
-        seconds = wish.dpd_timeout_seconds
-        if seconds is not None and not MIN_DPD_TIMEOUT <= seconds <= MAX_DPD_TIMEOUT:
-            raise Invalid(
-                "DPDTimeoutSeconds",
-                f"Value ({seconds}) for parameter DPDTimeoutSeconds is invalid. "
-                f"Use {MIN_DPD_TIMEOUT} to {MAX_DPD_TIMEOUT} seconds.",
-            )
+        _check_range("DPDTimeoutSeconds", wish.dpd_timeout_seconds, MIN_DPD_TIMEOUT, MAX_DPD_TIMEOUT, "seconds")
+        _check_range("ReplayWindowSize", wish.replay_window_size, MIN_REPLAY_WINDOW, MAX_REPLAY_WINDOW, "packets")
+
+
+def _check_range(name: str, value: int | None, least: int, most: int, unit: str) -> None:
+    if value is not None and not least <= value <= most:
+        raise Invalid(name, f"Value ({value}) for parameter {name} is invalid. Use {least} to {most} {unit}.")
 
 
 def _check_inside(cidr: IPv4Network) -> None:

@@ -1,4 +1,4 @@
-"""VPN connections: made with two tunnels between a virtual private gateway and a customer gateway, and deleted."""
+"""VPN connections: made with two tunnels between two gateways, set to carry packets in another way, and deleted."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from landbridge.model.errors import (
     ConnectionExists,
     CustomerGatewayUnavailable,
     NotFound,
+    WrongState,
 )
 from landbridge.model.ids import new_id
 from landbridge.model.resources import CustomerGateway, State, Tags, VpnConnection, VpnGateway
+from landbridge.model.snapshot import Index
 
 NOUN: Final = "vpn-connection"
+_DELETED: Final = Index(VpnConnection, lambda c: ((c.account, c.region),) if c.state is State.DELETED else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,18 @@ class DeleteVpnConnection(Command):
     vpn_connection_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class SetVpnConnection(Command):
+    """How a connection carries packets, beyond what EC2 lets one choose; None leaves it as it is.
+
+    Reply: the VpnConnection.
+    """
+
+    vpn_connection_id: str
+    clear_df: bool | None = None
+    force_udp: bool | None = None
+
+
 def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outcome[VpnConnection]:
     """Everything about the wishes, the two gateways and the limits is checked before anything is allotted."""
     tunnels.check(command.wishes)
@@ -56,8 +71,8 @@ def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outc
             return _repeated(sibling, command)
     _check_asns(gateway, customer, command.static_only)
     context.limits.check(limits.VPN_CONNECTIONS_OF_GATEWAY, len(siblings), where=gateway.id)
-    alive = sum(connection.state is not State.DELETED for connection in scope.all(VpnConnection))
-    context.limits.check(limits.VPN_CONNECTIONS, alive)
+    deleted = len(scope.snapshot.having(_DELETED, (scope.account, scope.region)))
+    context.limits.check(limits.VPN_CONNECTIONS, scope.count(VpnConnection) - deleted)
     connection = VpnConnection(
         id=new_id("vpn", context.entropy),
         account=context.account,
@@ -120,3 +135,16 @@ def delete(scope: Scope, command: DeleteVpnConnection, context: Context) -> Outc
     else:
         gone = replace(connection, state=State.DELETED, deleted=context.now)
     return Outcome(None, put(gone))
+
+
+def set_vpn_connection(scope: Scope, command: SetVpnConnection, context: Context) -> Outcome[VpnConnection]:
+    """What is so already changes nothing."""
+    connection = scope.get(VpnConnection, command.vpn_connection_id, NOUN)
+    if connection.state not in (State.PENDING, State.AVAILABLE):
+        raise WrongState(f"The VPN connection {connection.id} is {connection.state}: it carries no packets.")
+    changed = replace(
+        connection,
+        clear_df=connection.clear_df if command.clear_df is None else command.clear_df,
+        force_udp=connection.force_udp if command.force_udp is None else command.force_udp,
+    )
+    return Outcome(changed, put(changed) if changed != connection else ())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.desired.device_file import DeviceFile, DeviceTunnel
-from landbridge.desired.endpoint import clamp, dpd_delay, endpoint, tunnel_device, xfrm_id
+from landbridge.desired.endpoint import clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
 from landbridge.desired.mtu import UPLINK_MTU, tunnel_mtu
 from landbridge.desired.names import Names
 from landbridge.desired.objects import (
@@ -49,7 +49,8 @@ THE_CONNECTION = 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerSettings:
     """What the file does not say. `lans` are announced to the cloud. `routes`: the networks behind a static
-    connection, which the file does not name. `uplink_mtu`: of the way to the cloud's endpoints."""
+    connection, which the file does not name. `uplink_mtu`: of the way to the cloud's endpoints. `clear_df`:
+    fragment also what must not be, by its own word. `force_udp`: ESP in UDP even where there is no NAT."""
 
     names: Names
     data_plane: DataPlane
@@ -57,6 +58,8 @@ class CustomerSettings:
     lans: tuple[IPv4Network, ...] = ()
     routes: tuple[IPv4Network, ...] = ()
     uplink_mtu: int = UPLINK_MTU
+    clear_df: bool = False
+    force_udp: bool = False
 
 
 def links_of(vpn_id: str, number: int) -> tuple[str, str]:
@@ -110,6 +113,8 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
         dpd_action="restart",
         initiate=True,
         if_id=if_id,
+        # libipsec does nothing else.
+        force_udp=settings.force_udp and settings.data_plane is DataPlane.KERNEL,
     )
     return (
         *endpoint(
@@ -119,6 +124,7 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
             port_namespace=HERE,
             port=port,
             port_bridge=None,
+            uplink_mtu=settings.uplink_mtu,
             data_plane=settings.data_plane,
             dpd_timeout=tunnel.dpd_timeout,
             ike=ike,
@@ -139,6 +145,7 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
 def _ruleset(file: DeviceFile, settings: CustomerSettings) -> Ruleset:
     own, mtu = settings.names, _mtu(settings)
     numbered = list(enumerate(file.tunnels, 1))
+    links = tuple(links_of(file.vpn_connection_id, number)[0] for number, _ in numbered)
     return Ruleset(
         namespace=HERE,
         name=f"landbridge_{own.instance}",
@@ -167,7 +174,8 @@ def _ruleset(file: DeviceFile, settings: CustomerSettings) -> Ruleset:
                     for number, _ in numbered
                 ),
             ),
-            clamp(tuple((links_of(file.vpn_connection_id, number)[0], mtu) for number, _ in numbered)),
+            clamp(tuple((link, mtu) for link in links)),
+            *clear_df(links if settings.clear_df else ()),
         ),
     )
 

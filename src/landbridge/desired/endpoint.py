@@ -37,6 +37,7 @@ def endpoint(
     port_namespace: str,
     port: str,
     port_bridge: str | None,
+    uplink_mtu: int,
     data_plane: DataPlane,
     dpd_timeout: int,
     ike: IkeConnection,
@@ -48,8 +49,15 @@ def endpoint(
     name = ike.namespace
     return (
         Namespace(namespace=name, owner=owner),
-        VethEnd(namespace=name, name=OUTSIDE, peer_namespace=port_namespace, peer_name=port),
-        VethEnd(namespace=port_namespace, name=port, peer_namespace=name, peer_name=OUTSIDE, master=port_bridge),
+        VethEnd(namespace=name, name=OUTSIDE, peer_namespace=port_namespace, peer_name=port, mtu=uplink_mtu),
+        VethEnd(
+            namespace=port_namespace,
+            name=port,
+            peer_namespace=name,
+            peer_name=OUTSIDE,
+            master=port_bridge,
+            mtu=uplink_mtu,
+        ),
         Address(namespace=name, link=OUTSIDE, address=address),
         KernelRoute(namespace=name, table=MAIN_TABLE, destination=ANYWHERE, gateway=gateway, link=OUTSIDE),
         Ruleset(
@@ -105,6 +113,7 @@ def clamp(links: tuple[tuple[str, int], ...]) -> Chain:
     return Chain(
         hook=Hook.FORWARD,
         priority=-150,
+        for_syn=True,
         rules=tuple(
             rule
             for link, mtu in links
@@ -114,6 +123,14 @@ def clamp(links: tuple[tuple[str, int], ...]) -> Chain:
             )
         ),
     )
+
+
+def clear_df(links: tuple[str, ...]) -> tuple[Chain, ...]:
+    """Packets towards these tunnels may be fragmented, whatever they say; no chain where there is none such."""
+    if not links:
+        return ()
+    rule = FilterRule(leads_to=links, verdict=Verdict.CLEAR_DF)
+    return (Chain(hook=Hook.PREROUTING, priority=-150, rules=(rule,)),)
 
 
 def dpd_delay(dpd_timeout: int, action: str) -> int:

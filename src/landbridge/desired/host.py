@@ -16,7 +16,7 @@ from landbridge.control.limits import AWS, Limits
 from landbridge.desired import internet_gateway as igw
 from landbridge.desired import lab, vpc, vpn_gateway
 from landbridge.desired.firewall import firewall
-from landbridge.desired.mtu import tunnel_mtu
+from landbridge.desired.mtu import UPLINK_MTU, tunnel_mtu
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names, tunnel_link
 from landbridge.desired.objects import Bfd, DataPlane, Health, HostObject, HostState, Key
 from landbridge.model.attached import by_instance
@@ -49,13 +49,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one instance of the service is: its names, its pools, who does ESP, whether BFD is offered, and limits."""
+    """What one instance of the service is: its names, its pools, who does ESP, BFD, limits, uplink."""
 
     names: Names
     pools: Pools
     data_plane: DataPlane
     bfd: Bfd | None
     limits: Limits = AWS
+    uplink_mtu: int = UPLINK_MTU
+    """Of the tunnel endpoints' own links."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,8 @@ class _View:
             assert customer is not None, "a connection's customer gateway cannot be deleted"
             pairs.append((connection, customer))
         links = tuple((tunnel_link(c.number, t.number), self.mtu(c, t)) for c, _ in pairs for t in c.tunnels)
-        self.add(gateway.id, vpn_gateway.gateway_router, gateway, vpc_of, links)
+        cleared = tuple(tunnel_link(c.number, t.number) for c, _ in pairs if c.clear_df for t in c.tunnels)
+        self.add(gateway.id, vpn_gateway.gateway_router, gateway, vpc_of, links, cleared)
         for connection, customer in pairs:
             for tunnel in connection.tunnels:
                 self.add(
@@ -229,6 +232,7 @@ class _View:
                     self.settings.pools.outside,
                     self.settings.data_plane,
                     self.mtu(connection, tunnel),
+                    self.settings.uplink_mtu,
                 )
         mine = frozenset(c.id for c, _ in pairs)
         health = Health(
@@ -241,7 +245,8 @@ class _View:
 
     def mtu(self, connection: VpnConnection, tunnel: Tunnel) -> int:
         """What fits through: less where ESP is, or for all that is known may be, in UDP."""
-        return tunnel_mtu(self.settings.data_plane, nat=(connection.id, tunnel.number) not in self.health.bare)
+        bare = (connection.id, tunnel.number) in self.health.bare and not connection.force_udp
+        return tunnel_mtu(self.settings.data_plane, nat=not bare, uplink=self.settings.uplink_mtu)
 
 
 def _only(tunnels: frozenset[tuple[str, int]], connections: frozenset[str]) -> frozenset[tuple[str, int]]:

@@ -233,6 +233,7 @@ class Verdict(StrEnum):
     MASQUERADE = "masquerade"
     KEEP_MARK = "keep-mark"
     CLAMP_MSS = "clamp-mss"
+    CLEAR_DF = "clear-df"
 
 
 class Hook(StrEnum):
@@ -250,13 +251,16 @@ class FilterRule:
     """Conditions (all must hold; empty ones do not count) and what then happens.
 
     `snat` / `dnat` rewrite to an address instead of a verdict, `follow` sends on to another chain. CLAMP_MSS sets a
-    SYN's MSS to `mss`, KEEP_MARK marks the flow as the packet is; after both the next rule decides.
+    SYN's MSS to `mss`, KEEP_MARK marks the flow as the packet is; after both the next rule decides. CLEAR_DF lets
+    routers fragment packets that forbade it. `leads_to`: links, one of which the routing table names for the packet:
+    what can be known of its way out at PREROUTING, before routers refuse what is too large.
     """
 
     verdict: Verdict | None = None
     iif: str | None = None
     oif: str | None = None
     not_iif: str | None = None
+    leads_to: tuple[str, ...] = ()
     source: tuple[IPv4Network, ...] = ()
     destination: tuple[IPv4Network, ...] = ()
     protocol: str | int | None = None
@@ -298,6 +302,8 @@ class Chain:
     priority: int = 0
     accept: bool = True
     rules: tuple[FilterRule, ...] = ()
+    for_syn: bool = False
+    """Only packets that open a TCP connection look at the rules: all others pass at the price of one comparison."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,8 +360,9 @@ class IkeConnection(HostObject):
 
     Loaded over vici. Recognised by the id of its shared secret, a keyed digest over all of its properties.
     `remote` None accepts any address. `initiate`: initiate at once and again whenever it is down (our customer gateway,
-    StartupAction=start). `dpd_delay` 0 turns DPD off. `if_id`: of the XFRM interface that the kernel's SAs belong to;
-    0 with libipsec, which knows neither extended sequence numbers nor another `replay_window` than its own.
+    StartupAction=start). `dpd_delay` 0 turns DPD off. `force_udp`: ESP in UDP even where there is no NAT. `if_id`: of
+    the XFRM interface that the kernel's SAs belong to; 0 with libipsec, which knows neither extended sequence numbers
+    nor another `replay_window` than its own.
     """
 
     name: str
@@ -379,6 +386,7 @@ class IkeConnection(HostObject):
     if_id: int = 0
     replay_window: int = 1024
     """Packets (AWS: ReplayWindowSize, 64 to 2048, 1024 by default)."""
+    force_udp: bool = False
 
     @property
     def key(self) -> Key:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.control.limits import ADVERTISED_ROUTES, ANNOUNCED_ROUTES, Limits
 from landbridge.desired import names
-from landbridge.desired.endpoint import ANYWHERE, clamp, dpd_delay, endpoint, tunnel_device, xfrm_id
+from landbridge.desired.endpoint import ANYWHERE, clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
 from landbridge.desired.names import BRIDGE, TO_VPC, TO_VPN_GATEWAY, Names
 from landbridge.desired.objects import (
     MAIN_TABLE,
@@ -84,8 +84,12 @@ def cloud_endpoint(
     outside: IPv4Network,
     data_plane: DataPlane,
     mtu: int,
+    uplink_mtu: int,
 ) -> tuple[HostObject, ...]:
-    """One of a connection's two endpoints, and its plaintext side in the gateway's namespace."""
+    """One of a connection's two endpoints, and its plaintext side in the gateway's namespace.
+
+    `mtu` is the tunnel's, `uplink_mtu` that of the endpoint's own link, which carries it.
+    """
     space = own.endpoint(connection.id, tunnel.number)
     options = tunnel.options
     action = options.dpd_action
@@ -103,6 +107,9 @@ def cloud_endpoint(
         initiate=options.startup is StartupAction.START,
         yields=True,
         if_id=if_id,
+        replay_window=options.replay_window,
+        # libipsec does nothing else; its connections need not be touched for it.
+        force_udp=connection.force_udp and data_plane is DataPlane.KERNEL,
     )
     return (
         *endpoint(
@@ -112,6 +119,7 @@ def cloud_endpoint(
             port_namespace=own.internet,
             port=names.internet_port(tunnel.outside),
             port_bridge=BRIDGE,
+            uplink_mtu=uplink_mtu,
             data_plane=data_plane,
             dpd_timeout=options.dpd_timeout,
             ike=ike,
@@ -129,11 +137,11 @@ def cloud_endpoint(
 
 
 def gateway_router(
-    own: Names, gateway: VpnGateway, vpc: Vpc | None, links: tuple[tuple[str, int], ...]
+    own: Names, gateway: VpnGateway, vpc: Vpc | None, links: tuple[tuple[str, int], ...], cleared: tuple[str, ...]
 ) -> tuple[HostObject, ...]:
     """The gateway's namespace: a link to the VPC if attached, filters, and a default that leads nowhere.
 
-    `links`: the tunnel devices and their MTUs.
+    `links`: the tunnel devices and their MTUs. `cleared`: those of them towards which DF is cleared.
     """
     here = own.of(gateway.id)
     base: tuple[HostObject, ...] = (
@@ -145,7 +153,7 @@ def gateway_router(
             kind=RouteKind.UNREACHABLE,
             metric=LAST,
         ),
-        Ruleset(namespace=here, chains=(_input(), clamp(links))),
+        Ruleset(namespace=here, chains=(_input(), clamp(links), *clear_df(cleared))),
     )
     if vpc is None:
         return base

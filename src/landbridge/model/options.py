@@ -17,6 +17,12 @@ DEFAULT_BFD_INTERVAL: Final = 300
 """Milliseconds; three losses mean down (traps 19)."""
 SHORTEST_BFD_INTERVAL: Final = 50
 LONGEST_BFD_INTERVAL: Final = 10_000
+LARGEST_UPLINK_MTU: Final = 1500
+SMALLEST_UPLINK_MTU: Final = 576
+"""Bytes: what every IPv4 host takes (RFC 791), and AWS's own limit."""
+DEFAULT_WAIT: Final = 20
+"""Seconds that a customer gateway's tunnels are waited for."""
+LONGEST_WAIT: Final = 3_600
 
 
 class DataPlaneChoice(StrEnum):
@@ -40,8 +46,9 @@ class ServeOptions:
     """How to run the service.
 
     `host` and `port`: where the EC2 API listens; port 0 takes a free one. `bfd_interval`: milliseconds, 0 turns BFD
-    off. `tls`: with a certificate of the service's own, for `tls_names` (DNS names and addresses) besides those it
-    knows itself; or `tls_cert` and `tls_key`, PEM files.
+    off. `uplink_mtu`: bytes that a packet between the tunnel endpoints and the Internet may have. `tls`: with a
+    certificate of the service's own, for `tls_names` (DNS names and addresses) besides those it knows itself; or
+    `tls_cert` and `tls_key`, PEM files.
     """
 
     host: str = "127.0.0.1"
@@ -55,6 +62,7 @@ class ServeOptions:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     tls_names: tuple[str, ...] = ()
+    uplink_mtu: int = LARGEST_UPLINK_MTU
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +72,8 @@ class CustomerGatewayOptions:
     `device_file`: the XML that the cloud side gives out, pre-shared keys included; `source` names it in messages.
     `routes`: prefixes behind the cloud side, for static connections. `advertise`: the site's prefixes, told by BGP.
     `bfd_interval`: milliseconds, 0 turns BFD off. `state`: the folder below which each connection gets its own.
+    `clear_df`: packets too large for a tunnel are fragmented also where they forbid it. `force_udp`: ESP in UDP always.
+    `wait`: seconds to wait for both tunnels, at most.
     """
 
     device_file: Secret
@@ -73,6 +83,9 @@ class CustomerGatewayOptions:
     bfd_interval: int = DEFAULT_BFD_INTERVAL
     state: Path = DEFAULT_STATE
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
+    clear_df: bool = False
+    force_udp: bool = False
+    wait: int = DEFAULT_WAIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -214,6 +214,7 @@ class TunnelOptions:
     dpd_timeout_seconds: int | None = None
     dpd_timeout_action: DpdAction | None = None
     startup_action: StartupAction | None = None
+    replay_window_size: int | None = None
 
     @property
     def dpd_timeout(self) -> int:
@@ -229,6 +230,11 @@ class TunnelOptions:
     def startup(self) -> StartupAction:
         """Who initiates."""
         return self.startup_action or StartupAction.ADD
+
+    @property
+    def replay_window(self) -> int:
+        """How many packets a late one may be behind the newest, where the data plane lets that be chosen."""
+        return 1024 if self.replay_window_size is None else self.replay_window_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +280,10 @@ class VpnConnection(Resource):
     static_only: bool
     tunnels: tuple[Tunnel, Tunnel]
     routes: tuple[StaticRoute, ...] = ()
+    clear_df: bool = False
+    """What is too large for a tunnel is fragmented, even if it says that it must not be. Not in EC2's API."""
+    force_udp: bool = False
+    """ESP is in UDP even where there is no NAT. Not in EC2's API."""
     state: State
     deleted: datetime | None = None
 
@@ -492,6 +502,8 @@ class NetworkAcl(Resource):
     entries: tuple[AclEntry, ...] = ()
     associations: tuple[AclAssociation, ...] = ()
     client_token: str = ""
+    request: str = ""
+    """What tells the request from others with the same token (`control/tokens.py`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

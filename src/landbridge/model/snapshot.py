@@ -39,7 +39,7 @@ Change = Put | Remove
 class Index(Generic[R]):
     """A question about resources of one kind: which have this key? Made once, and then asked by that very object.
 
-    A resource keeps its keys for as long as it is there; else a group would not be in order of creation.
+    A group is in order of creation as long as its resources keep their keys; else in the order in which they got them.
     """
 
     kind: type[R]
@@ -47,7 +47,7 @@ class Index(Generic[R]):
 
 
 Groups = Mapping[Hashable, Mapping[str, Resource]]
-"""By key: the resources that have it, by id, in order of creation."""
+"""By key: the resources that have it, by id, in the order in which they got it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Snapshot:
         return known
 
     def having(self, index: Index[R], key: Hashable) -> Collection[R]:
-        """The resources with this key, in order of creation."""
+        """The resources with this key, in the order in which they got it."""
         return self.grouped(index).get(key, _NONE).values()  # type: ignore[return-value]  # of the index's kind
 
     def apply(self, changes: Iterable[Change]) -> Snapshot:

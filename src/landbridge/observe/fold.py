@@ -19,7 +19,7 @@ from landbridge.model.resources import (
 from landbridge.model.snapshot import Snapshot
 from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
 from landbridge.observe.ike import Cause, IkeSaStatus
-from landbridge.observe.state import LearnedRoute, Observation, Status, TunnelState
+from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
 
 BFD_SILENCE: Final = timedelta(seconds=60)
 """How long a peer that answered BFD may be silent while IKE is up before its routes follow IKE again: longer than DPD
@@ -51,8 +51,9 @@ class Endpoint:
 
     @property
     def up(self) -> IkeSaStatus | None:
-        """The IKE SA that carries traffic."""
-        return next((sa for sa in self.sas if sa.up), None) if self.pid is not None else None
+        """The IKE SA that carries traffic; of several, while one takes over from another, the youngest."""
+        carrying = (sa for sa in self.sas if sa.up) if self.pid is not None else ()
+        return min(carrying, key=lambda sa: sa.established or 0, default=None)
 
 
 NOT_HEARD: Final = Endpoint(heard=False)
@@ -142,8 +143,14 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
         bytes_out=sum(child.bytes_out for child in children),
         peer=f"{sa.remote}:{sa.remote_port}" if sa else "",
         suite=sa.suite if sa else "",
-        esp=next((child.suite for child in children if child.carries), ""),
+        esp=_esp(sa) if sa else None,
     )
+
+
+def _esp(sa: IkeSaStatus) -> EspState:
+    """Of the newest CHILD SA that carries: while one is rekeyed there are two."""
+    child = min((child for child in sa.children if child.carries), key=lambda child: child.installed)
+    return EspState(suite=child.suite, udp=child.udp, esn=child.esn, replay_window=child.replay_window)
 
 
 def _why(view: View, status: Status, peering: BgpPeering | None, accepted: int) -> str:

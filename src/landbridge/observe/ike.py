@@ -68,6 +68,10 @@ class ChildSaStatus:
     expires_in: int | None
     if_id: int = 0
     """Of the XFRM interface that it belongs to; 0 with libipsec."""
+    esn: bool = False
+    """Extended sequence numbers (RFC 4304)."""
+    replay_window: int | None = None
+    """Packets that a late one may be behind the newest; None where its inbound SA was not found."""
 
     @property
     def carries(self) -> bool:
@@ -92,6 +96,8 @@ class IkeSaStatus:
     nat_local: bool
     """A NAT was found in front of us. libipsec says so always: it asks for ESP in UDP that way."""
     nat_remote: bool
+    nat_fake: bool
+    """A NAT was claimed by us, so that ESP is in UDP."""
     suite: str
     """Negotiated algorithms, as in `AES_GCM_16-128/PRF_HMAC_SHA2_256/ECP_256`; empty until there are any."""
     spi_initiator: str
@@ -164,6 +170,8 @@ _FRAGMENTS: Final = (
     ("received TS_UNACCEPTABLE", Cause.TRAFFIC_SELECTORS),
     ("unacceptable, failed to establish CHILD_SA", Cause.TRAFFIC_SELECTORS),
     ("traffic selectors", Cause.TRAFFIC_SELECTORS),
+    # libipsec: the peer names less than 0.0.0.0/0 on our side, and no address of the endpoint's is within.
+    ("unable to install IPsec policies", Cause.TRAFFIC_SELECTORS),
     ("received NO_PROPOSAL_CHOSEN", Cause.NO_PROPOSAL_CHOSEN),
     ("no acceptable proposal found", Cause.NO_PROPOSAL_CHOSEN),
     ("received proposals unacceptable", Cause.NO_PROPOSAL_CHOSEN),

@@ -22,6 +22,19 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EspState:
+    """What is in force for a tunnel's packets, whatever was asked for."""
+
+    suite: str
+    udp: bool
+    """ESP in UDP (RFC 3948)."""
+    esn: bool
+    """Extended sequence numbers (RFC 4304)."""
+    replay_window: int | None
+    """Packets; None where it could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TunnelState:
     """One tunnel as it is. `why` says in a sentence why it is down, or what it is doing."""
 
@@ -39,8 +52,8 @@ class TunnelState:
     peer: str = ""
     suite: str = ""
     """What IKE negotiated for itself, in strongSwan's words."""
-    esp: str = ""
-    """And for the CHILD SA."""
+    esp: EspState | None = None
+    """None while it is down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

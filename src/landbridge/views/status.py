@@ -32,7 +32,7 @@ from landbridge.model.resources import (
     VpnGateway,
 )
 from landbridge.model.snapshot import Snapshot
-from landbridge.observe.state import Observation, TunnelState
+from landbridge.observe.state import EspState, Observation, TunnelState
 from landbridge.routing import tables
 
 Document = dict[str, Any]
@@ -206,6 +206,7 @@ class _Status:
             "customer_gateway": connection.customer_gateway_id,
             "customer_address": str(customer.address) if customer else None,
             "routing": "static" if connection.static_only else "bgp",
+            **data_path(connection),
             "static_routes": [
                 {"destination": str(route.destination), "state": route.state.value}
                 for route in connection.routes
@@ -236,6 +237,8 @@ class _Status:
             "bytes_out": seen.bytes_out,
             "peer": seen.peer or None,
             "suite": seen.suite or None,
+            "esp": esp(seen.esp),
+            "replay_window_size": tunnel.options.replay_window_size,
             "outside_address": str(tunnel.outside),
             "inside_cidr": str(tunnel.inside),
             "cloud_inside_address": str(tunnel.cloud_inside),
@@ -285,6 +288,18 @@ class _Status:
             "link": self._built(names.interface_link(attachment.device_index)),
             "router_port": self._built(names.interface_port(interface.id)),
         }
+
+
+def data_path(connection: VpnConnection) -> Document:
+    """How the connection was set to carry packets."""
+    return {"clear_df": connection.clear_df, "force_udp": connection.force_udp}
+
+
+def esp(seen: EspState | None) -> Document | None:
+    """What is in force for a tunnel's packets; None while it is down."""
+    if seen is None:
+        return None
+    return {"suite": seen.suite, "udp": seen.udp, "esn": seen.esn, "replay_window": seen.replay_window}
 
 
 def site(wanted: LabSite) -> Document:

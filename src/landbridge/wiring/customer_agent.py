@@ -38,6 +38,7 @@ from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
 from landbridge.observe.state import TunnelState
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder
+from landbridge.views.status import esp
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.host import CUSTOMER, host
 from landbridge.wiring.purge import take_down
@@ -64,6 +65,8 @@ def remember(folder: Folder, options: CustomerGatewayOptions) -> int:
         "advertise": [str(prefix) for prefix in options.advertise],
         "bfd_interval": options.bfd_interval,
         "data_plane": options.data_plane.value,
+        "clear_df": options.clear_df,
+        "force_udp": options.force_udp,
         "asked": asked,
     }
     folder.write_private(folder.path / OPTIONS, json.dumps(chosen))
@@ -114,6 +117,8 @@ def recall(folder: Folder) -> Task:
             bfd=Bfd(interval=interval, multiplier=_BFD_MULTIPLIER) if interval else None,
             lans=lans,
             routes=tuple(map(IPv4Network, chosen["routes"])),
+            clear_df=chosen.get("clear_df", False),
+            force_udp=chosen.get("force_udp", False),
             uplink_mtu=uplink_mtu((tunnel.gateway_outside for tunnel in file.tunnels), UPLINK_MTU),
         ),
         chosen.get("asked", 0),
@@ -237,6 +242,8 @@ class Agent:
             "in_force": self._in_force(),
             "counted": self._counted,
             "static": file.static,
+            "clear_df": self._task.settings.clear_df,
+            "force_udp": self._task.settings.force_udp,
             "advertised": [str(prefix) for prefix in self._task.settings.lans],
             "faults": [failure.message for failure in self.reconciler.errors()],
             "tunnels": [
@@ -271,6 +278,7 @@ class Agent:
             "bytes_in": state.bytes_in,
             "bytes_out": state.bytes_out,
             "suite": state.suite,
+            "esp": esp(state.esp),
         }
 
 

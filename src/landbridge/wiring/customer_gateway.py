@@ -31,8 +31,8 @@ from landbridge.wiring.purge import take_down
 from landbridge.wiring.world import log_to
 
 FIRST_WORD_WITHIN: Final = 15.0
-UP_WITHIN: Final = 20.0
-END_WITHIN: Final = 15.0
+END_WITHIN: Final = 40.0
+"""Seconds; the agent gives what it is about to do up to 30."""
 COUNTED_WITHIN: Final = 2.0
 _POLL: Final = 0.05
 
@@ -68,7 +68,7 @@ def up(options: CustomerGatewayOptions) -> int:
     def in_force(status: dict[str, Any]) -> bool:
         return bool(status["in_force"]) and all(tunnel["status"] == "UP" for tunnel in status["tunnels"])
 
-    document = _until(folder, asked, in_force, UP_WITHIN)
+    document = _until(folder, asked, in_force, options.wait)
     if document is None:
         raise CustomerGatewayError(f"The agent did not start. Its log: {folder.logs / 'agent.log'}")
     for tunnel in document["tunnels"]:
@@ -134,7 +134,7 @@ def _until(folder: Folder, asked: int, good: Callable[[dict[str, Any]], bool], s
             document = None
         if document is not None and (good(document) or time.monotonic() > end):
             return document
-        if document is None and time.monotonic() > end - seconds + FIRST_WORD_WITHIN:
+        if document is None and time.monotonic() > end - seconds + max(seconds, FIRST_WORD_WITHIN):
             return None
         time.sleep(_POLL)
 

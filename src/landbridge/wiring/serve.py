@@ -226,7 +226,7 @@ class _Service:
         self._observer = observer = Observer(self._names, control, ears, on_health=lambda: loop.reconciler.wake())
         machine = host(folder, wake=ears.wake, on_ike=ears.on_ike)
         self._followed = machine.bird.followed
-        settings = Settings(self._names, pools, data_plane, bfd, _limits(options))
+        settings = Settings(self._names, pools, data_plane, bfd, _limits(options), options.uplink_mtu)
         self._loop = loop = ServiceLoop(control, machine, settings, observer.health)
         ears.start(machine)
 

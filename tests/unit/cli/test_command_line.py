@@ -20,7 +20,7 @@ from landbridge import __version__
 from landbridge.cli.program import app, run
 from landbridge.control.lifecycle import waiting
 from landbridge.model.options import DataPlaneChoice, LimitsChoice, ServeOptions
-from landbridge.model.resources import AccessKey, Role
+from landbridge.model.resources import AccessKey, Role, VpnConnection
 
 NAMES = {
     "serve",
@@ -40,6 +40,7 @@ NAMES = {
     "lab host add",
     "lab host list",
     "lab host remove",
+    "vpn-connection set",
     "customer-gateway up",
     "customer-gateway down",
     "customer-gateway status",
@@ -111,14 +112,18 @@ def landbridge(*arguments: str, **environment: str) -> subprocess.CompletedProce
         (("serve", "--tls-name", "-gw.example.net"), 2, "neither a DNS name nor an address"),
         (("serve", "--tls-name", "a b"), 2, "neither a DNS name nor an address"),
         (("serve", "--limits", "none"), 2, "'relaxed'"),
+        (("serve", "--uplink-mtu", "575"), 2, "greater than or equal to 576"),
+        (("serve", "--uplink-mtu", "1501"), 2, "less than or equal to 1500"),
         (("lab", "site", "add", "x", "--public-address", "y", "--lan", "192.168.0.0/24"), 2, "no IPv4 address"),
         (("lab", "site", "add", "x", "--public-address", "203.0.113.7", "--lan", "192.168.0.1/24"), 2, "IPv4 prefix"),
         (("exec", "i-1"), 2, "Missing argument 'COMMAND'"),
         (("credentials", "create", "--access-key-id", "X"), 2, "Give both"),
+        (("vpn-connection", "set", "vpn-1", "--state", "/nowhere"), 2, "--clear-df"),
         (("purge", "--state", "/nowhere"), 2, "add --yes"),
         (("status", "--state", "/nowhere"), 1, "landbridge serve --state /nowhere"),
         (("exec", "i-1", "--state", "/nowhere", "--", "true"), 1, "landbridge serve --state /nowhere"),
         (("customer-gateway", "up", "/nowhere.xml"), 1, "/nowhere.xml: No such file or directory."),
+        (("customer-gateway", "up", "/nowhere.xml", "--wait", "0"), 2, "greater than or equal to 1"),
     ],
 )
 def test_a_failure_is_one_sentence(
@@ -186,7 +191,7 @@ def test_serve_is_handed_what_was_typed(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("LANDBRIDGE_STATE", raising=False)
     assert run(["serve"]) == 0
     typed = ["--listen", "[::1]:0", "--state", str(tmp_path), "--data-plane", "none", "--lab", "--bfd-interval", "0"]
-    typed += ["--limits", "relaxed"]
+    typed += ["--limits", "relaxed", "--uplink-mtu", "1400"]
     assert run(["serve", *typed]) == 0
     assert handed == [
         ServeOptions(),
@@ -198,6 +203,7 @@ def test_serve_is_handed_what_was_typed(monkeypatch: pytest.MonkeyPatch, tmp_pat
             lab=True,
             limits=LimitsChoice.RELAXED,
             bfd_interval=0,
+            uplink_mtu=1400,
         ),
     ]
 
@@ -246,6 +252,30 @@ def test_a_removal_that_does_not_end_is_said(
     monkeypatch.setattr("landbridge.cli.lab.BUILD_WITHIN", 0)
     assert run(["lab", "host", "remove", "web", "--state", state]) == 1
     assert "web is removed, but" in capsys.readouterr().err
+
+
+def test_how_a_connection_carries_packets(
+    state: str, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.furnish()
+    identity = next(world.cloud.snapshot.all(VpnConnection)).id
+    assert run(["vpn-connection", "set", identity, "--clear-df", "--state", state]) == 0
+    assert capsys.readouterr().out == f"{identity}: DF is cleared; ESP in UDP where there is a NAT\n"
+    assert run(["vpn-connection", "set", identity, "--force-udp", "--json", "--state", state]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "id": identity,
+        "clear_df": True,
+        "force_udp": True,
+        "revision": world.cloud.snapshot.revision,
+    }
+    world.converged = False
+    monkeypatch.setattr("landbridge.cli.vpn_connection.BUILD_WITHIN", 0)
+    assert run(["vpn-connection", "set", identity, "--no-clear-df", "--state", state]) == 1
+    assert "not all in force yet. BIRD could not" in capsys.readouterr().err
+    assert run(["vpn-connection", "set", identity, "--no-force-udp", "--no-wait", "--state", state]) == 0
+    assert capsys.readouterr().out == f"{identity}: DF is left as it is; ESP in UDP where there is a NAT\n"
+    assert run(["vpn-connection", "set", "vpn-1", "--clear-df", "--state", state]) == 1
+    assert capsys.readouterr().err == "landbridge: The vpn-connection 'vpn-1' does not exist.\n"
 
 
 def test_status_and_plan(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,16 +35,19 @@ Customer gateway cgw-ID  203.0.113.11  ASN 65001
 Customer gateway cgw-ID  203.0.113.12  ASN 65002
 VPN connection vpn-ID  BGP  available  vgw-ID to cgw-ID
 ├── tunnel 1  UP for 5 min  203.0.113.128  INSIDE
-│   └── IKE established  BGP Established  BFD up  1 route  in 1.2 kB, out 5.6 MB
+│   ├── IKE established  BGP Established  BFD up  1 route  in 1.2 kB, out 5.6 MB
+│   └── ESP AES_GCM_16-128 in UDP  no ESN  replay window 128 (1024 asked for)
 └── tunnel 2  DOWN for 2 h  203.0.113.129  INSIDE
     ├── IKE down  BGP down  no BFD  0 routes  in 0 B, out 0 B
     └── The customer gateway has not called yet.
 VPN connection vpn-ID  static  available  vgw-ID to cgw-ID
 ├── tunnel 1  UP for 5 min  203.0.113.130  INSIDE
-│   └── IKE established  BFD up  1 route  in 1.2 kB, out 5.6 MB
+│   ├── IKE established  BFD up  1 route  in 1.2 kB, out 5.6 MB
+│   └── ESP AES_GCM_16-128  ESN  replay window 1024
 ├── tunnel 2  DOWN for 2 h  203.0.113.131  INSIDE
 │   ├── IKE down  no BFD  0 routes  in 0 B, out 0 B
 │   └── The customer gateway has not called yet.
+├── DF is cleared, UDP is forced
 └── static routes 192.168.70.0/24
 What does not work
 └── vgw-ID  BIRD could not be started: it is not installed.
@@ -112,10 +115,13 @@ def test_the_customer_gateways_own_view() -> None:
         "accepted_routes": 0,
         "bytes_in": 0,
         "bytes_out": 0,
+        "esp": None,
     }
     document = {
         "vpn_connection_id": "vpn-1",
         "static": False,
+        "clear_df": True,
+        "force_udp": False,
         "advertised": ["192.168.60.0/24"],
         "faults": ["BIRD is not installed."],
         "tunnels": [tunnel],
@@ -128,6 +134,7 @@ def test_the_customer_gateways_own_view() -> None:
         "├── tunnel 1  DOWN for 0 s  203.0.113.77 to 203.0.113.128\n"
         "│   ├── IKE connecting  BGP Active  no BFD  0 routes  in 0 B, out 0 B\n"
         "│   └── The other side does not answer.\n"
+        "├── DF is cleared\n"
         "├── advertised 192.168.60.0/24\n"
         "└── BIRD is not installed.\n"
     )

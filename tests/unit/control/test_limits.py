@@ -15,10 +15,12 @@ from landbridge.api.aws.errors import from_domain
 from landbridge.control import limits
 from landbridge.control.base import PLAIN_POOLS, Command
 from landbridge.control.customer_gateways import CreateCustomerGateway, DeleteCustomerGateway
+from landbridge.control.elastic_addresses import AllocateAddress, ReleaseAddress
 from landbridge.control.instances import RunInstances, TerminateInstances
 from landbridge.control.internet_gateways import CreateInternetGateway, DeleteInternetGateway
 from landbridge.control.lifecycle import KEPT, Expire
 from landbridge.control.limits import AWS, LIFTED, QUOTAS, RELAXED, Per, Quota
+from landbridge.control.network_acls import CreateNetworkAcl, DeleteNetworkAcl
 from landbridge.control.route_tables import CreateRouteTable, DeleteRouteTable
 from landbridge.control.routes import CreateRoute, DeleteRoute
 from landbridge.control.subnets import CreateSubnet, DeleteSubnet
@@ -148,6 +150,18 @@ CASES: dict[Quota, Case] = {
         lambda cloud, table, n: CreateRoute(table, parts("172.16.0.0/16", 24)[n], a_target(cloud)),
         lambda table, _, n: DeleteRoute(table, parts("172.16.0.0/16", 24)[n]),
     ),
+    limits.NETWORK_ACLS: Case(
+        "NetworkAclLimitExceeded",
+        a_vpc,
+        lambda cloud, vpc, n: CreateNetworkAcl(vpc),
+        lambda _, made, n: DeleteNetworkAcl(made),
+    ),
+    limits.ELASTIC_ADDRESSES: Case(
+        "AddressLimitExceeded",
+        nothing,
+        lambda cloud, _, n: AllocateAddress(),
+        lambda _, made, n: ReleaseAddress(made),
+    ),
     limits.STATIC_ROUTES: Case(
         "RouteLimitExceeded",
         a_static_connection,
@@ -163,7 +177,10 @@ CASES: dict[Quota, Case] = {
 }
 
 
-AT_FIRST = {limits.ROUTE_TABLES: 1}
+TOO_MANY = {limits.INTERFACES, limits.SECURITY_GROUPS}
+"""Tried with smaller numbers in tests/unit/api/ec2."""
+
+AT_FIRST = {limits.ROUTE_TABLES: 1, limits.NETWORK_ACLS: 1}
 """How many are there before anybody makes one: the main route table."""
 
 
@@ -190,7 +207,7 @@ def again(before: Cloud, rules: limits.Limits) -> Cloud:
 
 
 def test_every_quota_that_refuses_a_request_is_tried() -> None:
-    assert set(CASES) == {quota for quota in QUOTAS if quota.noun}
+    assert set(CASES) | TOO_MANY == {quota for quota in QUOTAS if quota.noun}
 
 
 @pytest.mark.parametrize("quota", CASES, ids=lambda quota: f"{quota.most} {quota.things} per {quota.per}")

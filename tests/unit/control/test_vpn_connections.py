@@ -16,7 +16,7 @@ from landbridge.control.customer_gateways import CreateCustomerGateway, DeleteCu
 from landbridge.control.lifecycle import Expire, MarkBuilt, MarkGone, waiting
 from landbridge.control.tunnels import INSIDE_RANGE, RESERVED_INSIDE, TunnelWish, Wishes
 from landbridge.control.vpcs import CreateVpc
-from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection
+from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection, SetVpnConnection
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DeleteVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
 from landbridge.model.errors import (
@@ -32,6 +32,7 @@ from landbridge.model.errors import (
     NotFound,
     PoolExhausted,
     VpnGatewayUnavailable,
+    WrongState,
 )
 from landbridge.model.resources import DpdAction, StartupAction, State, VpnConnection
 from landbridge.model.secret import Secret
@@ -446,3 +447,25 @@ def test_a_dry_run_changes_nothing() -> None:
     before = cloud.snapshot
     cloud.run(command, dry_run=True)
     assert cloud.snapshot is before
+
+
+def test_how_packets_are_carried_is_set_one_by_one() -> None:
+    cloud = Cloud()
+    made = connect(cloud, hub(cloud), site(cloud))
+    assert (made.clear_df, made.force_udp) == (False, False)
+    cloud.run(SetVpnConnection(made.id, clear_df=True))
+    cloud.run(SetVpnConnection(made.id, force_udp=True))
+    changed = cloud.run(SetVpnConnection(made.id, clear_df=False))
+    assert (changed.clear_df, changed.force_udp) == (False, True)
+    before = cloud.snapshot
+    assert cloud.run(SetVpnConnection(made.id, force_udp=True)) == changed
+    assert cloud.snapshot is before
+
+
+def test_what_is_going_or_not_there_carries_no_packets() -> None:
+    cloud = Cloud(builds=True)
+    refused(cloud, NotFound, SetVpnConnection("vpn-0123456789abcdef0", clear_df=True))
+    made = connect(cloud, hub(cloud), site(cloud))
+    cloud.run(SetVpnConnection(made.id, clear_df=True))
+    cloud.run(DeleteVpnConnection(made.id))
+    assert "deleting" in refused(cloud, WrongState, SetVpnConnection(made.id, clear_df=False))

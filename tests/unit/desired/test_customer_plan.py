@@ -15,7 +15,19 @@ from landbridge.customer import device_file as reader
 from landbridge.customer.plan import CustomerSettings, inner_network, links_of, wanted
 from landbridge.desired.device_file import DeviceFile, device_file, to_xml
 from landbridge.desired.names import Names
-from landbridge.desired.objects import HERE, Bfd, DataPlane, Health, IkeConnection, Ruleset, Speaker, TunnelDevice
+from landbridge.desired.objects import (
+    HERE,
+    Bfd,
+    DataPlane,
+    Health,
+    HostState,
+    IkeConnection,
+    Ruleset,
+    Speaker,
+    TunnelDevice,
+    Verdict,
+    VethEnd,
+)
 from landbridge.reconcile.diff import check
 
 LAN = IPv4Network("192.168.60.0/24")
@@ -103,3 +115,20 @@ def test_with_the_kernels_esp_behind_our_own_nat_less_fits() -> None:
     assert len({d.if_id for d in devices} - {0}) == 2
     narrow = wanted(downloaded(static=True), replace(kernel, uplink_mtu=1400), Health())
     assert {d.mtu for d in narrow.values() if isinstance(d, TunnelDevice)} == {1338}
+    assert {end.mtu for end in narrow.values() if isinstance(end, VethEnd)} == {1400}
+
+
+def test_df_and_udp_are_as_it_was_told() -> None:
+    file = downloaded(static=True)
+    plain = wanted(file, replace(SETTINGS, data_plane=DataPlane.KERNEL), Health())
+    told = wanted(file, replace(SETTINGS, data_plane=DataPlane.KERNEL, clear_df=True, force_udp=True), Health())
+    assert {i.force_udp for i in plain.values() if isinstance(i, IkeConnection)} == {False}
+    assert {i.force_udp for i in told.values() if isinstance(i, IkeConnection)} == {True}
+
+    def cleared(state: HostState) -> list[str]:
+        rulesets = [i for i in state.values() if isinstance(i, Ruleset) and i.namespace == HERE]
+        rules = [rule for item in rulesets for chain in item.chains for rule in chain.rules]
+        return [link for rule in rules if rule.verdict is Verdict.CLEAR_DF for link in rule.leads_to]
+
+    assert cleared(plain) == []
+    assert cleared(told) == [links_of(file.vpn_connection_id, number)[0] for number in (1, 2)]

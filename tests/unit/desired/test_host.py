@@ -20,7 +20,7 @@ from landbridge.control.routes import CreateRoute
 from landbridge.control.subnets import CreateSubnet, DeleteSubnet
 from landbridge.control.vpc_cidrs import AssociateVpcCidr, DisassociateVpcCidr
 from landbridge.control.vpcs import CreateVpc
-from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection
+from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection, SetVpnConnection
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DetachVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute
 from landbridge.desired.host import Planner, Settings, Wanted
@@ -33,6 +33,7 @@ from landbridge.desired.objects import (
     Charon,
     DataPlane,
     Health,
+    HostState,
     IkeConnection,
     KernelRoute,
     KernelRule,
@@ -41,6 +42,7 @@ from landbridge.desired.objects import (
     Ruleset,
     Speaker,
     TunnelDevice,
+    Verdict,
     VethEnd,
     ruleset_key,
 )
@@ -378,6 +380,70 @@ def test_kernel_tunnels_have_an_interface_of_their_own_and_the_mtu_that_is_known
         (rule.oif or rule.iif): rule.mss for chain in ruleset.chains for rule in chain.rules if rule.mss is not None
     }
     assert clamped == {one.name: 1406, two.name: 1398}
+
+
+@pytest.mark.parametrize(("data_plane", "fits"), [(DataPlane.KERNEL, 1346), (DataPlane.LIBIPSEC, 1338)])
+def test_no_tunnel_takes_more_than_the_uplink(data_plane: DataPlane, fits: int) -> None:
+    town = Town()
+    town.planner = Planner(replace(SETTINGS, data_plane=data_plane, uplink_mtu=1400))
+    state = town.wanted(Health(bare=frozenset({(town.vpn.id, 1), (town.vpn.id, 2)}))).state
+    assert {item.mtu for item in state.values() if isinstance(item, TunnelDevice)} == {fits}
+    spaces = {OWN.endpoint(town.vpn.id, number) for number in (1, 2)}
+    ends = [end for end in state.values() if isinstance(end, VethEnd) and {end.namespace, end.peer_namespace} & spaces]
+    assert [end.mtu for end in ends] == [1400] * 4
+    assert {end.mtu for end in state.values() if isinstance(end, VethEnd) and end not in ends} == {1500}
+
+
+def cleared(state: HostState, namespace: str) -> set[str]:
+    """The links towards which DF is cleared."""
+    return {
+        link
+        for item in state.values()
+        if isinstance(item, Ruleset) and item.namespace == namespace
+        for chain in item.chains
+        for rule in chain.rules
+        if rule.verdict is Verdict.CLEAR_DF
+        for link in rule.leads_to
+    }
+
+
+def test_df_is_cleared_towards_the_tunnels_of_connections_that_ask_for_it(town: Town) -> None:
+    here = OWN.of(town.vgw.id)
+    other = town.cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.78"), 65011))
+    second = town.cloud.run(CreateVpnConnection(town.vgw.id, other.id))
+    before = town.wanted().state
+    assert cleared(before, here) == set()
+    town.cloud.run(SetVpnConnection(second.id, clear_df=True))
+    after = town.wanted().state
+    assert cleared(after, here) == {"t2-1", "t2-2"}
+    assert {key for key in after if after[key] != before.get(key)} == {("ruleset", here, "landbridge")}
+    town.cloud.run(SetVpnConnection(second.id, clear_df=False))
+    assert town.wanted().state == before
+
+
+def test_forced_udp_takes_room_at_once_and_touches_that_connection_alone() -> None:
+    town = Town()
+    town.planner = Planner(replace(SETTINGS, data_plane=DataPlane.KERNEL))
+    other = town.cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.78"), 65011))
+    second = town.cloud.run(CreateVpnConnection(town.vgw.id, other.id))
+    bare = Health(bare=frozenset((vpn.id, number) for vpn in (town.vpn, second) for number in (1, 2)))
+    before = town.wanted(bare).state
+    town.cloud.run(SetVpnConnection(second.id, force_udp=True))
+    after = town.wanted(bare).state
+    spaces = {OWN.endpoint(second.id, number) for number in (1, 2)}
+    changed = [after[key] for key in after if after[key] != before.get(key)]
+    connections = [item for item in changed if isinstance(item, IkeConnection)]
+    assert {item.namespace for item in connections} == spaces
+    assert all(item.force_udp for item in connections)
+    devices = [item for item in changed if isinstance(item, TunnelDevice)]
+    assert {(item.endpoint, item.mtu) for item in devices} == {(space, 1438) for space in spaces}
+    assert len(changed) == 5  # and the gateway's ruleset, which clamps TCP
+
+
+def test_forcing_udp_on_libipsec_touches_nothing(town: Town) -> None:
+    before = town.wanted().state
+    town.cloud.run(SetVpnConnection(town.vpn.id, force_udp=True))
+    assert town.wanted().state == before
 
 
 def test_libipsecs_tunnels_have_its_mtu_whatever_is_known() -> None:

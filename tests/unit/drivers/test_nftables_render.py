@@ -22,7 +22,8 @@ WORDS = frozenset(
         prerouting input forward output postrouting
         hardware own ifname ether_addr ipv4_addr elements bridge from_ports to_ports ether arp
         zone zones map new original
-        reply inwards outwards across itself meta mark pkttype host""",
+        reply inwards outwards across itself meta mark pkttype host
+        fib frag off id numgen random mod offset jump 0x4000 0xbfff""",
     )
 )
 links = st.one_of(st.text(max_size=20), st.from_regex(r"[a-z0-9._-]{1,15}", fullmatch=True))
@@ -38,6 +39,7 @@ rules = st.builds(
     iif=names,
     oif=names,
     not_iif=names,
+    leads_to=st.lists(names.filter(bool), max_size=3).map(tuple),
     source=networks,
     destination=networks,
     protocol=st.one_of(st.none(), st.sampled_from(["udp", "tcp", "icmp", "esp"]), st.text(max_size=5)),
@@ -56,6 +58,7 @@ chains = st.builds(
     priority=st.integers(-1000, 1000),
     accept=st.booleans(),
     rules=st.lists(rules, max_size=2).map(tuple),
+    for_syn=st.booleans(),
 )
 rulesets = st.builds(
     Ruleset,
@@ -83,7 +86,7 @@ def check_text(text: str) -> None:
         assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", quoted)
     unnamed = re.sub(r'"[^"]*"|\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b', "", text)
     for word in re.findall(r"[A-Za-z_][A-Za-z0-9_]*", re.sub(r"\b0x[0-9a-f]{8}\b", "", unnamed)):
-        bare = re.sub(r"_\d+$", "", word)
+        bare = re.sub(r"_\d+(_syn)?$", "", word)
         assert bare in WORDS or render.TABLE_NAME.fullmatch(word), word
 
 
@@ -196,9 +199,16 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         ({"hook": Hook.FORWARD, "kind": "nat"}, {"verdict": Verdict.ACCEPT}, "cannot hang"),
         ({"kind": "route"}, {"verdict": Verdict.ACCEPT}, "cannot hang"),
         ({"priority": 501}, {"verdict": Verdict.ACCEPT}, "not within"),
+        ({"for_syn": True, "accept": False}, {"verdict": Verdict.ACCEPT}, "its policy is to accept"),
         ({}, {"verdict": Verdict.CLAMP_MSS}, "belong together"),
         ({}, {"verdict": Verdict.DROP, "mss": 1000}, "belong together"),
         ({}, {"verdict": Verdict.CLAMP_MSS, "mss": 10}, "not within"),
+        ({"hook": Hook.FORWARD}, {"verdict": Verdict.CLEAR_DF}, "does not work at"),
+        ({"hook": Hook.FORWARD}, {"leads_to": ("a",), "verdict": Verdict.DROP}, "does not work at"),
+        ({"hook": Hook.PREROUTING}, {"leads_to": ('a"',), "verdict": Verdict.CLEAR_DF}, "not a generated link name"),
+        ({"hook": Hook.PREROUTING, "kind": "nat"}, {"verdict": Verdict.CLEAR_DF}, "nothing else"),
+        ({"hook": Hook.PREROUTING}, {"verdict": Verdict.CLEAR_DF, "mss": 1000}, "nothing else"),
+        ({"hook": Hook.PREROUTING}, {"verdict": Verdict.CLEAR_DF, "dnat": IPv4Address("1.1.1.1")}, "nothing else"),
     ],
 )
 def test_what_makes_no_sense_is_refused(chain: dict[str, Any], rule: dict[str, Any], message: str) -> None:
@@ -206,6 +216,33 @@ def test_what_makes_no_sense_is_refused(chain: dict[str, Any], rule: dict[str, A
         render.table(
             Ruleset(namespace="x", chains=(Chain(**{"hook": Hook.INPUT} | chain, rules=(FilterRule(**rule),)),))
         )
+
+
+def test_clearing_df_keeps_what_else_the_field_says() -> None:
+    rule = FilterRule(leads_to=("t1-2", "t1-1"), verdict=Verdict.CLEAR_DF)
+    text = render.table(Ruleset(namespace="x", chains=(Chain(hook=Hook.PREROUTING, priority=-150, rules=(rule,)),)))
+    towards = 'fib daddr . mark oifname { "t1-2", "t1-1" }'
+    assert [line.strip() for line in text.splitlines()][3:5] == [
+        f"ip frag-off 0x4000 ip id 0 {towards} ip id set numgen random mod 4294901760 offset 65536",
+        f"ip frag-off & 0x4000 != 0 {towards} ip frag-off set ip frag-off & 0xbfff",
+    ]
+
+
+def test_a_chain_for_syns_costs_every_other_packet_one_comparison() -> None:
+    rules = tuple(FilterRule(oif=link, verdict=Verdict.CLAMP_MSS, mss=1360) for link in ("a", "b"))
+    text = render.table(Ruleset(namespace="x", chains=(Chain(hook=Hook.FORWARD, for_syn=True, rules=rules),)))
+    assert [line.strip() for line in text.splitlines()] == [
+        "table ip landbridge {",
+        "chain forward_0_syn {",
+        'oifname "a" tcp flags & (syn | rst) == syn tcp option maxseg size set 1360',
+        'oifname "b" tcp flags & (syn | rst) == syn tcp option maxseg size set 1360',
+        "}",
+        "chain forward_0 {",
+        "type filter hook forward priority 0; policy accept;",
+        "tcp flags & (syn | rst) == syn jump forward_0_syn",
+        "}",
+        "}",
+    ]
 
 
 @pytest.mark.parametrize(

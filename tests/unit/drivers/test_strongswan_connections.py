@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.desired.objects import IkeConnection
-from landbridge.drivers.strongswan.connections import connection_digest, connection_message
+from landbridge.drivers.strongswan.connections import connection_digest, connection_message, outdated
 from landbridge.drivers.strongswan.links import alias, endpoint_of
+from landbridge.drivers.strongswan.status import ike_sa
 from landbridge.model.secret import Secret
+from landbridge.observe.ike import IkeSaStatus
 
 WANTED = IkeConnection(
     namespace="ep1",
@@ -43,6 +45,7 @@ OTHERS: dict[str, Any] = {
     "rekey_margin": 100,
     "if_id": 42,
     "replay_window": 64,
+    "force_udp": True,
 }
 
 
@@ -81,6 +84,37 @@ def test_the_kernels_sas_belong_to_an_interface_and_have_extended_sequence_numbe
     assert (message["if_id_in"], message["if_id_out"]) == ("42", "42")
     assert child(kernel)["replay_window"] == "1024"
     assert child(kernel)["esp_proposals"] == [f"{each}-esn-noesn" for each in WANTED.esp_proposals]
+
+
+def test_udp_is_forced_by_claiming_a_nat_and_the_digest_shows_it() -> None:
+    forced = replace(WANTED, if_id=42, force_udp=True)
+    assert connection_message(forced)["encap"] == "yes"
+    assert "encap" not in connection_message(replace(forced, force_udp=False))
+    assert connection_digest(b"k", forced).endswith("-udp")
+
+
+@pytest.mark.parametrize(
+    ("udp", "claimed", "forced", "out_of_date"),
+    [
+        (False, False, True, True),
+        (True, True, True, False),
+        (True, False, True, False),  # there is a NAT, or the peer forces it
+        (True, True, False, True),
+        (True, False, False, False),
+        (False, False, False, False),
+    ],
+)
+def test_sas_of_another_setting_are_told_apart(udp: bool, claimed: bool, forced: bool, out_of_date: bool) -> None:
+    def sa(*, udp: bool, claimed: bool) -> IkeSaStatus:
+        child = {"name": b"t1", "state": b"INSTALLED", "encap": b"yes" if udp else b"no"}
+        nat = {"nat-fake": b"yes"} if claimed else {}
+        return ike_sa("t1", {"state": b"ESTABLISHED", "established": b"1", **nat, "child-sas": {"t1-1": child}})
+
+    one = sa(udp=udp, claimed=claimed)
+    assert outdated([one], forced=forced) is out_of_date
+    assert outdated([], forced=forced) is False
+    # A second one that is as it should be takes over.
+    assert outdated([one, sa(udp=forced, claimed=forced)], forced=forced) is False
 
 
 def test_any_address_may_be_the_peers() -> None:

@@ -1,11 +1,15 @@
-"""list-sa messages as charon 5.9.8 sent them, as values."""
+"""list-sa messages as charon 5.9.8 sent them, as values, and what the kernel adds to them."""
 
 from __future__ import annotations
 
+import struct
 from ipaddress import IPv4Address
 from typing import Any
 
-from landbridge.drivers.strongswan.status import ike_sa
+import pytest
+
+from landbridge.drivers.strongswan.sas import AntiReplay, anti_replay
+from landbridge.drivers.strongswan.status import LIBIPSEC_REPLAY, ike_sa, with_replay
 from landbridge.observe.ike import ChildState, IkeState
 
 ESTABLISHED: dict[str, Any] = {
@@ -82,3 +86,31 @@ def test_one_without_a_child_sa_that_carries_is_not_up() -> None:
     assert not ike_sa("t1", {**ESTABLISHED, "child-sas": {}}).up
     assert ike_sa("t1", {**ESTABLISHED, "state": b"REKEYING"}).up
     assert not ike_sa("t1", {**ESTABLISHED, "state": b"DELETING"}).up
+
+
+def state(window: int, flags: int, *attributes: tuple[int, bytes]) -> bytes:
+    """An SA as XFRM_MSG_GETSA tells of it (linux/xfrm.h): struct xfrm_usersa_info, then attributes."""
+    body = bytes(56 + 24 + 16 + 64 + 32 + 12) + struct.pack("=IIHBBB7x", 0, 1, 2, 1, window, flags)
+    return body + b"".join(struct.pack("=HH", 4 + len(value), kind) + value for kind, value in attributes)
+
+
+@pytest.mark.parametrize("window", [64, 1024, 2048])
+def test_a_wide_window_is_in_an_attribute_of_its_own(window: int) -> None:
+    words = window // 32
+    wide = struct.pack("=6I", words, 7, 9, 0, 0, window) + bytes(4 * words)
+    assert anti_replay(state(0, 128, (31, bytes(4)), (23, wide))) == AntiReplay(window, esn=True)
+    assert anti_replay(state(0, 0, (23, wide))) == AntiReplay(window, esn=False)
+
+
+def test_a_narrow_window_is_in_the_sa_itself() -> None:
+    assert anti_replay(state(32, 0, (31, bytes(4)))) == AntiReplay(32, esn=False)
+
+
+def test_an_sa_has_what_its_inbound_half_has_against_replayed_packets() -> None:
+    sa = ike_sa("t1", ESTABLISHED)
+    [child] = with_replay((sa,), {"7c6fd4c0": AntiReplay(2048, esn=True)}.get)[0].children
+    assert (child.replay_window, child.esn) == (2048, True)
+    [lost] = with_replay((sa,), {"3d17e6b9": AntiReplay(0, esn=True)}.get)[0].children
+    assert (lost.replay_window, lost.esn) == (None, False)
+    [own] = with_replay((sa,), lambda _: LIBIPSEC_REPLAY)[0].children
+    assert (own.replay_window, own.esn) == (128, False)

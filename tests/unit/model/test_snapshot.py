@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
 
@@ -15,6 +16,10 @@ NOW = datetime(2026, 11, 23, 5, tzinfo=UTC)
 
 VPCS = Index(Vpc, lambda vpc: (vpc.account,))
 CUSTOMERS = Index(CustomerGateway, lambda gateway: (gateway.account, str(gateway.address), int(gateway.address)))
+
+
+STATES = Index(Vpc, lambda vpc: (vpc.state,))
+"""Of a key that changes: who has it is right, and in which order is another matter."""
 
 
 def vpc(number: int, account: str) -> Vpc:
@@ -42,13 +47,20 @@ def customer(number: int, account: str) -> CustomerGateway:
 
 # Of one account per number: a resource keeps its keys.
 resources = st.builds(
-    lambda make, number: make(number, "ab"[number % 2]), st.sampled_from((vpc, customer)), st.integers(0, 7)
+    lambda make, number, state: replace(make(number, "ab"[number % 2]), state=state),
+    st.sampled_from((vpc, customer)),
+    st.integers(0, 7),
+    st.sampled_from(State),
 )
 changes = st.lists(st.builds(lambda kind, resource: kind(resource), st.sampled_from((Put, Put, Remove)), resources))
 
 
 def content(snapshot: Snapshot, index: Index[Vpc] | Index[CustomerGateway]) -> dict[object, list[Resource]]:
     return {key: list(group.values()) for key, group in snapshot.grouped(index).items()}
+
+
+def members(snapshot: Snapshot) -> dict[object, set[str]]:
+    return {key: set(group) for key, group in snapshot.grouped(STATES).items()}
 
 
 @given(st.lists(st.tuples(changes, st.booleans()), max_size=8))
@@ -58,11 +70,13 @@ def test_an_index_follows_the_resources(steps: list[tuple[list[Change], bool]]) 
         if asked:
             snapshot.grouped(VPCS)
             snapshot.grouped(CUSTOMERS)
+            snapshot.grouped(STATES)
         before = {index: content(snapshot, index) for index in (VPCS, CUSTOMERS)} if asked else {}
         after = snapshot.apply(made)
         fresh = Snapshot(after.revision, after.kinds)
         assert content(after, VPCS) == content(fresh, VPCS)
         assert content(after, CUSTOMERS) == content(fresh, CUSTOMERS)
+        assert members(after) == members(fresh)
         assert after == fresh
         for index, had in before.items():
             assert content(snapshot, index) == had, "a snapshot never changes"

@@ -11,7 +11,7 @@ import pytest
 from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
 from landbridge.observe.fold import BFD_SILENCE, Endpoint, Place, SpeakerWords, View, tunnel_state, vitals
 from landbridge.observe.ike import Cause, ChildSaStatus, ChildState, IkeSaStatus, IkeState
-from landbridge.observe.state import Status
+from landbridge.observe.state import EspState, Status
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 MADE = NOW - timedelta(hours=1)
@@ -50,6 +50,7 @@ def sa(*, carries: bool = True) -> IkeSaStatus:
         remote_id="203.0.113.77",
         nat_local=True,
         nat_remote=False,
+        nat_fake=True,
         suite="AES_GCM_16-128/PRF_HMAC_SHA2_256/ECP_256",
         spi_initiator="1",
         spi_responder="2",
@@ -97,6 +98,17 @@ def test_a_dynamic_tunnel_is_up_when_bgp_is() -> None:
 def test_a_static_tunnel_is_up_when_its_child_sa_carries() -> None:
     assert view(dynamic=False, endpoint=UP).status is Status.UP
     assert view(dynamic=False, endpoint=Endpoint(pid=7, sas=(sa(carries=False),))).status is Status.DOWN
+
+
+def test_what_is_in_force_for_the_packets_is_the_newest_sas() -> None:
+    old, [child] = sa(), sa().children
+    newest = replace(child, installed=1, esn=True, replay_window=64, udp=False)
+    rekeyed = replace(old, children=(child, newest, replace(child, installed=0, state=ChildState.INSTALLING)))
+    young = replace(old, unique_id=2, established=1, children=(newest,))
+    for sas in ((rekeyed,), (old, young), (young, old)):
+        state = tunnel_state(view(endpoint=Endpoint(pid=7, sas=sas)), None, MADE, NOW)
+        assert state.esp == EspState(suite="AES_GCM_16-128", udp=False, esn=True, replay_window=64)
+    assert tunnel_state(view(), None, MADE, NOW).esp is None
 
 
 def test_a_dead_daemons_last_words_do_not_count() -> None:

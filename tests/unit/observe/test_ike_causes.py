@@ -19,6 +19,7 @@ from landbridge.observe.ike import Cause, cause_of
         ("received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built", Cause.NO_PROPOSAL_CHOSEN),
         ("no acceptable proposal found", Cause.NO_PROPOSAL_CHOSEN),
         ("received TS_UNACCEPTABLE notify, no CHILD_SA built", Cause.TRAFFIC_SELECTORS),
+        ("unable to install IPsec policies (SPD) in kernel", Cause.TRAFFIC_SELECTORS),
         ("traffic selectors 10.0.0.0/8 === 192.168.0.0/24 unacceptable", Cause.TRAFFIC_SELECTORS),
         ("giving up after 10 retransmits", Cause.PEER_SILENT),
         ("peer not responding, trying again (2/0)", Cause.PEER_SILENT),

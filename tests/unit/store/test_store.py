@@ -134,6 +134,16 @@ def test_any_tag_survives(text: str, tmp_path_factory: pytest.TempPathFactory) -
     assert codec.decode("vpc", codec.encode(item)) == item
 
 
+def test_a_connection_of_an_older_version_is_read_with_what_it_could_not_choose() -> None:
+    codec = Codec(KEY)
+    old = json.loads(codec.encode(connection()))
+    for name in ("clear_df", "force_udp"):
+        del old[name]
+    for tunnel in old["tunnels"]:
+        del tunnel["options"]["replay_window_size"]
+    assert codec.decode("vpn-connection", json.dumps(old)) == connection()
+
+
 def test_secrets_are_not_in_the_file(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.commit(1, (Put(connection()),))

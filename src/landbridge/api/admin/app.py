@@ -19,14 +19,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from landbridge.api.admin.body import BodyTooLarge, Fields
+from landbridge.api.admin.body import MAX_TEXT, BodyTooLarge, Fields
 from landbridge.control.access_keys import CreateAccessKey, DeleteAccessKey
 from landbridge.control.base import Command
 from landbridge.control.lab import AddHost, AddSite, RemoveHost, RemoveSite
 from landbridge.control.service import Control
+from landbridge.control.vpn_connections import SetVpnConnection
 from landbridge.model import errors
 from landbridge.model.errors import LandbridgeError, NotFound, OperatorError, Unsupported
-from landbridge.model.resources import AccessKey, LabHost, LabSite, Role
+from landbridge.model.resources import AccessKey, LabHost, LabSite, Role, VpnConnection
 from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation
 from landbridge.reconcile.diff import PlanError
@@ -77,6 +78,7 @@ class AdminParts:
 def admin_app(parts: AdminParts) -> ASGIApp:
     """The admin API of a running service as an ASGI app."""
     lab, service = _Lab(parts.control, parts.account, parts.region), _Service(parts)
+    connections = _Connections(parts.control, parts.account, parts.region)
     return _app(
         *_key_routes(parts.control, parts.account, parts.region),
         Route("/v1/endpoint", _safely(service.endpoint), methods=["GET"]),
@@ -84,6 +86,7 @@ def admin_app(parts: AdminParts) -> ASGIApp:
         Route("/v1/plan", _safely(service.plan), methods=["GET"]),
         Route("/v1/wait", _safely(service.wait), methods=["POST"]),
         Route("/v1/where/{name:path}", _safely(service.where), methods=["GET"]),
+        Route("/v1/vpn-connections/{name}", _safely(connections.change), methods=["PATCH"]),
         Route("/v1/lab/sites", _safely(lab.sites), methods=["GET"]),
         Route("/v1/lab/sites", _safely(lab.add_site), methods=["POST"]),
         Route("/v1/lab/sites/{name}", _safely(lab.site), methods=["GET"]),
@@ -160,6 +163,19 @@ class _Keys(_Commands):
         found = self.control.snapshot.get(AccessKey, name)
         await self._execute(DeleteAccessKey(name), found.account if found else None)
         return self._removed()
+
+
+class _Connections(_Commands):
+    async def change(self, request: Request) -> Response:
+        """What EC2's API has no words for."""
+        fields = await Fields.of(request)
+        clear_df, force_udp = fields.optional_flag("clear_df"), fields.optional_flag("force_udp")
+        fields.done()
+        found: VpnConnection = await self._execute(
+            SetVpnConnection(request.path_params["name"][:MAX_TEXT], clear_df=clear_df, force_udp=force_udp)
+        )
+        revision = self.control.snapshot.revision
+        return JSONResponse({**views.data_path(found), "id": found.id, "revision": revision})
 
 
 class _Lab(_Commands):

@@ -81,6 +81,13 @@ class Fields:
         except ValueError:
             raise Invalid(name, f"'{name}' is one of {', '.join(kind)}, not '{text}'.") from None
 
+    def optional_flag(self, name: str) -> bool | None:
+        """True or false, or None if it is not there."""
+        value = self._left.pop(name, None)
+        if value is not None and not isinstance(value, bool):
+            raise Invalid(name, f"'{name}' is true or false.")
+        return value
+
     def address(self, name: str) -> IPv4Address:
         """An IPv4 address that has to be there."""
         text = self.text(name)

@@ -21,6 +21,9 @@ def prove(show: Show) -> None:
     none = none_answered(ping(dark.namespace, host.address, patience=0.3), "An instance without a public address")
     show.fact(f"{web.address} is {web.public} on the Internet, both ways; without a public address {none}")
 
+    show.step("an elastic address")
+    show.fact(_elastic(show))
+
     show.step("from a site to the Internet through the VPC")
     paris = stage.sites["paris"]
     device = _device_at(show)
@@ -56,6 +59,30 @@ def prove(show: Show) -> None:
     code = refused("InvalidParameterValue", stage.ec2.attach_internet_gateway, **attach)
     stage.ec2.delete_internet_gateway(InternetGatewayId=second)
     show.fact(f"a second internet gateway on the VPC: {code}")
+
+
+def _elastic(show: Show) -> str:
+    """An elastic address of one instance, then of a secondary address of another one, then of nobody."""
+    ec2, host = show.stage.ec2, show.stage.machines["internet"]
+    web, dark = (show.stage.machines[name] for name in ("web", "dark"))
+    card = ec2.describe_instances(InstanceIds=[web.id])["Reservations"][0]["Instances"][0]["NetworkInterfaces"][0]
+    interface = card["NetworkInterfaceId"]
+    got = ec2.assign_private_ip_addresses(NetworkInterfaceId=interface, SecondaryPrivateIpAddressCount=1)
+    second = got["AssignedPrivateIpAddresses"][0]["PrivateIpAddress"]
+    held = ec2.allocate_address()
+    public, names = held["PublicIp"], []
+    for target in ({"InstanceId": dark.id}, {"NetworkInterfaceId": interface, "PrivateIpAddress": second}):
+        ec2.associate_address(AllocationId=held["AllocationId"], **target)
+        show.stage.settle()
+        answer = ask(host.namespace, public)
+        names.append(answer.name if answer else "nobody")
+    expect(names == ["dark", "web"], f"The elastic address {public} led to {names[0]}, then to {names[1]}.")
+    ec2.disassociate_address(PublicIp=public)
+    ec2.release_address(AllocationId=held["AllocationId"])
+    ec2.unassign_private_ip_addresses(NetworkInterfaceId=interface, PrivateIpAddresses=[second])
+    show.stage.settle()
+    none = none_answered(ping(host.namespace, public, patience=0.3), "An elastic address that was given back")
+    return f"an elastic address: {public} was {dark.address}, then {second} at another instance; given back {none}"
 
 
 def _device_at(show: Show) -> str:

@@ -10,18 +10,21 @@ from typing import Final
 
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from landbridge.desired.objects import Address, KernelRoute, KernelRule, RouteKind
 from landbridge.drivers.netlink import decode
 from landbridge.drivers.netlink.announce import announce
-from landbridge.drivers.netlink.decode import RTNH_F_ONLINK, LinkAddress, Message, Route
+from landbridge.drivers.netlink.decode import RTNH_F_ONLINK, Link, LinkAddress, Message, Route
 from landbridge.drivers.netlink.rtnl import CREATE, EXCLUSIVE, REPLACE, KernelRefusedError, Rtnl
 from landbridge.reconcile.driver import DriverError
 
 RULE_PRIORITIES: Final = range(1000, 2000)
 """Our policy rules have priorities in this range; the kernel's own and strongSwan's (220) have not."""
 
+TUNNELS: Final = ("tun", "xfrm")
+_UP: Final = 1
 _RTN: Final = {RouteKind.UNICAST: 1, RouteKind.BLACKHOLE: 6, RouteKind.UNREACHABLE: 7}
 _KINDS: Final = {number: kind for kind, number in _RTN.items()}
 _SCOPE_UNIVERSE: Final = 0
@@ -90,12 +93,24 @@ def read_rules(namespace: str, protocol: int, rtnl: Rtnl) -> Iterator[KernelRule
 
 
 def put_address(wanted: Address, actual: Address | None, protocol: int) -> None:
-    """Set the address. Another peer makes it another address to the kernel, so the old one goes first."""
+    """Set the address. Another peer makes it another address to the kernel, so the old one goes first.
+
+    A tunnel device gets its first one while it is down. The kernel tells of a new address before sockets can be bound
+    to it; BIRD opens a BFD session's socket once, as soon as it knows of an address on a link that is up, and a
+    session whose socket could not be bound stays silent for good.
+    """
     with Rtnl(wanted.namespace) as rtnl:
-        index = _index(rtnl, wanted.link, wanted.namespace)
+        link = _link(rtnl, wanted.link, wanted.namespace)
         if actual is not None and actual.peer != wanted.peer:
-            _delete_address(rtnl, actual, index)
-        rtnl.request(Message.NEWADDR, _address_message(wanted, index, protocol), CREATE | REPLACE)
+            _delete_address(rtnl, actual, link.index)
+        quietly = link.up and link.kind in TUNNELS and not any(a.link == link.index for a in addresses(rtnl))
+        if quietly:
+            _turn(rtnl, link.index, up=False)
+        try:
+            rtnl.request(Message.NEWADDR, _address_message(wanted, link.index, protocol), CREATE | REPLACE)
+        finally:
+            if quietly:
+                _turn(rtnl, link.index, up=True)
     announce(wanted.namespace, wanted.link, wanted.address.ip)
 
 
@@ -166,11 +181,18 @@ def _same_place(found: Route, wanted: KernelRoute) -> bool:
     return (found.table, found.destination, found.metric) == (wanted.table, wanted.destination, wanted.metric)
 
 
-def _index(rtnl: Rtnl, name: str, namespace: str) -> int:
+def _link(rtnl: Rtnl, name: str, namespace: str) -> Link:
     link = rtnl.link(name)
     if link is None:
         raise DriverError(f"There is no link '{name}' in the network namespace '{namespace}' (yet)")
-    return link.index
+    return link
+
+
+def _turn(rtnl: Rtnl, index: int, *, up: bool) -> None:
+    message = ifinfmsg()
+    message["index"] = index
+    message["flags"], message["change"] = (_UP if up else 0), _UP
+    rtnl.request(Message.NEWLINK, message)
 
 
 def _address_message(item: Address, index: int, protocol: int) -> ifaddrmsg:
@@ -207,7 +229,7 @@ def _route_message(wanted: KernelRoute, rtnl: Rtnl, protocol: int) -> rtmsg:
     message["type"] = _RTN[wanted.kind]
     message["scope"] = _SCOPE_UNIVERSE
     if wanted.link is not None:
-        attributes.append(("RTA_OIF", _index(rtnl, wanted.link, wanted.namespace)))
+        attributes.append(("RTA_OIF", _link(rtnl, wanted.link, wanted.namespace).index))
         if wanted.gateway is None:
             message["scope"] = _SCOPE_LINK
     if wanted.gateway is not None:

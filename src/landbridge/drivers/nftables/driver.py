@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from landbridge.desired.objects import HERE, HostObject, Ruleset, Seen
@@ -16,25 +17,30 @@ from landbridge.drivers.netlink.inside import NamespaceMissing, exists
 from landbridge.drivers.nftables import lookups, render
 from landbridge.drivers.nftables.flows import forget
 from landbridge.drivers.nftables.library import NftError, run
+from landbridge.drivers.nftables.netfilter import Netfilter
 from landbridge.reconcile.driver import DriverError
 
 DEFAULT_NAME: Final = "landbridge"
 ALTERED: Final = "altered"
 """The fingerprint of a table that is not as it was when it was made."""
 
-_TABLE_LINE: Final = re.compile(r"^table (ip|bridge) (\S+)$", re.MULTILINE)
 _SEAL: Final = re.compile(r'\tchain seal \{\n\t\tcomment "(\S+) (\S+)"\n\t\}\n')
 _LISTED: Final = re.compile(r'\n?\tchain listed \{\n\t\tcomment "(\S+)"\n\t\}\n')
 
 
 class NftablesDriver:
-    """The `Driver` of rulesets of one owner. Keeps no state."""
+    """The `Driver` of rulesets of one owner.
+
+    What it read it remembers while the kernel says that nobody has changed anything since: listing takes as long as a
+    table has elements, and most changes in a VPC are not to its filters.
+    """
 
     kinds: frozenset[type[HostObject]] = frozenset({Ruleset})
 
     def __init__(self, owner: str) -> None:
         """`owner` is written into every table's seal."""
         self.owner = marks.checked_owner(owner)
+        self._read: dict[str, tuple[tuple[int, int], tuple[Seen, ...]]] = {}
 
     def read(self, namespaces: Collection[str]) -> Iterator[Seen]:
         """The tables of this owner in these namespaces, by fingerprint.
@@ -44,14 +50,23 @@ class NftablesDriver:
         """
         for namespace in namespaces:
             try:
-                for family, name in _TABLE_LINE.findall(run(namespace, "list tables")[0]):
-                    if render.TABLE_NAME.fullmatch(name):
-                        listing = run(namespace, f"list table {family} {name}")[0]
-                        found = self._fingerprint(namespace, name, listing)
-                        if found is not None:
-                            yield _seen(namespace, Family(family), name, found)
+                with _asking(namespace) as kernel:
+                    # Before the tables are listed: what changes in between is read again next time.
+                    generation = kernel.generation()
+                    known = self._read.get(namespace)
+                    if known is None or known[0] != generation:
+                        known = generation, tuple(self._tables(namespace, kernel))
+                        self._read[namespace] = known
+                yield from known[1]
             except NamespaceMissing:
-                continue
+                self._read.pop(namespace, None)
+
+    def _tables(self, namespace: str, kernel: Netfilter) -> Iterator[Seen]:
+        for family, name in kernel.tables():
+            if render.TABLE_NAME.fullmatch(name):
+                found = self._fingerprint(namespace, name, run(namespace, f"list table {family} {name}")[0])
+                if found is not None:
+                    yield _seen(namespace, Family(family), name, found)
 
     def fingerprint(self, wanted: HostObject) -> str:
         """A digest of the ruleset's text."""
@@ -68,11 +83,11 @@ class NftablesDriver:
         where = wanted.namespace
         family, name = wanted.family, wanted.name
         before = self._there(where, family, name)
-        replaces = before is not None
         try:
+            text = render.creation(wanted, self.owner)
             if before is not None:
                 self._forget(wanted, before)
-            text = render.replacement(wanted, self.owner) if replaces else render.creation(wanted, self.owner)
+                text = render.removal(name, family) + text
             _, listing = run(where, text, f"list table {family} {name}")
             run(where, render.listed(name, render.digest(listing), family))
         except NftError as error:
@@ -119,8 +134,9 @@ class NftablesDriver:
         Raises:
             DriverError: there is one, but it is somebody else's.
         """
-        if (family, name) not in _TABLE_LINE.findall(run(namespace, "list tables")[0]):
-            return None
+        with _asking(namespace) as kernel:
+            if (family.value, name) not in kernel.tables():
+                return None
         listing = run(namespace, f"list table {family} {render.table_name(name)}")[0]
         if self._fingerprint(namespace, name, listing) is None:
             where = _place(namespace)
@@ -131,6 +147,15 @@ class NftablesDriver:
 def _seen(namespace: str, family: Family, name: str, fingerprint: str) -> Seen:
     table = Ruleset(namespace=namespace, name=name, family=family)
     return Seen(namespace=namespace, kind=Ruleset, what=table.key, requires=table.needs, fingerprint=fingerprint)
+
+
+@contextmanager
+def _asking(namespace: str) -> Iterator[Netfilter]:
+    try:
+        with Netfilter(namespace) as kernel:
+            yield kernel
+    except OSError as error:
+        raise DriverError(f"nftables could not be asked in {_place(namespace)}: {error.strerror or error}") from error
 
 
 def _place(namespace: str) -> str:

@@ -26,6 +26,8 @@ _REWRITES_DESTINATION: Final = frozenset({Hook.PREROUTING, Hook.OUTPUT})
 _NAT_HOOKS: Final = _REWRITES_SOURCE | _REWRITES_DESTINATION
 _MSS: Final = range(88, 65496)
 """From the least IPv4 datagram anybody has to take, less headers, upwards."""
+_SYN: Final = "tcp flags & (syn | rst) == syn"
+_NO_DF: Final = 0xBFFF
 _PRIORITIES: Final = range(-500, 501)
 _REMARK: Final = re.compile(r"[A-Za-z0-9_.: -]{1,120}")
 SEAL: Final = "seal"
@@ -65,12 +67,8 @@ def digest(text: str) -> str:
 
 def creation(ruleset: Ruleset, owner: str) -> str:
     """One transaction that makes the table; owner and fingerprint are the comment of its empty chain `seal`."""
-    return table(ruleset) + _remark(ruleset.family, ruleset.name, SEAL, f"{owner} {fingerprint(ruleset)}")
-
-
-def replacement(ruleset: Ruleset, owner: str) -> str:
-    """The same in the place of whatever has the table's name."""
-    return removal(ruleset.name, ruleset.family) + creation(ruleset, owner)
+    text = table(ruleset)
+    return text + _remark(ruleset.family, ruleset.name, SEAL, f"{owner} {digest(text)}")
 
 
 def listed(name: str, digest_of_listing: str, family: Family = Family.IP) -> str:
@@ -106,7 +104,7 @@ def _remark(family: Family, name: str, chain: str, text: str) -> str:
 def _named(chain: NamedChain, ruleset: Ruleset) -> str:
     # Nothing is sent to where it has to be translated.
     elsewhere = Chain(hook=Hook.FORWARD, rules=chain.rules)
-    rules = "".join(f"\t\t{' '.join(_rule(rule, elsewhere, ruleset))}\n" for rule in chain.rules)
+    rules = "".join(f"\t\t{line}\n" for rule in chain.rules for line in _lines(rule, elsewhere, ruleset))
     return f"\tchain {lookups.name(chain.name)} {{\n{rules}\t\tdrop\n\t}}\n"
 
 
@@ -118,11 +116,24 @@ def _chain(index: int, chain: Chain, ruleset: Ruleset) -> str:
     hook = Hook(chain.hook).value
     policy = "accept" if chain.accept else "drop"
     head = f"\t\ttype {chain.kind} hook {hook} priority {int(chain.priority)}; policy {policy};\n"
-    rules = "".join(f"\t\t{' '.join(_rule(rule, chain, ruleset))}\n" for rule in chain.rules)
-    return f"\tchain {hook}_{index} {{\n{head}{rules}\t}}\n"
+    rules = "".join(f"\t\t{line}\n" for rule in chain.rules for line in _lines(rule, chain, ruleset))
+    name = f"{hook}_{index}"
+    if not chain.for_syn:
+        return f"\tchain {name} {{\n{head}{rules}\t}}\n"
+    if not chain.accept:
+        raise ValueError("a chain for SYNs alone lets everything else pass: its policy is to accept")
+    return f"\tchain {name}_syn {{\n{rules}\t}}\n\tchain {name} {{\n{head}\t\t{_SYN} jump {name}_syn\n\t}}\n"
 
 
-def _rule(rule: FilterRule, chain: Chain, ruleset: Ruleset) -> Iterator[str]:
+def _lines(rule: FilterRule, chain: Chain, ruleset: Ruleset) -> Iterator[str]:
+    conditions = list(_conditions(rule, chain, ruleset))
+    if rule.verdict is Verdict.CLEAR_DF:
+        # Looking a route up is dear: after what is cheap.
+        return (" ".join((match, *conditions, change)) for match, change in _clearing(rule, chain))
+    return iter((" ".join((*conditions, _end(rule, chain, ruleset))),))
+
+
+def _conditions(rule: FilterRule, chain: Chain, ruleset: Ruleset) -> Iterator[str]:
     if rule.iif is not None:
         yield f"iifname {link(rule.iif)}"
     if rule.not_iif is not None:
@@ -144,11 +155,10 @@ def _rule(rule: FilterRule, chain: Chain, ruleset: Ruleset) -> Iterator[str]:
     yield from _ports("sport", rule.source_ports, rule.protocol)
     yield from _port_range(rule.port_range, rule.protocol)
     yield from _icmp(rule)
-    yield from _flow(rule)
-    yield _end(rule, chain, ruleset)
+    yield from _flow(rule, chain)
 
 
-def _flow(rule: FilterRule) -> Iterator[str]:
+def _flow(rule: FilterRule, chain: Chain) -> Iterator[str]:
     if rule.established:
         yield "ct state established,related"
     if rule.original:
@@ -160,6 +170,10 @@ def _flow(rule: FilterRule) -> Iterator[str]:
     for what, marked in (("meta", rule.marked), ("ct", rule.flow_marked)):
         if marked is not None:
             yield f"{what} mark {'!= ' if marked else ''}0"
+    if rule.leads_to:
+        _at(chain, frozenset({Hook.PREROUTING}), "a look at the routing table")
+        # The packet's mark decides as well where the machine has rules by mark.
+        yield f"fib daddr . mark oifname {_set([link(name) for name in rule.leads_to])}"
 
 
 def _icmp(rule: FilterRule) -> Iterator[str]:
@@ -195,6 +209,20 @@ def _ports(which: str, ports: tuple[int, ...], protocol: str | int | None) -> It
     yield f"{protocol} {which} {_set([str(int(port)) for port in sorted(set(ports))])}"
 
 
+def _clearing(rule: FilterRule, chain: Chain) -> tuple[tuple[str, str], ...]:
+    """What a packet has to be like, and what is changed in it."""
+    # Too late anywhere else: routers refuse what is too large before they forward it.
+    _at(chain, frozenset({Hook.PREROUTING}), "clearing DF")
+    if (chain.kind, rule.mss, rule.snat, rule.dnat, rule.follow) != ("filter", None, None, None, None):
+        raise ValueError("a rule that clears DF does nothing else, in a filter chain")
+    return (
+        # Senders number packets that nobody may fragment all alike, with 0. Fragments are put together by number.
+        # nft makes 32 bits and takes two bytes of them, which two depends on its version: hence random in both.
+        ("ip frag-off 0x4000 ip id 0", "ip id set numgen random mod 4294901760 offset 65536"),
+        ("ip frag-off & 0x4000 != 0", f"ip frag-off set ip frag-off & {_NO_DF:#x}"),
+    )
+
+
 def _end(rule: FilterRule, chain: Chain, ruleset: Ruleset) -> str:
     if [rule.verdict, rule.snat, rule.dnat, rule.follow].count(None) != 3:
         raise ValueError("a rule ends in exactly one of a verdict, snat, dnat and where to follow")
@@ -220,7 +248,7 @@ def _end(rule: FilterRule, chain: Chain, ruleset: Ruleset) -> str:
             if rule.mss not in _MSS:
                 raise ValueError(f"an MSS of {rule.mss} is not within {_MSS}")
             # nft sets the option only where it is greater (nft_exthdr.c).
-            return f"tcp flags & (syn | rst) == syn tcp option maxseg size set {int(rule.mss)}"
+            return f"{_SYN} tcp option maxseg size set {int(rule.mss)}"
         case Verdict.KEEP_MARK:
             return "ct mark set meta mark"
         case Verdict.DROP:

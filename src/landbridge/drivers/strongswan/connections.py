@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import time
 from collections.abc import Collection, Iterable
 from dataclasses import fields
 from ipaddress import IPv4Address
@@ -24,11 +25,21 @@ from landbridge.reconcile.driver import DriverError
 INCOMPLETE: Final = "incomplete"
 """The fingerprint of a connection without its secret, with more than one, or of a secret without its connection."""
 
+OUTDATED: Final = "its SAs were made under another setting"
+"""The fingerprint of a connection whose SAs have ESP in UDP and should not, or the other way round."""
+
 LOST: Final = "lost its SAs"
 """The fingerprint of a connection whose SAs charon believes in and the kernel does not have."""
 
 _FORM: Final = "2"
 """Changes when the same properties are told to charon in another way, so that connections are loaded anew."""
+
+_FORCED: Final = "-udp"
+"""The end of the digest of a connection that forces UDP: whoever reads it can tell whether its SAs are like that."""
+
+AGREED_WITHIN: Final = 5.0
+"""Seconds in which a peer has to answer before SAs that should be replaced are told as a fault."""
+_LOOK_EVERY: Final = 0.02
 
 _ANY: Final = "%any"
 DIALLED: Final = "3600s"
@@ -37,7 +48,7 @@ DIALLED: Final = "3600s"
 def connection_message(wanted: IkeConnection) -> dict[str, object]:
     """The connection in vici's terms (swanctl.conf(5))."""
     dpd = wanted.dpd_delay if wanted.dpd_action != "none" else 0
-    insists = wanted.initiate and not wanted.yields
+    insists = _insists(wanted)
     persistent = insists or wanted.dpd_action == "restart"
     return {
         "version": "2",
@@ -46,6 +57,7 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
         "proposals": list(wanted.ike_proposals),
         "mobike": "no",
         "fragmentation": "yes",
+        **({"encap": "yes"} if wanted.force_udp else {}),
         "unique": "replace",
         "keyingtries": "0" if persistent else "1",
         "dpd_delay": f"{dpd}s",
@@ -74,6 +86,11 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
     }
 
 
+def _insists(wanted: IkeConnection) -> bool:
+    """Whether charon itself starts again what the peer closes."""
+    return wanted.initiate and not wanted.yields
+
+
 def _interface(wanted: IkeConnection) -> dict[str, str]:
     """To which XFRM interface the kernel's SAs belong."""
     return {"if_id_in": str(wanted.if_id), "if_id_out": str(wanted.if_id)} if wanted.if_id else {}
@@ -100,7 +117,8 @@ def connection_digest(key: bytes, wanted: IkeConnection) -> str:
     for item in fields(wanted):
         value = getattr(wanted, item.name)
         parts.append(f"{item.name}={value.reveal() if item.name == 'psk' else value!r}")
-    return hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:40]
+    digest = hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:40]
+    return f"{digest}{_FORCED}" if wanted.force_udp else digest
 
 
 def _secret_id(name: str, digest: str) -> str:
@@ -137,6 +155,14 @@ def _missing(believed: Iterable[IkeSaStatus], there: sas.Installed) -> frozenset
     )
 
 
+def outdated(sas: Iterable[IkeSaStatus], *, forced: bool) -> bool:
+    """Whether a connection is up with ESP in UDP against its setting, or without. A NAT is reason enough for UDP."""
+    up = [sa for sa in sas if sa.up]
+    if forced:
+        return bool(up) and not any(child.udp for sa in up for child in sa.children if child.carries)
+    return bool(up) and all(sa.nat_fake for sa in up)
+
+
 class IkeConnectionDriver:
     """Loads and unloads connections. `key` makes the digests; it is the instance's own and secret."""
 
@@ -169,13 +195,18 @@ class IkeConnectionDriver:
         for name in sorted(names | {_name_of(secret) for secret in secrets}):
             own = [secret for secret in secrets if _name_of(secret) == name]
             whole = name in names and len(own) == 1
+            found = own[0].rpartition(":")[2] if whole else INCOMPLETE
+            if name in lost:
+                found = LOST
+            elif whole and self._outdated(namespace, name, forced=found.endswith(_FORCED), vici=vici):
+                found = OUTDATED
             key: Key = ("ike", namespace, name)
             yield Seen(
                 namespace=namespace,
                 kind=IkeConnection,
                 what=key,
                 requires=(("charon", namespace),),
-                fingerprint=LOST if name in lost else own[0].rpartition(":")[2] if whole else INCOMPLETE,
+                fingerprint=found,
             )
 
     def _lost(self, namespace: str, vici: Vici) -> frozenset[str]:
@@ -190,6 +221,16 @@ class IkeConnectionDriver:
         again = once and once & _missing(vici.sas(), sas.installed(namespace))
         return frozenset(name for name, _ in again)
 
+    def _outdated(self, namespace: str, name: str, *, forced: bool, vici: Vici) -> bool:
+        """Whether the connection's SAs were made while UDP was forced and no longer is, or the other way round.
+
+        libipsec has ESP in UDP always, and says that it claimed a NAT.
+        """
+        running = self._endpoints.charon(namespace)
+        if running is None or running.data_plane is not DataPlane.KERNEL:
+            return False
+        return outdated((sa for sa in vici.sas() if sa.connection == name), forced=forced)
+
     def fingerprint(self, wanted: HostObject) -> str:
         """The keyed digest over all properties, the secret among them."""
         assert isinstance(wanted, IkeConnection)
@@ -199,7 +240,8 @@ class IkeConnectionDriver:
         """Load the connection and then its secret; initiate if that is asked for and no SA is there.
 
         SAs that somebody took from the kernel are made anew by rekeying. Live SAs stay, unless they are with another
-        peer than is wanted now. A charon that does not answer is ended, so that the loop starts it anew.
+        peer than is wanted now; those that should be in UDP, or should not, until the new ones have taken over. A
+        charon that does not answer is ended, so that the loop starts it anew.
         """
         assert isinstance(wanted, IkeConnection)
         namespace = wanted.namespace
@@ -229,8 +271,37 @@ class IkeConnectionDriver:
                 vici.terminate(wanted.name)
         if wanted.name in self._lost(wanted.namespace, vici):
             vici.rekey(wanted.name)
+        elif self._outdated(wanted.namespace, wanted.name, forced=wanted.force_udp, vici=vici):
+            self._replace(vici, wanted)
         elif wanted.initiate and not any(sa.connection == wanted.name for sa in vici.sas()):
             vici.initiate(wanted.name)
+
+    def _replace(self, vici: Vici, wanted: IkeConnection) -> None:
+        """Have a second IKE SA take over from one that was made under another setting; the peer ends that one.
+
+        charon uses an IKE SA again only for a connection that is the same; this one was loaded anew. One that starts
+        again whatever its peer closes would start the old one again, so there the old one ends first.
+
+        Raises:
+            DriverError: the peer did not agree in time. What is up stays up.
+        """
+        mine = [sa for sa in vici.sas() if sa.connection == wanted.name]
+        if _insists(wanted):
+            for sa in mine:
+                vici.give_up(sa.unique_id)
+            vici.initiate(wanted.name)
+            return
+        if not any(sa.initiator and sa.established is None for sa in mine):
+            vici.initiate(wanted.name)
+        deadline = time.monotonic() + AGREED_WITHIN
+        while self._outdated(wanted.namespace, wanted.name, forced=wanted.force_udp, vici=vici):
+            if time.monotonic() > deadline:
+                way = "in UDP" if wanted.force_udp else "without UDP"
+                raise DriverError(
+                    f"The peer of {wanted.name} does not answer when it is asked for ESP {way}: the tunnel stays as it"
+                    " is until it does, or until the customer gateway connects anew."
+                )
+            time.sleep(_LOOK_EVERY)
 
     def drop(self, actual: HostObject) -> None:
         """Unload the secret and the connection, and end its SAs; the peer is told."""

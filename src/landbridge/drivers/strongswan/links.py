@@ -11,6 +11,7 @@ from typing import Final
 
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
+from landbridge.desired.objects import HERE
 from landbridge.drivers.netlink.decode import Link, Message
 from landbridge.drivers.netlink.inside import NamespaceMissing, open_namespace
 from landbridge.drivers.netlink.rtnl import CREATE, EXCLUSIVE, KernelRefusedError, Rtnl
@@ -58,6 +59,19 @@ def devices(namespace: str) -> list[Link]:
             return [link for link in rtnl.links() if link.kind in (TUN, XFRM)]
     except NamespaceMissing:
         return []
+
+
+def ours(there: Rtnl, namespace: str, name: str, owner: str) -> Link | None:
+    """The tunnel device of that owner under this name; None if there is no such link.
+
+    Raises:
+        DriverError: somebody else's link has the name.
+    """
+    found = there.link(name)
+    if found is not None and (found.kind not in (TUN, XFRM) or endpoint_of(found.alias, owner) is None):
+        place = f"the network namespace '{namespace}'" if namespace != HERE else "this network namespace"
+        raise DriverError(f"A link '{name}' that is somebody else's is in {place}: rename or delete it.")
+    return found
 
 
 def has_placeholder(endpoint: str) -> bool:

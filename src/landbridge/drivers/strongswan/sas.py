@@ -1,4 +1,4 @@
-"""The kernel's own IPsec SAs and policies in an endpoint's namespace: counted, flushed, and heard when they go.
+"""The kernel's own IPsec SAs and policies in an endpoint's namespace: read, flushed, and heard when they go.
 
 charon installs them and believes that they stay. Somebody may delete them (`ip xfrm state flush`), and a charon that
 was killed leaves its own behind. Layouts and numbers: linux/xfrm.h.
@@ -10,7 +10,8 @@ import os
 import socket
 import struct
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -26,7 +27,13 @@ _SELECTOR: Final = 56
 _SPI_AT: Final = _SELECTOR + 16
 _DIRECTION_AT: Final = _SELECTOR + 64 + 32 + 8
 _POLICY_INFO: Final = 168
+_STATE_INFO: Final = 224
+_WINDOW_AT: Final = 215
+_FLAGS_AT: Final = 216
+_ESN: Final = 128
 _IF_ID: Final = 31
+_REPLAY_ESN: Final = 23
+_REPLAY_ESN_WINDOW_AT: Final = 20
 _GROUPS: Final = 0x4 | 0x8  # XFRMGRP_SA, XFRMGRP_POLICY
 _ANSWER_WITHIN: Final = 10.0
 _DIRECTIONS: Final = 3
@@ -46,11 +53,28 @@ _LOSSES: Final = frozenset({_Message.DELSA, _Message.DELPOLICY, _Message.FLUSHSA
 
 
 @dataclass(frozen=True, slots=True)
+class AntiReplay:
+    """How an SA tells replayed packets: its window in packets, and whether its sequence numbers have 64 bits."""
+
+    window: int
+    esn: bool
+
+
+def anti_replay(state: bytes) -> AntiReplay:
+    """Out of an SA as the kernel tells of it (struct xfrm_usersa_info and attributes)."""
+    wide = attributes(state, _STATE_INFO).get(_REPLAY_ESN)
+    window = state[_WINDOW_AT] if wide is None else struct.unpack_from("=I", wide, _REPLAY_ESN_WINDOW_AT)[0]
+    return AntiReplay(window, bool(state[_FLAGS_AT] & _ESN))
+
+
+@dataclass(frozen=True, slots=True)
 class Installed:
     """What the kernel has: SPIs as charon writes them (eight hexadecimal digits), and complete policies' if_ids."""
 
     spis: frozenset[str]
     if_ids: frozenset[int]
+    replay: Mapping[str, AntiReplay] = field(default_factory=dict)
+    """By SPI. The window is that of inbound SAs; what an outbound one says of it means nothing."""
 
 
 def _open(namespace: str) -> socket.socket:
@@ -103,8 +127,10 @@ def installed(namespace: str) -> Installed:
         raw = attributes(body, _POLICY_INFO).get(_IF_ID)
         if raw is not None:
             directions.setdefault(int.from_bytes(raw, sys.byteorder), set()).add(body[_DIRECTION_AT])
+    replay = {f"{struct.unpack_from('>I', body, _SPI_AT)[0]:08x}": anti_replay(body) for body in states}
     return Installed(
-        spis=frozenset(f"{struct.unpack_from('>I', body, _SPI_AT)[0]:08x}" for body in states),
+        spis=frozenset(replay),
+        replay=replay,
         if_ids=frozenset(if_id for if_id, found in directions.items() if len(found) >= _DIRECTIONS),
     )
 

@@ -1,12 +1,20 @@
-"""vici's list-sa messages as values. Pure. Fields: strongSwan's src/libcharon/plugins/vici/README.md."""
+"""vici's list-sa messages as values, with what only the kernel knows of the SAs. Pure.
+
+Fields: strongSwan's src/libcharon/plugins/vici/README.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, Final
 
+from landbridge.drivers.strongswan.sas import AntiReplay
 from landbridge.observe.ike import ChildSaStatus, ChildState, IkeSaStatus, IkeState
+
+LIBIPSEC_REPLAY: Final = AntiReplay(window=128, esn=False)
+"""libipsec's own, whatever is asked for (esp_context.c)."""
 
 
 def _text(message: Mapping[str, Any], key: str) -> str:
@@ -75,6 +83,7 @@ def ike_sa(name: str, message: Mapping[str, Any]) -> IkeSaStatus:
         remote_id=_text(message, "remote-id"),
         nat_local=_text(message, "nat-local") == "yes",
         nat_remote=_text(message, "nat-remote") == "yes",
+        nat_fake=_text(message, "nat-fake") == "yes",
         suite=_suite(message),
         spi_initiator=_text(message, "initiator-spi"),
         spi_responder=_text(message, "responder-spi"),
@@ -82,6 +91,16 @@ def ike_sa(name: str, message: Mapping[str, Any]) -> IkeSaStatus:
         rekey_in=_maybe(message, "rekey-time"),
         children=tuple(child_sa(child) for child in message.get("child-sas", {}).values()),
     )
+
+
+def with_replay(sas: tuple[IkeSaStatus, ...], replay_of: Callable[[str], AntiReplay | None]) -> tuple[IkeSaStatus, ...]:
+    """The same, with what their inbound SAs have against replayed packets. `replay_of`: by SPI; None if it is gone."""
+
+    def child(one: ChildSaStatus) -> ChildSaStatus:
+        found = replay_of(one.spi_in)
+        return replace(one, esn=found.esn, replay_window=found.window) if found is not None else one
+
+    return tuple(replace(sa, children=tuple(map(child, sa.children))) for sa in sas)
 
 
 def _address(message: Mapping[str, Any], key: str) -> IPv4Address:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 
 from landbridge.desired.objects import DataPlane, HostObject, TunnelDevice
 from landbridge.drivers.netlink.inside import NamespaceMissing
-from landbridge.drivers.netlink.rtnl import KernelRefusedError
+from landbridge.drivers.netlink.rtnl import KernelRefusedError, Rtnl
 from landbridge.drivers.strongswan import links, xfrm
 from landbridge.drivers.strongswan.endpoints import Endpoints
 from landbridge.reconcile.driver import DriverError
@@ -64,7 +64,8 @@ class TunnelDeviceDriver:
                 if wanted.data_plane is DataPlane.KERNEL:
                     xfrm.put(wanted, self._owner)
                     return
-                there = next((tun for tun in links.devices(wanted.namespace) if tun.name == wanted.name), None)
+                with Rtnl(wanted.namespace) as router:
+                    there = links.ours(router, wanted.namespace, wanted.name, self._owner)
                 if there is not None and there.kind == links.XFRM:
                     xfrm.drop(wanted.namespace, wanted.name, self._owner)
                 charon = self._endpoints.charon(wanted.endpoint)

@@ -157,6 +157,15 @@ class Vici:
                 if "no matching" not in str(error):
                     raise
 
+    def close_child(self, unique_id: int) -> None:
+        """End one CHILD SA; the peer is told. Does not wait for it."""
+        with self._session() as session:
+            try:
+                session.request("terminate", {"child-id": str(unique_id), "timeout": "-1"})
+            except CommandException as error:
+                if "no matching" not in str(error):
+                    raise
+
     def rekey(self, name: str) -> None:
         """Replace the connection's CHILD SAs by new ones. Does not wait for it."""
         with self._session() as session:

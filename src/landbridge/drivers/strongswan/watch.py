@@ -1,6 +1,7 @@
 """One thread that listens to all charons, says what changed, and keeps initiating what should be up.
 
-With kernel ESP it also hears when SAs or policies go from the kernel, whoever took them, and has the loop look.
+With kernel ESP it also hears when SAs or policies go from the kernel, whoever took them, and has the loop look. Of
+several SA pairs that a peer asks for it keeps the last one, as AWS does.
 
 Nothing depends on having heard every event: whenever the thread gets (again) in touch with a charon it says `SYNCED`,
 and what is true is read with `sas`. Connections that initiate carry that in charon itself (their close action), so a
@@ -20,9 +21,10 @@ from typing import Any, Final, TypeVar
 
 from landbridge.desired.objects import DataPlane
 from landbridge.drivers.strongswan.endpoints import Endpoints
-from landbridge.drivers.strongswan.sas import LossEvents
+from landbridge.drivers.strongswan.sas import LossEvents, installed
+from landbridge.drivers.strongswan.status import LIBIPSEC_REPLAY, with_replay
 from landbridge.drivers.strongswan.vici import EventStream, Vici
-from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind, IkeSaStatus, IkeState, cause_of
+from landbridge.observe.ike import Cause, ChildState, IkeEvent, IkeEventKind, IkeSaStatus, IkeState, cause_of
 from landbridge.reconcile.driver import DriverError
 
 RETRY: Final = 1.0
@@ -120,9 +122,13 @@ class IkeWatcher:
         Raises:
             DriverError: it runs and does not answer.
         """
-        if not self._endpoints.socket(namespace).exists() or self._endpoints.charon(namespace) is None:
+        running = self._endpoints.charon(namespace) if self._endpoints.socket(namespace).exists() else None
+        if running is None:
             return ()
-        return self._endpoints.vici(namespace).sas()
+        found = self._endpoints.vici(namespace).sas()
+        if running.data_plane is DataPlane.LIBIPSEC:
+            return with_replay(found, lambda _: LIBIPSEC_REPLAY)
+        return with_replay(found, installed(namespace).replay.get) if found else ()
 
     def causes(self, namespace: str) -> Mapping[str, Cause]:
         """Why connections of this endpoint are down, by name ("" where charon did not say of which it spoke).
@@ -271,6 +277,27 @@ class IkeWatcher:
                 vici.initiate(name)
         return bool(down)
 
+    def _narrow(self, namespace: str, connection: str) -> None:
+        """Close all but the youngest CHILD SA of an IKE SA. (A rekeyed one takes the old one's place without this.)"""
+        try:
+            vici = self._endpoints.vici(namespace)
+            for sa in vici.sas():
+                pairs = sorted(
+                    child.unique_id
+                    for child in sa.children
+                    if sa.connection == connection and child.state is ChildState.INSTALLED
+                )
+                for unique_id in pairs[:-1]:
+                    log.warning(
+                        "The peer %s asks for %d SA pairs. As at AWS only the last one stays: let it propose one pair "
+                        "that covers all of its networks, 0.0.0.0/0 for instance.",
+                        sa.remote,
+                        len(pairs),
+                    )
+                    vici.close_child(unique_id)
+        except DriverError as error:
+            log.warning("SA pairs in %s were not counted: %s", namespace, error)
+
     def _receive(self, namespace: str, known: _Followed, streams: dict[str, EventStream]) -> None:
         assert known.stream is not None
         try:
@@ -296,6 +323,7 @@ class IkeWatcher:
             known.carried.add(connection)
             known.due = 0.0
             known.revive.pop(connection, None)
+            self._narrow(namespace, connection)
         elif kind in (IkeEventKind.IKE_DOWN, IkeEventKind.CHILD_DOWN):
             known.carried.discard(connection)
             # Not at once: charon's own restart, or its peer's, may be under way.

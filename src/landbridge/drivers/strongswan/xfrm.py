@@ -12,11 +12,11 @@ from typing import Final
 
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from landbridge.desired.objects import HERE, TunnelDevice
+from landbridge.desired.objects import TunnelDevice
 from landbridge.drivers.netlink.decode import Link, Message
 from landbridge.drivers.netlink.inside import NamespaceMissing, open_namespace
 from landbridge.drivers.netlink.rtnl import CREATE, EXCLUSIVE, KernelRefusedError, Rtnl
-from landbridge.drivers.strongswan.links import TUN, XFRM, alias, change, endpoint_of
+from landbridge.drivers.strongswan.links import XFRM, alias, change, endpoint_of, ours
 from landbridge.reconcile.driver import DriverError
 
 _UNSUPPORTED: Final = (errno.EOPNOTSUPP, errno.ENOTSUP)
@@ -32,11 +32,7 @@ def put(wanted: TunnelDevice, owner: str) -> None:
     """
     mark = alias(owner, wanted.endpoint)
     with Rtnl(wanted.endpoint) as beside, Rtnl(wanted.namespace) as there:
-        found = there.link(wanted.name)
-        if found is not None and (found.kind not in (TUN, XFRM) or endpoint_of(found.alias, owner) is None):
-            raise DriverError(
-                f"A link '{wanted.name}' that is somebody else's is in {_place(wanted.namespace)}: rename or delete it."
-            )
+        found = ours(there, wanted.namespace, wanted.name, owner)
         if found is not None and (found.kind != XFRM or found.if_id != wanted.if_id or found.alias != mark):
             _delete(there, found)
             found = None
@@ -117,7 +113,3 @@ def _delete(rtnl: Rtnl, link: Link) -> None:
     except KernelRefusedError as error:
         if error.errno != errno.ENODEV:
             raise
-
-
-def _place(namespace: str) -> str:
-    return f"the network namespace '{namespace}'" if namespace != HERE else "this network namespace"

@@ -16,8 +16,9 @@ from landbridge.api.admin.app import admin_app, credentials_app
 from landbridge.api.admin.body import MAX_BODY_BYTES
 from landbridge.control.base import PLAIN_POOLS
 from landbridge.control.dhcp_options import AssociateDhcpOptions, CreateDhcpOptions
+from landbridge.control.vpn_connections import DeleteVpnConnection
 from landbridge.model.errors import OperatorError
-from landbridge.model.resources import AccessKey, Instance, LabSite, State
+from landbridge.model.resources import AccessKey, Instance, LabSite, State, VpnConnection
 
 OFFICE = {"name": "office", "public_address": "203.0.113.77", "lan": "192.168.60.0/24"}
 
@@ -228,6 +229,23 @@ def test_a_driver_that_cannot_read_is_a_sentence(world: World) -> None:
         503,
         {"error": "The namespaces could not be listed.", "code": "OperatorError"},
     )
+
+
+def test_how_a_connection_carries_packets(world: World, http: httpx.Client) -> None:
+    world.furnish()
+    connection = next(world.cloud.snapshot.all(VpnConnection))
+    answer = http.patch(f"/v1/vpn-connections/{connection.id}", json={"clear_df": True, "force_udp": None}).json()
+    revision = world.cloud.snapshot.revision
+    assert answer == {"id": connection.id, "clear_df": True, "force_udp": False, "revision": revision}
+    seen = next(c for c in http.get("/v1/status").json()["vpn_connections"] if c["id"] == connection.id)
+    assert (seen["clear_df"], seen["force_udp"]) == (True, False)
+    for body in ({"clear_df": "yes"}, {"clear_df": 1}, {"colour": "red"}):
+        assert http.patch(f"/v1/vpn-connections/{connection.id}", json=body).json()["code"] == "Invalid"
+    assert http.patch("/v1/vpn-connections/vpn-1", json={}).status_code == 404
+    world.cloud.run(DeleteVpnConnection(connection.id))
+    gone = http.patch(f"/v1/vpn-connections/{connection.id}", json={"clear_df": False})
+    assert (gone.status_code, gone.json()["code"]) == (409, "WrongState")
+    assert world.cloud.snapshot.revision == revision + 1
 
 
 def test_a_crash_is_json_without_its_message(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from support import ACCOUNT, REGION, Cloud
 
 from landbridge.api.aws.errors import Ec2Error
+from landbridge.control import limits
 from landbridge.control.security_group_rules import MAX_RULES
 
 UNKNOWN = "0123456789abcdef0"
@@ -440,3 +442,11 @@ def test_what_describe_shows_can_be_revoked_and_authorized_again(permissions: li
     assert shown(ec2, group)["IpPermissions"] == []
     ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=before)
     assert shown(ec2, group)["IpPermissions"] == before
+
+
+def test_there_is_an_end_of_groups(ec2: Ec2, monkeypatch: pytest.MonkeyPatch) -> None:
+    vpc = vpc_of(ec2)
+    monkeypatch.setattr(limits, "SECURITY_GROUPS", replace(limits.SECURITY_GROUPS, most=2))
+    ec2("CreateSecurityGroup", GroupName="second", Description="with the default one", VpcId=vpc)
+    third = {"GroupName": "third", "Description": "one too many", "VpcId": vpc}
+    assert ec2.code("CreateSecurityGroup", **third) == "SecurityGroupLimitExceeded"

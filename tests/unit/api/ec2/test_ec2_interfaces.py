@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from ec2_client import Ec2, subnet_of, vpc_of
+from ec2_client import Ec2, routes_of, subnet_of, table_of, vpc_of
 from support import Cloud
 
-from landbridge.control import network_interfaces
+from landbridge.control import limits
 from landbridge.control.lifecycle import KEPT_DETACHED, Expire, MarkBuilt, MarkGone, waiting
 
 UNKNOWN = "0123456789abcdef0"
@@ -142,7 +143,7 @@ def test_a_client_token_makes_one(ec2: Ec2, subnet: str) -> None:
 
 
 def test_there_is_an_end_of_interfaces(ec2: Ec2, subnet: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network_interfaces, "MAX_INTERFACES", 1)
+    monkeypatch.setattr(limits, "INTERFACES", replace(limits.INTERFACES, most=1))
     launched(ec2, SubnetId=subnet)
     assert ec2.code("CreateNetworkInterface", SubnetId=subnet) == "NetworkInterfaceLimitExceeded"
     launch = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet}
@@ -387,6 +388,120 @@ def test_several_instances_with_two_interfaces_each_share_nothing(ec2: Ec2, subn
     made_ = ec2("RunInstances", **launch)["Instances"]
     found = [n["PrivateIpAddress"] for i in made_ for n in i["NetworkInterfaces"]]
     assert sorted(found) == [f"10.0.1.{n}" for n in range(4, 10)]
+
+
+def test_routes_to_interfaces(ec2: Ec2, vpc: str, subnet: str) -> None:
+    table, to = table_of(ec2, vpc), {"DestinationCidrBlock": "172.16.0.0/16"}
+    instance = launched(ec2, SubnetId=subnet)
+    primary = instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    interface = made(ec2, subnet)["NetworkInterfaceId"]
+
+    def route() -> dict[str, Any]:
+        return routes_of(ec2, table)["172.16.0.0/16"] | {"Origin": ""}
+
+    ec2("CreateRoute", RouteTableId=table, NetworkInterfaceId=interface, **to)
+    alone = {**to, "NetworkInterfaceId": interface, "State": "blackhole", "Origin": ""}
+    assert route() == alone, "it may be attached later"
+    wanted = {"NetworkInterfaceId": interface, "InstanceId": instance["InstanceId"], "DeviceIndex": 1}
+    attachment = ec2("AttachNetworkInterface", **wanted)["AttachmentId"]
+    assert route() == alone | {
+        "State": "active",
+        "InstanceId": instance["InstanceId"],
+        "InstanceOwnerId": ec2.account,
+    }
+    by_instance = {**to, "RouteTableId": table, "InstanceId": instance["InstanceId"]}
+    assert ec2.code("ReplaceRoute", **by_instance) == "InvalidInstanceID", "which of its interfaces?"
+    ec2("DetachNetworkInterface", AttachmentId=attachment)
+    assert route() == alone
+    ec2("ReplaceRoute", **by_instance)
+    assert (route()["NetworkInterfaceId"], route()["State"]) == (primary, "active")
+    for name, value, count in (("route.instance-id", instance["InstanceId"], 1), ("route.state", "blackhole", 0)):
+        by = [{"Name": name, "Values": [value]}, {"Name": "route-table-id", "Values": [table]}]
+        assert len(ec2("DescribeRouteTables", Filters=by)["RouteTables"]) == count
+    ec2("TerminateInstances", InstanceIds=[instance["InstanceId"]])
+    assert route() == alone | {"NetworkInterfaceId": primary}
+    for target, code in (
+        ({"NetworkInterfaceId": ENI}, "InvalidNetworkInterfaceID.NotFound"),
+        ({"NetworkInterfaceId": interface, "InstanceId": INSTANCE}, "InvalidParameterCombination"),
+        ({"InstanceId": INSTANCE}, "InvalidInstanceID.NotFound"),
+        ({"InstanceId": instance["InstanceId"]}, "InvalidParameterValue"),
+        ({"NetworkInterfaceId": made(ec2, subnet_of(ec2, vpc_of(ec2)))["NetworkInterfaceId"]}, "InvalidParameterValue"),
+    ):
+        assert ec2.code("ReplaceRoute", RouteTableId=table, **to, **target) == code
+    inside = {"RouteTableId": table, "DestinationCidrBlock": "10.0.1.0/24", "NetworkInterfaceId": interface}
+    assert ec2.code("CreateRoute", **inside) == "UnsupportedOperation"
+
+
+def test_attributes_of_an_instance(ec2: Ec2, subnet: str) -> None:
+    instance = launched(ec2, SubnetId=subnet, DisableApiTermination=True)["InstanceId"]
+
+    def attribute(name: str) -> Any:
+        found = ec2("DescribeInstanceAttribute", InstanceId=instance, Attribute=name)
+        assert found.pop("InstanceId") == instance
+        return found
+
+    assert attribute("disableApiTermination") == {"DisableApiTermination": {"Value": True}}
+    assert ec2.code("TerminateInstances", InstanceIds=[instance]) == "OperationNotPermitted"
+    modify = "ModifyInstanceAttribute"
+    ec2(modify, InstanceId=instance, DisableApiTermination={"Value": False})
+    ec2(modify, InstanceId=instance, SourceDestCheck={"Value": False})
+    assert attribute("sourceDestCheck") == {"SourceDestCheck": {"Value": False}}
+    assert instance_now(ec2, instance)["SourceDestCheck"] is False
+    ec2(modify, InstanceId=instance, Attribute="sourceDestCheck", Value="true")
+    assert attribute("sourceDestCheck") == {"SourceDestCheck": {"Value": True}}
+    (group,) = ec2("DescribeSecurityGroups")["SecurityGroups"]
+    ec2(modify, InstanceId=instance, Groups=[group["GroupId"]])
+    assert attribute("groupSet") == {"Groups": [{"GroupId": group["GroupId"], "GroupName": "default"}]}
+    assert attribute("instanceType") == {"InstanceType": {"Value": "t3.micro"}}
+    assert attribute("userData") == {"UserData": {}}
+    for change, code in (
+        ({}, "InvalidParameterCombination"),
+        ({"DisableApiStop": {"Value": True}}, "UnsupportedOperation"),
+        ({"InstanceType": {"Value": "t3.large"}}, "UnsupportedOperation"),
+        ({"Attribute": "instanceType", "Value": "t3.large"}, "InvalidParameterValue"),
+        ({"SourceDestCheck": {"Value": True}, "Groups": [group["GroupId"]]}, "InvalidParameterCombination"),
+    ):
+        assert ec2.code(modify, InstanceId=instance, **change) == code
+    assert ec2.code("DescribeInstanceAttribute", InstanceId=instance, Attribute="x") == "InvalidParameterValue"
+    interface = made(ec2, subnet)["NetworkInterfaceId"]
+    ec2("AttachNetworkInterface", NetworkInterfaceId=interface, InstanceId=instance, DeviceIndex=1)
+    assert ec2.code(modify, InstanceId=instance, SourceDestCheck={"Value": False}) == "InvalidInstanceID"
+    ec2("TerminateInstances", InstanceIds=[instance])
+    assert ec2.code(modify, InstanceId=instance, DisableApiTermination={"Value": True}) == "IncorrectState"
+
+
+def test_status_types_images_and_what_there_is_none_of(ec2: Ec2, subnet: str) -> None:
+    instance = launched(ec2, SubnetId=subnet)["InstanceId"]
+    (status,) = ec2("DescribeInstanceStatus", InstanceIds=[instance])["InstanceStatuses"]
+    assert (status["InstanceStatus"]["Status"], status["SystemStatus"]["Status"]) == ("ok", "ok")
+    (kind,) = ec2("DescribeInstanceTypes", InstanceTypes=["m5.large"])["InstanceTypes"]
+    assert (kind["InstanceType"], kind["NetworkInfo"]["MaximumNetworkInterfaces"]) == ("m5.large", 15)
+    assert [t["InstanceType"] for t in ec2("DescribeInstanceTypes")["InstanceTypes"]] == ["t3.micro"]
+    (image,) = ec2("DescribeImages", ImageIds=["ami-12345678"])["Images"]
+    assert (image["State"], image["RootDeviceType"]) == ("available", "instance-store")
+    assert [i["ImageId"] for i in ec2("DescribeImages")["Images"]] == ["ami-1"]
+    assert ec2.code("DescribeImages", ImageIds=["disk"]) == "InvalidAMIID.Malformed"
+    assert ec2("DescribeVolumes")["Volumes"] == []
+    assert ec2.code("DescribeVolumes", VolumeIds=[f"vol-{UNKNOWN}"]) == "InvalidVolume.NotFound"
+    asked = ec2("DescribeInstanceCreditSpecifications", InstanceIds=[instance])
+    assert asked["InstanceCreditSpecifications"] == []
+    assert ec2.code("DescribeInstanceCreditSpecifications", InstanceIds=[INSTANCE]) == "InvalidInstanceID.NotFound"
+    ec2("TerminateInstances", InstanceIds=[instance])
+    assert ec2("DescribeInstanceStatus")["InstanceStatuses"] == []
+    (status,) = ec2("DescribeInstanceStatus", IncludeAllInstances=True)["InstanceStatuses"]
+    assert status["InstanceStatus"]["Status"] == "not-applicable"
+
+
+def test_a_placement_is_where_the_subnet_is(ec2: Ec2, subnet: str) -> None:
+    launched(ec2, SubnetId=subnet, Placement={"AvailabilityZone": "eu-central-1a"})
+    launch = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet}
+    assert ec2.code("RunInstances", **launch, Placement={"AvailabilityZone": "eu-central-1b"}) == (
+        "InvalidParameterValue"
+    )
+    assert ec2.code("RunInstances", **launch, Placement={"Tenancy": "dedicated"}) == "UnsupportedOperation"
+    assert ec2.code("RunInstances", **launch, CreditSpecification={"CpuCredits": "standard"}) == (
+        "UnsupportedOperation"
+    )
 
 
 def test_filters_of_interfaces(ec2: Ec2, subnet: str) -> None:

@@ -11,7 +11,7 @@ from support import START, Cloud
 from landbridge.api.aws.ec2.vpn_tunnels import ACTIONS
 from landbridge.api.aws.errors import Ec2Error
 from landbridge.control.lifecycle import MarkBuilt
-from landbridge.observe.state import Observation, TunnelState
+from landbridge.observe.state import EspState, Observation, TunnelState
 
 UNKNOWN = "vpn-0123456789abcdef0"
 KEY = "A_key.of_the_user"
@@ -64,7 +64,7 @@ def test_what_a_tunnel_has_negotiated(ec2: Ec2) -> None:
     first = TunnelState(
         changed=START,
         suite="AES_GCM_16-256/PRF_HMAC_SHA2_384/ECP_384",
-        esp="AES_CBC-128/HMAC_SHA2_256_128/MODP_2048",
+        esp=EspState(suite="AES_CBC-128/HMAC_SHA2_256_128/MODP_2048", udp=False, esn=True, replay_window=1024),
     )
     ec2.observation = Observation(tunnels={(vpn, 1): first})
     assert ec2("GetActiveVpnTunnelStatus", **tunnel(connection))["ActiveVpnTunnelStatus"] == {

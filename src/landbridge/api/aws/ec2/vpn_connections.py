@@ -172,6 +172,7 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
         "DpdTimeoutSeconds": options.dpd_timeout_seconds,
         "DpdTimeoutAction": options.dpd_timeout_action and str(options.dpd_timeout_action),
         "StartupAction": options.startup_action and str(options.startup_action),
+        "ReplayWindowSize": options.replay_window_size,
     }
     return {
         "OutsideIpAddress": str(tunnel.outside),

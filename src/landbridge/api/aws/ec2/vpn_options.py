@@ -36,7 +36,14 @@ CONNECTION_ANYWAY: Final[Mapping[str, object]] = {
 """Options of a connection that may be given with the value that is in force anyway."""
 _CONNECTION_READ: Final = frozenset({"StaticRoutesOnly", "TunnelOptions"})
 _TUNNEL_READ: Final = frozenset(
-    {"TunnelInsideCidr", "PreSharedKey", "DPDTimeoutSeconds", "DPDTimeoutAction", "StartupAction"}
+    {
+        "TunnelInsideCidr",
+        "PreSharedKey",
+        "DPDTimeoutSeconds",
+        "DPDTimeoutAction",
+        "StartupAction",
+        "ReplayWindowSize",
+    }
 )
 
 
@@ -93,6 +100,7 @@ def wish_of(options: Params) -> TunnelWish:
         dpd_timeout_seconds=options.get("DPDTimeoutSeconds"),
         dpd_action=_choice(DpdAction, options, "DPDTimeoutAction"),
         startup=_choice(StartupAction, options, "StartupAction"),
+        replay_window_size=options.get("ReplayWindowSize"),
     )
 
 

@@ -67,9 +67,9 @@ def active_status(desk: Desk, params: Params) -> Shape:
         "ProvisioningStatus": "failed" if faults else "pending" if pending else "available",
         "ProvisioningStatusReason": " ".join(faults) or ("The tunnel endpoints are being built." if pending else None),
     }
-    if not seen.suite:
+    if not seen.suite or seen.esp is None:
         return {"ActiveVpnTunnelStatus": status}
-    first, second = negotiated(seen.suite), negotiated(seen.esp)
+    first, second = negotiated(seen.suite), negotiated(seen.esp.suite)
     return {
         "ActiveVpnTunnelStatus": status
         | {

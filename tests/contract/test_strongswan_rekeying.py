@@ -1,0 +1,144 @@
+"""IKE and CHILD SAs that are replaced while packets flow: nothing is lost but what the link loses by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import pytest
+from networks import SLOW, ip, run
+from vpn import Side, Vpn
+
+from landbridge.desired.objects import IkeConnection
+from landbridge.drivers.netlink.inside import inside
+from landbridge.observe.ike import IkeEventKind
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+
+EVERY = 0.02
+PORT = 7011
+PAUSE = 1.0
+"""Seconds without a packet after which nothing is on its way any more: ten round trips of the slow link."""
+NETEM = subprocess.run(
+    ["unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"],
+    capture_output=True,
+    check=False,
+)
+IN_THE_VM = os.environ.get("LANDBRIDGE_IN_VM") == "1"
+netem = pytest.mark.skipif(
+    NETEM.returncode != 0 and not IN_THE_VM,
+    reason="this kernel has no netem (sch_netem), which loses and delays packets; scripts/vm boots one that has",
+)
+
+
+@pytest.fixture
+def vpn() -> Iterator[Vpn]:
+    made = Vpn()
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
+@dataclass
+class Stream:
+    """Numbered packets one way through the tunnel, and those that arrived."""
+
+    sender: socket.socket
+    receiver: socket.socket
+    sent: int = 0
+    arrived: set[int] = field(default_factory=set)
+
+    def step(self) -> bool:
+        """Take what has arrived; whether anything has."""
+        before = len(self.arrived)
+        with suppress(BlockingIOError):
+            while True:
+                self.arrived.add(struct.unpack("!Q", self.receiver.recv(64))[0])
+        return len(self.arrived) > before
+
+    def send(self) -> None:
+        """The next packet."""
+        self.sender.send(struct.pack("!Q", self.sent))
+        self.sent += 1
+
+    @property
+    def lost(self) -> int:
+        """How many did not arrive."""
+        return self.sent - len(self.arrived)
+
+
+def streams(vpn: Vpn) -> list[Stream]:
+    """One in each direction, between the inside addresses."""
+
+    def bound(side: Side, peer: Side) -> socket.socket:
+        with inside(side.router):
+            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.bind((str(side.inside), PORT))
+        made.connect((str(peer.inside), PORT))
+        made.setblocking(False)
+        return made
+
+    a, b = bound(vpn.a, vpn.b), bound(vpn.b, vpn.a)
+    return [Stream(a, b), Stream(b, a)]
+
+
+def short_lived(connection: IkeConnection) -> IkeConnection:
+    """A CHILD SA is rekeyed after 3 to 6 s, an IKE SA after 6 to 12."""
+    return replace(connection, ike_lifetime=20, child_lifetime=10, rekey_margin=8 if not connection.initiate else 6)
+
+
+def rekeyed(vpn: Vpn, kind: IkeEventKind) -> int:
+    """How often, as either side tells."""
+    return min(len(vpn.heard(kind, side)) for side in (vpn.a, vpn.b))
+
+
+def dropped_by_the_link(vpn: Vpn) -> int:
+    """Packets that netem has dropped so far, in both directions."""
+    shown = json.loads(run(f"tc -n {vpn.internet} -s -j qdisc show"))
+    return sum(int(each["drops"]) for each in shown if each["kind"] == "netem")
+
+
+@pytest.mark.parametrize(
+    "link", ["as it is", pytest.param("loss 1% delay 50ms", marks=netem)], ids=["perfect", "lossy-and-slow"]
+)
+def test_rekeying_loses_no_more_than_the_link(vpn: Vpn, link: str) -> None:
+    vpn.endpoint(vpn.b, short_lived(vpn.b.connection(vpn.a)))
+    vpn.endpoint(vpn.a, short_lived(vpn.a.connection(vpn.b, initiate=True)))
+    vpn.await_ping()
+    lossy = link != "as it is"
+    if lossy:
+        for port in ("pa", "pb"):
+            ip(f"netns exec {vpn.internet} tc qdisc add dev {port} root netem limit 10000 {link}")
+    both = streams(vpn)
+    try:
+        end = time.monotonic() + 60 + 5 * SLOW
+        while rekeyed(vpn, IkeEventKind.CHILD_REKEYED) < 5 or rekeyed(vpn, IkeEventKind.IKE_REKEYED) < 2:
+            assert time.monotonic() < end, "the SAs are not rekeyed"
+            for stream in both:
+                stream.send()
+                stream.step()
+            time.sleep(EVERY)
+        quiet = time.monotonic()
+        while time.monotonic() < quiet + PAUSE * max(1.0, SLOW / 5):
+            if [stream for stream in both if stream.step()]:
+                quiet = time.monotonic()
+            time.sleep(EVERY)
+    finally:
+        for stream in both:
+            stream.sender.close()
+    dropped = dropped_by_the_link(vpn) if lossy else 0
+    lost = [stream.lost for stream in both]
+    print(f"{[stream.sent for stream in both]} sent, {lost} lost, the link dropped {dropped} packets")
+    assert sum(lost) <= dropped
+    assert (dropped > 0) is lossy, "the link was to lose some"
+    assert vpn.is_up(vpn.a)
+    assert vpn.is_up(vpn.b)
