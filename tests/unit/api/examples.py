@@ -158,6 +158,12 @@ def _dhcp_options(ec2: Ec2) -> str:
     return str(ec2("CreateDhcpOptions", DhcpConfigurations=[configuration])["DhcpOptions"]["DhcpOptionsId"])
 
 
+def _attached_gateway(ec2: Ec2, world: World) -> dict[str, Any]:
+    attached = {"InternetGatewayId": world.spare_igw, "VpcId": world.spare_vpc}
+    ec2("AttachInternetGateway", **attached)
+    return attached
+
+
 def _interface(ec2: Ec2, world: World) -> str:
     return str(ec2("CreateNetworkInterface", SubnetId=world.subnet)["NetworkInterface"]["NetworkInterfaceId"])
 
@@ -271,7 +277,7 @@ EXAMPLES: dict[str, Example] = {
     # internet gateways
     "CreateInternetGateway": lambda ec2, w: {"TagSpecifications": _specified("internet-gateway")},
     "AttachInternetGateway": lambda ec2, w: {"InternetGatewayId": w.spare_igw, "VpcId": w.spare_vpc},
-    "DetachInternetGateway": lambda ec2, w: {"InternetGatewayId": w.igw, "VpcId": w.vpc},
+    "DetachInternetGateway": _attached_gateway,
     "DeleteInternetGateway": lambda ec2, w: {"InternetGatewayId": w.spare_igw},
     "DescribeInternetGateways": lambda ec2, w: {"Filters": _filter("attachment.vpc-id", w.vpc)},
     # instances

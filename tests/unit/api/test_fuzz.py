@@ -62,7 +62,7 @@ def check(answer: Answer) -> None:
     """It is an answer that EC2's clients can read, and no failure of the service."""
     assert answer.status < 500, answer.body
     if answer.body.startswith(b'<?xml version="1.0" encoding="UTF-8"?>\n<ErrorResponse'):  # signed for STS
-        assert ElementTree.fromstring(answer.body).findtext("*/*[2]")
+        assert ElementTree.fromstring(answer.body).findtext("{*}Error/{*}Code")
         return
     code, message = answer.error
     assert (answer.status == 200) == (code == "")
