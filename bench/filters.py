@@ -1,7 +1,7 @@
 """What a VPC's filters cost: forwarding with and without them, in turns; and a change of a rule among 1,000 instances.
 
-Run as root: `.venv/bin/python bench/filters.py`. The router and three instances are made by landbridge's drivers from its
-desired objects; the other interfaces of the large VPC are in its tables only. No service runs.
+Run as root: `.venv/bin/python bench/filters.py`. The router and three instances are made by landbridge's drivers from
+its desired objects; the other interfaces of the large VPC are in its tables only. No service runs.
 """
 
 from __future__ import annotations
