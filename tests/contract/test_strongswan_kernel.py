@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import signal
+import socket
+import struct
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 import pytest
-from networks import IF_ID, KERNEL, TUNNEL_MTU, ip, until
+from networks import IF_ID, KERNEL, SLOW, TUNNEL_MTU, ip, run, until
 from vpn import Side, Vpn
 
 from landbridge.desired.mtu import tunnel_mtu
 from landbridge.desired.objects import DataPlane, TunnelDevice
+from landbridge.drivers.netlink.inside import inside
 from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.connections import LOST, OUTDATED
 from landbridge.observe.ike import IkeEventKind
 from landbridge.reconcile.driver import DriverError
+
+SIOCETHTOOL = 0x8946
+ETHTOOL_GGSO, ETHTOOL_GGRO = 0x23, 0x2B
 
 pytestmark = [
     pytest.mark.lab,
@@ -50,6 +60,43 @@ def test_sas_stay_in_the_endpoint_with_esn_and_a_replay_window(vpn: Vpn) -> None
     assert ip(f"-n {vpn.a.router} xfrm state") == ip(f"-n {vpn.a.router} xfrm policy") == ""
     assert spis(vpn, vpn.a) <= sas.installed(vpn.a.endpoint).spis
     assert sas.installed(vpn.a.endpoint).if_ids == {IF_ID}
+
+
+def test_esp_goes_in_udp_where_a_nat_is_and_only_there(vpn: Vpn) -> None:
+    """Without a NAT: the test above."""
+    private = IPv4Address("192.0.2.1")
+    ip(f"-n {vpn.a.endpoint} address add {private}/32 dev lo")
+    run(f"ip netns exec {vpn.a.endpoint} nft add table ip nat")
+    nft = ["ip", "netns", "exec", vpn.a.endpoint, "nft"]
+    hook = "{ type nat hook postrouting priority 100 ; }"
+    subprocess.run([*nft, f"add chain ip nat out {hook}"], check=True, timeout=20 * SLOW)
+    subprocess.run([*nft, f"add rule ip nat out ip saddr {private} snat to {vpn.a.outside}"], check=True)
+    vpn.endpoint(vpn.b, vpn.b.connection(vpn.a))
+    vpn.endpoint(vpn.a, replace(vpn.a.connection(vpn.b, initiate=True), local=private))
+    vpn.await_ping()
+    for side, nat_is_here in ((vpn.a, True), (vpn.b, False)):
+        [ike] = vpn.sas(side)
+        assert (ike.nat_local, ike.nat_remote) == (nat_is_here, not nat_is_here)
+        assert all(child.udp for child in ike.children)
+        assert ip(f"-n {side.endpoint} xfrm state").count("encap type espinudp sport 4500 dport 4500") == 2
+
+
+@pytest.mark.parametrize("offload", [ETHTOOL_GGSO, ETHTOOL_GGRO], ids=["GSO", "GRO"])
+def test_segmentation_and_its_reverse_stay_on(vpn: Vpn, offload: int) -> None:
+    vpn.both()
+    vpn.await_ping()
+    assert is_on(vpn.a.router, "tun0", offload)
+    assert is_on(vpn.a.endpoint, "eth0", offload) == is_on(vpn.internet, "pb", offload), "as the kernel made it"
+
+
+def is_on(namespace: str, link: str, offload: int) -> bool:
+    """What ethtool says (linux/ethtool.h: struct ethtool_value)."""
+    with inside(namespace):
+        asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with asker:
+        value = array.array("I", [offload, 0])
+        fcntl.ioctl(asker, SIOCETHTOOL, struct.pack("16sP", link.encode(), value.buffer_info()[0]))
+        return bool(value[1])
 
 
 def test_a_packet_that_just_fits_passes_and_the_next_larger_does_not(vpn: Vpn) -> None:
