@@ -170,6 +170,7 @@ class Probe:
         def echo() -> socket.socket:
             made = _udp()
             made.bind((str(self._target.address), PROBE_PORT))
+            made.settimeout(0.1)
             return made
 
         def ask() -> socket.socket:
