@@ -44,7 +44,6 @@ from landbridge.model.resources import (
 )
 
 RATIO = 0.9
-CHANGE_MS = 150.0
 MANY, GROUPS, RULES, ENTRIES = 1000, 20, 60, 19
 ANYWHERE = IPv4Network("0.0.0.0/0")
 COMMON: dict[str, Any] = {"account": "000000000000", "region": "r", "created": datetime.now(UTC)}
@@ -175,21 +174,27 @@ class Networks:
         return str(self.cards[number].private)
 
 
-def gbits(networks: Networks, near: int, far: int, seconds: float) -> float:
+def gbits(networks: Networks, near: int, far: int, seconds: int) -> float:
     """What one TCP stream carries."""
     space, there = networks.spaces[1 + near], networks.spaces[1 + far]
     server = subprocess.Popen(
-        ["ip", "netns", "exec", there, "iperf3", "-s", "-1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ["ip", "netns", "exec", there, "iperf3", "-s", "-1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         until(lambda: ":5201" in netns.run("ip", "netns", "exec", there, "ss", "-ltn"), "iperf3's server")
-        command = ("ip", "netns", "exec", space, "iperf3", "-c", networks.address(far), "-t", f"{seconds:g}", "-J")
-        return float(json.loads(netns.run(*command))["end"]["sum_received"]["bits_per_second"]) / 1e9
+        command = ("ip", "netns", "exec", space, "iperf3", "-c", networks.address(far), "-t", str(seconds), "-J")
+        answer = json.loads(netns.run(*command))
+        if "error" in answer:
+            raise RuntimeError(f"iperf3: {answer['error']}")
+        return float(answer["end"]["sum_received"]["bits_per_second"]) / 1e9
     finally:
         netns.stop(server)
 
 
-def connections(networks: Networks, near: int, far: int, seconds: float) -> float:
+def connections(networks: Networks, near: int, far: int, seconds: int) -> float:
     """TCP connections per second, one after the other: each is a new flow, which rules decide about."""
     with netns.inside(networks.spaces[1 + far]):
         server = socket.create_server((networks.address(far), 0), backlog=1024)
@@ -223,7 +228,7 @@ def turns(
 def work(bench: Bench) -> None:
     """Build, measure in turns."""
     networks = Networks(bench)
-    seconds = 0.5 if bench.quick else 1.0
+    seconds = 1
     ways = {
         "no filters": (),
         "checked ports": (networks.ports,),
@@ -269,11 +274,7 @@ def change(bench: Bench, networks: Networks) -> None:
     for name, values in times.items():
         middle = median(values)
         assert middle is not None
-        met = middle <= CHANGE_MS if name == "put" else None
-        target = f"<= {CHANGE_MS:g} ms" if met is not None else ""
-        bench.report.add(
-            f"a changed rule among 1,000 instances: {name}, processor time", middle, None, "ms", target=target, met=met
-        )
+        bench.report.add(f"a changed rule among 1,000 instances: {name}, processor time", middle, None, "ms")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
