@@ -15,11 +15,23 @@ from landbridge.customer import device_file as reader
 from landbridge.customer.plan import CustomerSettings, inner_network, links_of, wanted
 from landbridge.desired.device_file import DeviceFile, device_file, to_xml
 from landbridge.desired.names import Names
-from landbridge.desired.objects import HERE, Bfd, DataPlane, Health, IkeConnection, Ruleset, Speaker, TunnelDevice
+from landbridge.desired.objects import (
+    HERE,
+    Bfd,
+    DataPlane,
+    Health,
+    Hook,
+    IkeConnection,
+    Ruleset,
+    Speaker,
+    TunnelDevice,
+    Verdict,
+)
 from landbridge.reconcile.diff import check
 
 LAN = IPv4Network("192.168.60.0/24")
 VPC = IPv4Network("10.0.0.0/16")
+LYON = IPv4Network("192.168.61.0/24")
 SETTINGS = CustomerSettings(names=Names("fed321"), data_plane=DataPlane.LIBIPSEC, bfd=Bfd(), lans=(LAN,), routes=(VPC,))
 
 
@@ -103,3 +115,20 @@ def test_with_the_kernels_esp_behind_our_own_nat_less_fits() -> None:
     assert len({d.if_id for d in devices} - {0}) == 2
     narrow = wanted(downloaded(static=True), replace(kernel, uplink_mtu=1400), Health())
     assert {d.mtu for d in narrow.values() if isinstance(d, TunnelDevice)} == {1338}
+
+
+@pytest.mark.parametrize("static", [True, False])
+def test_what_belongs_into_the_tunnels_never_leaves_by_an_uplink(static: bool) -> None:
+    file = downloaded(static=static)
+    around_the_cloud = IPv4Network((file.tunnels[0].gateway_outside, 32)).supernet(new_prefix=8)
+    settings = replace(SETTINGS, routes=(VPC, around_the_cloud), learned=frozenset({LYON}), uplinks=frozenset({"wan0"}))
+    (ruleset,) = [
+        i for i in wanted(file, settings, Health()).values() if isinstance(i, Ruleset) and i.namespace == HERE
+    ]
+    drops = [
+        (chain.hook, rule.oif, rule.destination)
+        for chain in ruleset.chains
+        for rule in chain.rules
+        if rule.verdict is Verdict.DROP
+    ]
+    assert drops == [(Hook.POSTROUTING, "wan0", (VPC,) if static else (LYON,))]
