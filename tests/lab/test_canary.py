@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 
 import pytest
-from packets import Capture, get, web_server
-from shell import within
+from faults import dropped_both_ways
+from packets import Capture, Host, get, web_server
+from shell import DATA_PLANE, eventually, ok, run, within
 from world import World
 
 pytestmark = pytest.mark.lab
@@ -50,3 +51,33 @@ def test_the_same_capture_finds_the_canary_without_a_tunnel(world: World) -> Non
         assert internet.contains(answer[:32].encode())
         assert internet.contains(web.address.packed)
         assert "protocol 6" in internet.kinds()
+
+
+@pytest.mark.parametrize("routing", ["bgp", "static"])
+def test_while_no_tunnel_is_up_nothing_leaves_in_the_clear(own_world: World, routing: str) -> None:
+    """The site's machine has a default route to the Internet. What belongs into the tunnels does not take it."""
+    world = own_world
+    vpc = world.cloud.vpc("10.0.0.0/16")
+    instance, gateway = vpc.subnet("10.0.1.0/24").instance(), vpc.vpn_gateway()
+    vpc.main_table.propagate(gateway)
+    paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
+    connection = gateway.connect(paris, static=None if routing == "bgp" else ["192.168.60.0/24"])
+    behind = () if routing == "bgp" else ("--route", "10.0.0.0/16")
+    paris.customer_gateway_up(connection, *behind)
+    connection.is_watched(paris)
+    paris.host.comes_to_reach(instance)
+    internet = Host("the Internet", world.internet, paris.public)
+    one, other = (tunnel.status for tunnel in connection.tunnels)
+    with Capture(world.internet) as seen:
+        with dropped_both_ways(one), dropped_both_ways(other):
+            eventually(lambda: "10.0.0.0/16" not in paris.routes(), "no tunnel is a way any more", 60)
+            assert not paris.host.gets_through_to(instance, at=internet)
+            ok("kill", "-9", str(paris.customer_gateway(connection)["agent"]))
+            again = ("up", str(paris.file_of(connection)), "--data-plane", DATA_PLANE, "--wait", "3", *behind)
+            run(*paris.command(*again))
+            assert not paris.host.gets_through_to(instance, at=internet), "nor after the agent was started anew"
+        connection.comes_up(75)
+        paris.host.comes_to_reach(instance)
+        assert not seen.contains(instance.address.packed)
+    paris.customer_gateway_down(connection)
+    assert "10.0.0.0/16" not in paris.routes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def of_their_own(site: Site, swan: StockSwan) -> dict[str, object]:
     there = ("ip", "-n", site.name)
     return {
         "SAs": {(child["spi-in"], child["spi-out"]) for child in swan.children()},
-        "kernel's SAs": sorted(w for w in ok(*there, "xfrm", "state").split() if w.startswith("0x") and len(w) == 10),
+        "kernel's SAs": sorted(spi for word, spi in pairwise(ok(*there, "xfrm", "state").split()) if word == "spi"),
         "policies": sorted(ok(*there, "xfrm", "policy").splitlines()),
         "routes": ok(*there, "route", "show", "table", "220"),
         "rules": ok(*there, "rule"),

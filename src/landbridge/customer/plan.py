@@ -42,6 +42,8 @@ INNER = IPv4Network("100.64.0.0/10")
 """Where the links to the endpoints are: RFC 6598, neither public nor a customer's."""
 NO_ASN = 65000
 """A static connection has no BGP; its speaker is given a number because BIRD wants one."""
+CLOSED_PRIORITY = 0
+"""Before source NAT (100)."""
 THE_CONNECTION = 1
 """Both tunnels belong to one connection: what one brings is not sent back through the other."""
 
@@ -50,7 +52,8 @@ THE_CONNECTION = 1
 class CustomerSettings:
     """What the file does not say. `lans` are announced to the cloud. `routes`: the networks behind a static
     connection, which the file does not name. `uplink_mtu`: of the way to the cloud's endpoints. `clear_df`:
-    fragment also what must not be, by its own word. `force_udp`: ESP in UDP even where there is no NAT."""
+    fragment also what must not be, by its own word. `force_udp`: ESP in UDP even where there is no NAT. `learned`: what
+    a dynamic connection brings; `uplinks`: the links that the tunnels go out by, and these networks must not."""
 
     names: Names
     data_plane: DataPlane
@@ -60,6 +63,8 @@ class CustomerSettings:
     uplink_mtu: int = UPLINK_MTU
     clear_df: bool = False
     force_udp: bool = False
+    learned: frozenset[IPv4Network] = frozenset()
+    uplinks: frozenset[str] = frozenset()
 
 
 def links_of(vpn_id: str, number: int) -> tuple[str, str]:
@@ -176,8 +181,23 @@ def _ruleset(file: DeviceFile, settings: CustomerSettings) -> Ruleset:
             ),
             clamp(tuple((link, mtu) for link in links)),
             *clear_df(links if settings.clear_df else ()),
+            *_closed(file, settings),
         ),
     )
+
+
+def _closed(file: DeviceFile, settings: CustomerSettings) -> tuple[Chain, ...]:
+    """What belongs into the tunnels never takes the machine's way to the Internet, whether a tunnel is up or not.
+
+    Other ways to the same networks (a leased line) stay open. So does a network that the cloud's endpoints are in.
+    """
+    outside = [tunnel.gateway_outside for tunnel in file.tunnels]
+    networks = settings.routes if file.static else settings.learned
+    inside = tuple(sorted(net for net in networks if not any(address in net for address in outside)))
+    if not inside or not settings.uplinks:
+        return ()
+    rules = tuple(FilterRule(oif=link, destination=inside, verdict=Verdict.DROP) for link in sorted(settings.uplinks))
+    return (Chain(hook=Hook.POSTROUTING, priority=CLOSED_PRIORITY, rules=rules),)
 
 
 def _speaker(file: DeviceFile, settings: CustomerSettings, health: Health) -> Speaker:

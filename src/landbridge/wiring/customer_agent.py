@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -24,18 +24,19 @@ from typing import Any, Final
 import structlog
 
 from landbridge.customer import device_file
+from landbridge.customer.closed import Closed, follow
 from landbridge.customer.plan import CustomerSettings, links_of, wanted
 from landbridge.desired.device_file import DeviceFile
 from landbridge.desired.mtu import UPLINK_MTU
 from landbridge.desired.names import Names
-from landbridge.desired.objects import HERE, Bfd, Health, HostState
-from landbridge.drivers.netlink.here import connected, given_name, uplink_mtu
+from landbridge.desired.objects import HERE, MAIN_TABLE, Bfd, Health, HostState
+from landbridge.drivers.netlink.here import connected, given_name, uplink_mtu, uplinks
 from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
 from landbridge.model.options import CustomerGatewayOptions
 from landbridge.observe import fold
 from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
-from landbridge.observe.state import TunnelState
+from landbridge.observe.state import Status, TunnelState
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder
 from landbridge.views.status import esp
@@ -49,6 +50,7 @@ log = structlog.get_logger(__name__)
 DEVICE_FILE: Final = "device.xml"
 OPTIONS: Final = "options.json"
 STATUS: Final = "status.json"
+CLOSED: Final = "closed.json"
 _LOOK_EVERY: Final = 2.0
 _LOOK_SOON: Final = 0.1
 """Seconds; the latter while the machine is not yet as wanted, for somebody is waiting."""
@@ -134,7 +136,9 @@ class Agent:
         self._health = Health()
         self._states: dict[int, TunnelState] = {}
         self._state: HostState | None = None
-        self._made_of: tuple[Task, Health] | None = None
+        self._made_of: tuple[Task, Health, frozenset[IPv4Network], frozenset[str]] | None = None
+        self._closed = Closed(prefixes=_closed_before(folder))
+        self._uplinks: frozenset[str] = frozenset()
         self._revision = 0
         self._said = ""
         self._counted = 0
@@ -196,9 +200,10 @@ class Agent:
         ]
 
     def _desired(self) -> tuple[int, HostState]:
-        made_of = (self._task, self._health)
+        made_of = (self._task, self._health, self._closed.prefixes, self._uplinks)
         if self._state is None or made_of != self._made_of:
-            self._state = wanted(self._task.file, self._task.settings, self._health)
+            settings = replace(self._task.settings, learned=self._closed.prefixes, uplinks=self._uplinks)
+            self._state = wanted(self._task.file, settings, self._health)
             self._made_of = made_of
             self._revision += 1
         return self._revision, self._state
@@ -211,6 +216,7 @@ class Agent:
             health = Health(dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare)
             changed = health != self._health
             self._health = health
+            changed = self._follow_ways(views) or changed
             self._states = {v.identity[1]: fold.tunnel_state(v, self._states.get(v.identity[1]), at, at) for v in views}
             words = json.dumps(self._document())
             if words != self._said:
@@ -218,6 +224,22 @@ class Agent:
                 self._said = words
         if changed:
             self.reconciler.wake()
+
+    def _follow_ways(self, views: list[View]) -> bool:
+        """Which networks must not leave by which links; whether that has changed."""
+        before = (self._closed.prefixes, self._uplinks)
+        file = self._task.file
+        # Without a way to the cloud the last one counts: it may be back before we look again.
+        self._uplinks = uplinks(tunnel.gateway_outside for tunnel in file.tunnels) or self._uplinks
+        if not file.static:
+            tunnels = {view.place.link for view in views}
+            routes = self._ears.heard().routes.get(HERE, {})
+            learned = {prefix for (table, prefix), link in routes.items() if link in tunnels and table == MAIN_TABLE}
+            self._closed = follow(self._closed, learned, any(view.status is Status.UP for view in views), now())
+        if self._closed.prefixes != before[0]:
+            words = json.dumps(sorted(map(str, self._closed.prefixes)))
+            self._folder.write_private(self._folder.path / CLOSED, words)
+        return (self._closed.prefixes, self._uplinks) != before
 
     def _views(self) -> list[View]:
         file, heard = self._task.file, self._ears.heard()
@@ -280,6 +302,14 @@ class Agent:
             "suite": state.suite,
             "esp": esp(state.esp),
         }
+
+
+def _closed_before(folder: Folder) -> frozenset[IPv4Network]:
+    """What was closed by the agent before this one: its tunnels may have been down since."""
+    try:
+        return frozenset(map(IPv4Network, json.loads((folder.path / CLOSED).read_text())))
+    except FileNotFoundError:
+        return frozenset()
 
 
 def run(path: Path) -> None:

@@ -20,6 +20,7 @@ from landbridge.desired.objects import (
     Bfd,
     DataPlane,
     Health,
+    Hook,
     HostState,
     IkeConnection,
     Ruleset,
@@ -32,6 +33,7 @@ from landbridge.reconcile.diff import check
 
 LAN = IPv4Network("192.168.60.0/24")
 VPC = IPv4Network("10.0.0.0/16")
+LYON = IPv4Network("192.168.61.0/24")
 SETTINGS = CustomerSettings(names=Names("fed321"), data_plane=DataPlane.LIBIPSEC, bfd=Bfd(), lans=(LAN,), routes=(VPC,))
 
 
@@ -132,3 +134,20 @@ def test_df_and_udp_are_as_it_was_told() -> None:
 
     assert cleared(plain) == []
     assert cleared(told) == [links_of(file.vpn_connection_id, number)[0] for number in (1, 2)]
+
+
+@pytest.mark.parametrize("static", [True, False])
+def test_what_belongs_into_the_tunnels_never_leaves_by_an_uplink(static: bool) -> None:
+    file = downloaded(static=static)
+    around_the_cloud = IPv4Network((file.tunnels[0].gateway_outside, 32)).supernet(new_prefix=8)
+    settings = replace(SETTINGS, routes=(VPC, around_the_cloud), learned=frozenset({LYON}), uplinks=frozenset({"wan0"}))
+    (ruleset,) = [
+        i for i in wanted(file, settings, Health()).values() if isinstance(i, Ruleset) and i.namespace == HERE
+    ]
+    drops = [
+        (chain.hook, rule.oif, rule.destination)
+        for chain in ruleset.chains
+        for rule in chain.rules
+        if rule.verdict is Verdict.DROP
+    ]
+    assert drops == [(Hook.POSTROUTING, "wan0", (VPC,) if static else (LYON,))]

@@ -1,19 +1,23 @@
-"""This process's own network namespace: its name, if it has one, and the private networks that it is connected to."""
+"""This process's own network namespace: its name, if it has one, the networks it is connected to, the ways out."""
 
 from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Collection, Iterable
 from ipaddress import IPv4Address, IPv4Network
 
 from landbridge.desired.objects import HERE
+from landbridge.drivers.netlink import decode
+from landbridge.drivers.netlink.decode import Message
 from landbridge.drivers.netlink.inside import path_of
 from landbridge.drivers.netlink.namespaces import names
 from landbridge.drivers.netlink.routes import addresses
-from landbridge.drivers.netlink.rtnl import Rtnl
+from landbridge.drivers.netlink.rtnl import KernelRefusedError, Rtnl
 
 _IP_MTU = 14  # ip(7)
+_RTA_DST = 1
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 
 
@@ -57,3 +61,20 @@ def uplink_mtu(peers: Iterable[IPv4Address], otherwise: int) -> int:
             except OSError:
                 continue
     return min(found)
+
+
+def uplinks(peers: Iterable[IPv4Address]) -> frozenset[str]:
+    """The links that packets to these addresses leave by now; none for what there is no route to."""
+    found = set()
+    with Rtnl(HERE) as rtnl:
+        names_of = {link.index: link.name for link in rtnl.links()}
+        for peer in peers:
+            asked = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0)
+            asked += struct.pack("=HH4s", 8, _RTA_DST, peer.packed)
+            try:
+                route = decode.route(rtnl.get(Message.GETROUTE, asked))
+            except KernelRefusedError:
+                continue  # there is no way at the moment
+            if route is not None and route.link in names_of:
+                found.add(names_of[route.link])
+    return frozenset(found)
