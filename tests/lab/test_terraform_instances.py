@@ -10,7 +10,7 @@ from shell import within
 from terraform import Terraform, required
 from world import World
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.lab, pytest.mark.nightly, pytest.mark.timeout(900)]
 
 CONFIGURATION = """
 terraform {
