@@ -36,6 +36,10 @@ class Store(Protocol):
         """Make what was prepared durable, entirely; or raise and forget it. Takes as long as the disk does."""
         ...
 
+    def close(self) -> None:
+        """Let go of the files, and leave them in order."""
+        ...
+
 
 @dataclass(slots=True, eq=False)
 class Decision:
@@ -105,6 +109,11 @@ class Control:
     def snapshot(self) -> Snapshot:
         """The last committed snapshot."""
         return self._snapshot
+
+    def close(self) -> None:
+        """Let go of the store. Nothing can be carried out any more."""
+        with self._writing:
+            self._store.close()
 
     def on_change(self, listener: Callable[[Snapshot], None]) -> None:
         """Be told of every new snapshot; of several that became durable together, of the last."""

@@ -92,7 +92,10 @@ def serve(options: ServeOptions) -> None:
     # What is there now stays, a few hundred thousand objects: no collection has to look at it again.
     gc.freeze()
     gc.enable()
-    asyncio.run(service.run(listener))
+    try:
+        asyncio.run(service.run(listener))
+    finally:
+        control.close()
 
 
 def _given(options: ServeOptions) -> Given | None:
