@@ -57,7 +57,7 @@ def test_the_same_capture_finds_the_canary_without_a_tunnel(world: World) -> Non
 def test_while_no_tunnel_is_up_nothing_leaves_in_the_clear(own_world: World, routing: str) -> None:
     """The site's machine has a default route to the Internet. What belongs into the tunnels does not take it."""
     world = own_world
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     instance, gateway = vpc.subnet("10.0.1.0/24").instance(), vpc.vpn_gateway()
     vpc.main_table.propagate(gateway)
     paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")

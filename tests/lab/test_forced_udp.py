@@ -29,7 +29,7 @@ OF_ITS_OWN = 77
 
 @pytest.fixture(scope="module")
 def gateway(world: World) -> VpnGateway:
-    vpc = world.cloud.vpc(str(VPC))
+    vpc = world.cloud.vpc(str(VPC)).opened()
     made = vpc.vpn_gateway(64_620)
     vpc.main_table.propagate(made)
     return made

@@ -51,7 +51,7 @@ def of_their_own(site: Site, swan: StockSwan) -> dict[str, object]:
 def test_the_machines_own_strongswan_does_not_notice(world: World, tmp_path: Path) -> None:
     """paris's LAN has a tunnel to an office by paris's own strongSwan, and then landbridge's beside it."""
     kernel = world.status()["data_plane"] == "kernel"
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     instance, gateway = vpc.subnet("10.0.1.0/24").instance(), vpc.vpn_gateway()
     vpc.main_table.propagate(gateway)
     paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")

@@ -16,7 +16,7 @@ LATER = "10.6.0.0/16"
 
 def test_a_secondary_cidr_is_reached_announced_defended_and_taken_back(world: World) -> None:
     """instances in 10.0.1.0/24 and 10.6.1.0/24 -- VPC (main table propagates) -- VGW == BGP == paris -- host"""
-    vpc = world.cloud.vpc("10.0.0.0/16")
+    vpc = world.cloud.vpc("10.0.0.0/16").opened()
     old = vpc.subnet("10.0.1.0/24").instance("old")
     gateway = vpc.vpn_gateway(64_621)
     table = vpc.main_table
@@ -56,7 +56,7 @@ def test_a_secondary_cidr_is_reached_announced_defended_and_taken_back(world: Wo
 
 
 def test_the_internet_gateway_knows_every_cidr(world: World) -> None:
-    vpc = world.cloud.vpc("10.4.0.0/16")
+    vpc = world.cloud.vpc("10.4.0.0/16").opened()
     igw = vpc.internet_gateway()
     vpc.main_table.route("0.0.0.0/0", igw)
     outside = world.internet_host("outside", "198.51.100.10")
