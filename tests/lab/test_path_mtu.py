@@ -92,13 +92,17 @@ def test_with_df_cleared_what_forbids_fragments_passes_all_the_same(lab: Lab, di
         else:
             lab.paris.customer_gateway_up(lab.connection, wish)
 
+    # What comes out of a VPC was put together and taken apart again by its router, which tracks flows: of a packet that
+    # was in fragments from the beginning it keeps no DF.
+    whole = direction == "to the site"
     before = security_associations(lab.world.instance)
-    assert large_ping(sender, receiver) == refused
+    assert not passes_whole(sender, receiver, 1500)
+    assert whole or large_ping(sender, receiver) == refused
     clear("--clear-df")
     assert large_ping(sender, receiver) == "answered"
     assert passes_whole(sender, receiver, 1500)
     clear("--no-clear-df")
-    assert large_ping(sender, receiver) == refused
+    assert whole or large_ping(sender, receiver) == refused
     assert not passes_whole(sender, receiver, 1500)
     assert security_associations(lab.world.instance) == before, "no tunnel was made anew for it"
 
