@@ -129,7 +129,7 @@ def test_dpd_action_none_keeps_a_silent_peer(world: World, gateway: VpnGateway) 
     "option",
     [
         {"RekeyFuzzPercentage": 50},
-        {"Phase1LifetimeSeconds": 3600},
+        {"Phase1LifetimeSeconds": 7200},
         {"IKEVersions": [{"Value": "ikev1"}]},
         {"Phase1EncryptionAlgorithms": [{"Value": "AES128"}]},
         {"EnableTunnelLifecycleControl": True},
