@@ -486,6 +486,8 @@ def test_the_whole_view(fast: Lab) -> None:
     lab = fast
     lab.all_up()
     until(lambda: len(lab.routes(lab.vgw, CANARY_TABLE)) == 4, "BFD")
+    told = {"c1_t1", "c1_t2", "c2_t1", "c2_t2"}
+    until(lambda: told <= {route.session for route in lab.driver.view(lab.vgw).routes}, "what each session tells")
     view = lab.driver.view(lab.vgw)
     assert view is not None
     assert view.status.version.startswith("2.")
