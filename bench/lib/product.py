@@ -119,6 +119,10 @@ class Product:
         """A VPC with one instance, and virtual private gateways; the first is attached and propagates its routes."""
         ec2 = self.ec2
         vpc = ec2.create_vpc(CidrBlock=VPC_CIDR)["Vpc"]["VpcId"]
+        # A site is let in by a rule, as on AWS.
+        [group] = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["SecurityGroups"]
+        everything = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        ec2.authorize_security_group_ingress(GroupId=group["GroupId"], IpPermissions=[everything])
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
         instance = ec2.run_instances(ImageId="ami-bench", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0]
         table = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["RouteTables"][0]
