@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from math import ceil
 from types import TracebackType
 
-from shell import eventually, inside, run
+from shell import SLOW, eventually, inside, run
 
 PROBE_PORT = 7007
 PROBE_EVERY = 0.01
@@ -42,20 +43,33 @@ class Host:
     address: IPv4Address
 
     def reaches(self, other: Host | IPv4Address) -> bool:
-        """A ping there and back within a second, of five: a busy kernel takes its time to switch a new link on."""
+        """A ping comes back before the time is over.
+
+        Link and neighbour of a new instance can take seconds on a busy kernel: it looks at carriers once a second, and
+        asks again for an address once a second.
+        """
+        return self._ping(other, ceil(5 * SLOW))
+
+    def cannot_reach(self, other: Host | IPv4Address) -> bool:
+        """None of five pings comes back within a second."""
+        return not self._ping(other, 1)
+
+    def _ping(self, other: Host | IPv4Address, seconds: int) -> bool:
         there = other.address if isinstance(other, Host) else other
-        command = ("ping", "-n", "-c", "1", "-i", "0.2", "-w", "1", str(there))
-        return run("ip", "netns", "exec", self.namespace, *command).returncode == 0
+        command = ("ping", "-n", "-c", "1", "-i", "0.2", "-w", str(seconds), str(there))
+        done = run("ip", "netns", "exec", self.namespace, *command)
+        assert "network namespace" not in done.stderr, "a missing namespace proves nothing"
+        return done.returncode == 0
 
     def comes_to_reach(self, other: Host | IPv4Address, seconds: float = 15.0) -> None:
         """A ping passes before the time is over."""
         what = other.name if isinstance(other, Host) else str(other)
-        eventually(lambda: self.reaches(other), f"{self.name} reaches {what}", seconds)
+        eventually(lambda: self._ping(other, 1), f"{self.name} reaches {what}", seconds)
 
     def loses(self, other: Host | IPv4Address, seconds: float = 15.0) -> None:
         """Pings stop passing before the time is over."""
         what = other.name if isinstance(other, Host) else str(other)
-        eventually(lambda: not self.reaches(other), f"{self.name} no longer reaches {what}", seconds)
+        eventually(lambda: self.cannot_reach(other), f"{self.name} no longer reaches {what}", seconds)
 
     def gets_through_to(self, address: Host | IPv4Address, at: Host, seconds: float = 1.0) -> bool:
         """Whether a packet to that address is seen in the namespace `at`, answered or not."""

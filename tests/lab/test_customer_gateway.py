@@ -61,7 +61,7 @@ def test_up_status_and_down(world: World, here: Cloud) -> None:
     assert not alive(status["agent"])
     own = world.instances() - {world.instance}
     assert not remains.of(own, (), world.customers / "customer-gateway" / connection.id)
-    assert not site.host.reaches(instance)
+    assert site.host.cannot_reach(instance)
     gone = run(*site.command("status", connection.id))
     assert (gone.returncode, gone.stderr.count("\n")) == (1, 1), gone.stderr
     assert connection.id in gone.stderr
@@ -109,7 +109,7 @@ def test_two_connections_on_one_machine_do_not_disturb_each_other(world: World, 
         site.customer_gateway_down(second)
         probe.passes()
         assert probe.lost() == []
-    assert not site.host.reaches(there.instance)
+    assert site.host.cannot_reach(there.instance)
 
 
 def test_a_killed_agent_leaves_the_tunnels_and_up_takes_them_over(world: World, here: Cloud) -> None:

@@ -27,5 +27,10 @@ def test_instances_in_default_subnets_reach_each_other_and_the_internet(world: W
     for instance in (a, b):
         assert instance.public is not None, "without being asked for"
         assert instance.reaches(outside)
+        assert outside.cannot_reach(instance.public), "as at AWS, the default group lets its members in and nobody else"
+    vpc.opened()
+    world.converged()
+    for instance in (a, b):
+        assert instance.public is not None
         assert outside.reaches(instance.public)
-    assert not outside.reaches(a.address), "a private address is nobody's on the Internet"
+    assert outside.cannot_reach(a.address), "a private address is nobody's on the Internet"

@@ -94,16 +94,16 @@ class Flow:
 
 
 def test_an_instance_is_the_elastic_address_on_the_internet_as_long_as_it_has_it(lab: Lab) -> None:
-    assert not lab.one.reaches(lab.web)
+    assert lab.one.cannot_reach(lab.web)
     with elastic(lab) as (allocation, public):
-        assert not lab.web.reaches(public), "it is associated with nothing"
+        assert lab.web.cannot_reach(public), "it is associated with nothing"
         lab.world.ec2.associate_address(AllocationId=allocation, InstanceId=lab.one.id)
         lab.web.comes_to_reach(public)
         assert lab.one.reaches(lab.web)
-        assert not lab.two.reaches(lab.web)
+        assert lab.two.cannot_reach(lab.web)
         lab.world.ec2.disassociate_address(PublicIp=str(public))
         lab.web.loses(public)
-        assert not lab.one.reaches(lab.web)
+        assert lab.one.cannot_reach(lab.web)
 
 
 def test_traffic_moves_with_the_address(lab: Lab) -> None:
@@ -189,7 +189,7 @@ def test_a_nat_instance_takes_others_to_the_internet_and_only_with_the_check_off
     table.route("0.0.0.0/0", nat.id)
     lab.back.follow(table)
     lab.world.converged()
-    assert not lab.hidden.reaches(lab.web), "its check is on"
+    assert lab.hidden.cannot_reach(lab.web), "its check is on"
     ec2.modify_instance_attribute(InstanceId=nat.id, SourceDestCheck={"Value": False})
     lab.world.converged()
     assert lab.hidden.reaches(lab.web)
@@ -200,7 +200,7 @@ def test_a_nat_instance_takes_others_to_the_internet_and_only_with_the_check_off
     assert nat.public is not None
     ec2.modify_instance_attribute(InstanceId=nat.id, SourceDestCheck={"Value": True})
     lab.world.converged()
-    assert not lab.hidden.reaches(lab.web)
+    assert lab.hidden.cannot_reach(lab.web)
     ec2.terminate_instances(InstanceIds=[nat.id])
 
 

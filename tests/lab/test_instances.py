@@ -41,7 +41,7 @@ def test_a_terminated_instance_is_gone(world: World) -> None:
 
     eventually(lambda: state() == "terminated", "it is terminated", 20)
     assert f"namespace {goes.namespace}" not in world.remains()
-    assert not stays.reaches(goes)
+    assert stays.cannot_reach(goes)
     again = subnet.instance("again", PrivateIpAddress=str(goes.address))
     stays.comes_to_reach(again, 3)
 

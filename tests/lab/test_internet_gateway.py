@@ -63,7 +63,7 @@ def test_the_internet_reaches_a_public_address(lab: Lab) -> None:
 
 def test_an_instance_without_one_does_not_get_out(lab: Lab) -> None:
     assert lab.private.public is None
-    assert not lab.private.reaches(lab.web)
+    assert lab.private.cannot_reach(lab.web)
     assert not lab.private.gets_through_to(lab.web, at=lab.web)
 
 
@@ -85,7 +85,7 @@ def test_a_site_does_not_reach_the_internet_by_way_of_the_vpc(lab: Lab) -> None:
     tunnels = {link for link, route in lab.paris.routes().items() if "dev" in route and route["dev"].startswith("lb")}
     assert "198.51.100.0/24" in tunnels, "the site does send what is for the Internet into the tunnel"
     with Capture(lab.gateway.namespace) as arrives:
-        assert not lab.paris.host.reaches(lab.web)
+        assert lab.paris.host.cannot_reach(lab.web)
         assert not lab.paris.host.gets_through_to(lab.web, at=lab.web)
         assert arrives.contains(lab.web.address.packed), "the packets did come out of the tunnel"
 
@@ -95,7 +95,7 @@ def test_the_internet_does_not_reach_a_site_by_way_of_the_vpc(lab: Lab) -> None:
     assert address is not None
     within(lab.web.namespace, "ip", "route", "add", "192.168.60.0/24", "via", str(address), "dev", "eth0")
     try:
-        assert not lab.web.reaches(lab.paris.host)
+        assert lab.web.cannot_reach(lab.paris.host)
         assert not lab.web.gets_through_to(lab.paris.host, at=lab.paris.host)
     finally:
         within(lab.web.namespace, "ip", "route", "delete", "192.168.60.0/24")
@@ -103,7 +103,7 @@ def test_the_internet_does_not_reach_a_site_by_way_of_the_vpc(lab: Lab) -> None:
 
 def test_a_site_does_not_reach_an_instances_public_address_through_the_tunnel(lab: Lab) -> None:
     assert lab.public.public is not None
-    assert not lab.paris.host.reaches(lab.public.public)
+    assert lab.paris.host.cannot_reach(lab.public.public)
 
 
 def test_neither_gateway_takes_the_other_ones_traffic(lab: Lab) -> None:
@@ -127,7 +127,7 @@ def test_public_addresses_go_with_their_instances(lab: Lab) -> None:
     eventually(lambda: lab.web.reaches(_known(instance)), "it is reached")
     lab.world.ec2.terminate_instances(InstanceIds=[instance.id])
     lab.web.loses(_known(instance))
-    assert str(instance.public) not in ok("ip", "-n", lab.world.internet, "neigh") or not lab.web.reaches(
+    assert str(instance.public) not in ok("ip", "-n", lab.world.internet, "neigh") or lab.web.cannot_reach(
         _known(instance)
     )
 

@@ -119,7 +119,7 @@ def test_a_wrong_key_never_comes_up_and_says_why(lab: Lab) -> None:
             lambda tunnel=tunnel: (s := tunnel.status)["why"].startswith("Authentication failed") and s, "why is known"
         )
         assert status["status"] == "DOWN"
-    assert not lyon.host.reaches(lab.instance)
+    assert lyon.host.cannot_reach(lab.instance)
     assert "192.168.61.0/24" not in lab.table.kernel()
 
     lyon.customer_gateway_up(connection, "--route", "10.0.0.0/16")
@@ -127,4 +127,4 @@ def test_a_wrong_key_never_comes_up_and_says_why(lab: Lab) -> None:
     lyon.host.comes_to_reach(lab.instance)
     lyon.customer_gateway_down(connection)
     connection.delete()
-    assert not lyon.host.reaches(lab.instance)
+    assert lyon.host.cannot_reach(lab.instance)

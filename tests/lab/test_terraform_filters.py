@@ -206,9 +206,9 @@ def test_groups_and_acls_come_stay_change_and_go() -> None:
         default, db = back.instance("default"), back.instance("db", SecurityGroupIds=[made["db"]])
         assert default.reaches(web)
         assert default.reaches(db)
-        assert not web.reaches(db), "the group lets PostgreSQL in, and no pings"
+        assert web.cannot_reach(db), "the group lets PostgreSQL in, and no pings"
         assert web.gets_through_to(default.address, at=web), "a packet leaves"
-        assert not web.reaches(default)
+        assert web.cannot_reach(default)
 
         (folder / "main.tf").write_text(configured(8080, "deny"))
         terraform.apply()

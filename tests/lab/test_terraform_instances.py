@@ -146,7 +146,7 @@ def test_apply_an_empty_plan_a_change_in_place_import_and_destroy() -> None:
         outside.comes_to_reach(IPv4Address(made["router_public"]))
         outside.comes_to_reach(IPv4Address(made["second_public"]))
         assert outside.gets_through_to(IPv4Address(made["second_public"]), at=web)
-        assert not outside.reaches(IPv4Address("10.0.2.51"))
+        assert outside.cannot_reach(IPv4Address("10.0.2.51"))
         assert "10.0.2.52" not in within(web.namespace, "hostname", "-I").split()
         terraform.plan_is_empty()
 
