@@ -6,6 +6,7 @@ and on this machine's kernel and daemons.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import tempfile
@@ -168,10 +169,21 @@ class ThisMachine:
     def look(self, namespace: str) -> str:
         if namespace not in outside("ip", "netns", "list").split():
             return ""
-        return "".join(
-            outside("ip", "-n", namespace, *words)
-            for words in (("-j", "link"), ("-4", "address"), ("-4", "route", "show", "table", "all"), ("rule",))
-        ) + outside("ip", "netns", "exec", namespace, "nft", "list", "ruleset")
+        # Not what follows a carrier, which the kernel looks at in its own time.
+        links = [
+            {name: value for name, value in link.items() if name not in {"operstate", "qdisc"}}
+            | {"flags": sorted(set(link["flags"]) - {"LOWER_UP", "NO-CARRIER"})}
+            for link in json.loads(outside("ip", "-n", namespace, "-j", "link"))
+        ]
+        return "\n".join(
+            (
+                json.dumps(links),
+                outside("ip", "-n", namespace, "-4", "-o", "address"),
+                outside("ip", "-n", namespace, "-4", "route", "show", "table", "all"),
+                outside("ip", "-n", namespace, "rule"),
+                outside("ip", "netns", "exec", namespace, "nft", "list", "ruleset"),
+            )
+        )
 
     def down(self) -> None:
         spaces = [name for name in outside("ip", "netns", "list").split() if name.startswith(self.prefix)]
