@@ -29,9 +29,6 @@ PACKAGES: Final = {
 MODULES: Final = ("esp4", "xfrm_user", "xfrm_interface")
 """What kernel ESP takes, where it is not built in."""
 
-AUTO_TAKES_THE_KERNEL: Final = False
-NEW: Final = "this kernel has ESP, but landbridge's use of it is new: ask for it with --data-plane kernel"
-
 NEEDS_ROOT: Final = (
     "Building networks needs root: run this with sudo. "
     "`landbridge serve --data-plane none` serves the API alone, without root and without packets."
@@ -112,15 +109,13 @@ def decide(wanted: str, found: Diagnosis) -> Choice:
         if kernel:
             raise CannotRun(f"The kernel cannot do ESP here: {kernel}. Or use --data-plane libipsec.")
         return Choice(DataPlane.KERNEL, "the kernel's ESP was asked for")
-    if wanted == "auto" and AUTO_TAKES_THE_KERNEL and not kernel:
+    if wanted == "auto" and not kernel:
         return Choice(DataPlane.KERNEL, "kernel: it has ESP and XFRM interfaces")
     if libipsec:
         what = f"libipsec cannot be used here: {libipsec}."
         raise CannotRun(f"{what} Nor can the kernel do ESP: {kernel}." if wanted == "auto" and kernel else what)
     if wanted == "libipsec":
         return Choice(DataPlane.LIBIPSEC, "libipsec was asked for")
-    if not kernel:
-        return Choice(DataPlane.LIBIPSEC, f"libipsec: {NEW}")
     return Choice(DataPlane.LIBIPSEC, f"libipsec: {found.kernel[0]}")
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from landbridge.desired.objects import DataPlane
-from landbridge.drivers import probe
-from landbridge.drivers.probe import CannotRun, Diagnosis, decide
+from landbridge.drivers.probe import CannotRun, Choice, Diagnosis, decide
 
 NO_ESP = ("this kernel has no ESP", "loading modules did not help")
 NO_TUN = ("/dev/net/tun cannot be opened",)
@@ -16,21 +15,14 @@ def machine(kernel: tuple[str, ...] = (), libipsec: tuple[str, ...] = ()) -> Dia
     return Diagnosis(root=True, programs=(), kernel=kernel, libipsec=libipsec)
 
 
-def test_auto_takes_the_kernel_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "AUTO_TAKES_THE_KERNEL", True)
+def test_auto_takes_the_kernel_where_it_works() -> None:
     assert decide("auto", machine()).data_plane is DataPlane.KERNEL
     assert decide("auto", machine(libipsec=NO_TUN)).data_plane is DataPlane.KERNEL
-    assert decide("auto", machine(kernel=NO_ESP)) == probe.Choice(
-        DataPlane.LIBIPSEC, "libipsec: this kernel has no ESP"
-    )
+    assert decide("auto", machine(kernel=NO_ESP)) == Choice(DataPlane.LIBIPSEC, "libipsec: this kernel has no ESP")
 
 
-def test_while_kernel_esp_is_new_it_has_to_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "AUTO_TAKES_THE_KERNEL", False)
-    choice = decide("auto", machine())
-    assert choice.data_plane is DataPlane.LIBIPSEC
-    assert "--data-plane kernel" in choice.why
-    assert decide("kernel", machine()).data_plane is DataPlane.KERNEL
+def test_who_wants_libipsec_gets_it_where_the_kernel_works() -> None:
+    assert decide("libipsec", machine()).data_plane is DataPlane.LIBIPSEC
 
 
 def test_what_was_asked_for_and_cannot_be_had_is_refused_with_the_reason() -> None:
