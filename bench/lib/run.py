@@ -137,7 +137,7 @@ class Timeout(RuntimeError):
 
 def until(look: Callable[[], T], what: str, seconds: float = 30.0, every: float = 0.02) -> T:
     """Poll until something true comes back."""
-    seconds *= machine.PATIENCE if machine.emulated() else 1
+    seconds *= machine.patience()
     end = time.monotonic() + seconds
     while True:
         found = look()
