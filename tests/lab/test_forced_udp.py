@@ -134,7 +134,7 @@ def test_udp_is_forced_where_there_is_no_nat_and_nobody_else_notices(
     def carried() -> set[str]:
         """How packets between site and instance cross the Internet."""
         with Capture(site.name) as capture:
-            assert site.host.reaches(instance, 10)
+            assert site.host.reaches(instance)
         return capture.kinds() & {"ESP", "ESP in UDP"}
 
     def tells(tunnel: Tunnel, *, udp: bool) -> dict[str, Any] | None:
