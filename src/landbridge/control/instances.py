@@ -32,7 +32,9 @@ from landbridge.model.errors import (
     Unsupported,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import Instance, InstanceState, NetworkInterface, Subnet, Tags
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.network import Subnet
+from landbridge.model.resources import Tags
 
 NOUN: Final = "instance"
 MAX_AT_ONCE: Final = 100

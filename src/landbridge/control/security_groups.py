@@ -12,18 +12,11 @@ from landbridge.control import limits, tags
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.control.subnets import in_default_vpc
 from landbridge.model.errors import Dependency, GroupExists, GroupStays, Invalid, Missing, NotFound
+from landbridge.model.firewall import DEFAULT_GROUP, EVERYTHING, SecurityGroup, SecurityGroupRule, Traffic
 from landbridge.model.ids import new_id
-from landbridge.model.resources import (
-    DEFAULT_GROUP,
-    EVERYTHING,
-    NetworkInterface,
-    Resource,
-    SecurityGroup,
-    SecurityGroupRule,
-    Tags,
-    Traffic,
-    Vpc,
-)
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import Vpc
+from landbridge.model.resources import Resource, Tags
 
 NOUN: Final = "security-group"
 MAX_TEXT: Final = 255

@@ -17,7 +17,9 @@ from landbridge.model.errors import (
     VpcNotSpecified,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import NetworkInterface, Resource, RouteTable, State, Subnet, Tags, Vpc
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import RouteTable, Subnet, Vpc
+from landbridge.model.resources import Resource, State, Tags
 
 NOUN: Final = "subnet"
 LARGEST: Final = 16

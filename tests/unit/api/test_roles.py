@@ -12,8 +12,9 @@ from support import ACCOUNT, REGION, START, Cloud
 from landbridge.api.aws.ec2.actions import ACTIONS
 from landbridge.api.aws.errors import Ec2Error
 from landbridge.api.aws.roles import authorize, caller_identity, sees_secrets
-from landbridge.model.resources import AccessKey, Role, VpnConnection
+from landbridge.model.keys import AccessKey, Role
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import VpnConnection
 
 
 def key(role: Role) -> AccessKey:

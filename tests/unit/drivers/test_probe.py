@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.drivers import probe
 from landbridge.drivers.probe import CannotRun, Diagnosis, decide
 

@@ -18,23 +18,12 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect
 
 from landbridge.model.errors import Unavailable
-from landbridge.model.resources import (
-    AccessKey,
-    Association,
-    Resource,
-    Role,
-    Route,
-    RouteTable,
-    SecondaryCidr,
-    State,
-    StaticRoute,
-    Tunnel,
-    TunnelOptions,
-    Vpc,
-    VpnConnection,
-)
+from landbridge.model.keys import AccessKey, Role
+from landbridge.model.network import Association, Route, RouteTable, SecondaryCidr, Vpc
+from landbridge.model.resources import Resource, State
 from landbridge.model.secret import Secret
 from landbridge.model.snapshot import Put, Remove, Snapshot
+from landbridge.model.vpn import StaticRoute, Tunnel, TunnelOptions, VpnConnection
 from landbridge.store import sql
 from landbridge.store.codec import KINDS, Codec
 from landbridge.store.folder import Folder, FolderError

@@ -19,7 +19,8 @@ from landbridge.api.aws.ec2.actions import ACTIONS
 from landbridge.control.instances import RunInstances
 from landbridge.control.lifecycle import KEPT, Expire
 from landbridge.control.tokens import digest
-from landbridge.model.resources import CustomerGateway, Instance, VpnConnection
+from landbridge.model.instances import Instance
+from landbridge.model.vpn import CustomerGateway, VpnConnection
 
 TOKEN = "ClientToken"
 AT_ONCE = 16

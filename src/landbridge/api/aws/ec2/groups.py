@@ -15,7 +15,7 @@ from landbridge.control import security_groups
 from landbridge.control.security_groups import NOUN
 from landbridge.control.traffic import protocol_name, shown_range
 from landbridge.model.errors import Combination, Invalid, Missing
-from landbridge.model.resources import SecurityGroup, SecurityGroupRule
+from landbridge.model.firewall import SecurityGroup, SecurityGroupRule
 
 Rules = Mapping[str, list[SecurityGroupRule]]
 """By the id of their group, in order of creation."""

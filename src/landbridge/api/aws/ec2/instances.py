@@ -17,7 +17,7 @@ from landbridge.control import instances, security_groups
 from landbridge.control.instances import NOUN, Plugged
 from landbridge.model.attached import by_instance
 from landbridge.model.errors import Combination, Missing
-from landbridge.model.resources import Instance, InstanceState, NetworkInterface
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
 
 CODES: Final[Mapping[InstanceState, int]] = {
     InstanceState.PENDING: 0,

@@ -11,7 +11,7 @@ from landbridge.control.security_group_rules import Permission
 from landbridge.control.security_groups import NOUN, named
 from landbridge.control.traffic import ANY, group_traffic, icmp_traffic, ports_traffic, protocol_name, shown_range
 from landbridge.model.errors import Combination, Invalid, Missing, RuleNotFound, Unsupported
-from landbridge.model.resources import SecurityGroup, SecurityGroupRule, Traffic
+from landbridge.model.firewall import SecurityGroup, SecurityGroupRule, Traffic
 
 FLAT: Final = (
     "CidrIp",
