@@ -13,7 +13,8 @@ import networks
 import pytest
 from networks import Network, ip, run, until
 
-from landbridge.desired.objects import HERE, Bridge, Namespace, Seen
+from landbridge.desired.links import Bridge, Namespace
+from landbridge.desired.objects import HERE, Seen
 from landbridge.drivers.netlink import namespaces
 from landbridge.drivers.netlink.inside import NamespaceMissing, exists, inside
 from landbridge.reconcile.driver import DriverError

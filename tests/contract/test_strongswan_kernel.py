@@ -17,8 +17,8 @@ import pytest
 from networks import IF_ID, KERNEL, SLOW, TUNNEL_MTU, ip, run, until
 from vpn import Side, Vpn
 
+from landbridge.desired.links import DataPlane, TunnelDevice
 from landbridge.desired.mtu import tunnel_mtu
-from landbridge.desired.objects import DataPlane, TunnelDevice
 from landbridge.drivers.netlink.inside import inside
 from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.connections import LOST, OUTDATED

@@ -16,7 +16,7 @@ import pytest
 from networks import SLOW, ip, run
 from vpn import Side, Vpn
 
-from landbridge.desired.objects import IkeConnection
+from landbridge.desired.ike import IkeConnection
 from landbridge.drivers.netlink.inside import inside
 from landbridge.observe.ike import IkeEventKind
 

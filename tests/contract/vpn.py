@@ -19,7 +19,9 @@ from uuid import uuid4
 
 from networks import DATA_PLANE, IF_ID, SLOW, TUNNEL_MTU, ip, run, until
 
-from landbridge.desired.objects import Charon, HostObject, IkeConnection, TunnelDevice
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import TunnelDevice
+from landbridge.desired.objects import HostObject
 from landbridge.drivers import cgroups, processes
 from landbridge.drivers.strongswan import StrongSwan, strongswan
 from landbridge.model.secret import Secret

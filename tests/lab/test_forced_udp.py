@@ -17,7 +17,8 @@ from shell import DATA_PLANE, eventually, ok
 from sites import Site
 from world import World, status_text
 
-from landbridge.desired.objects import Charon, DataPlane, IkeConnection, TunnelDevice
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import DataPlane, TunnelDevice
 from landbridge.drivers.strongswan import strongswan
 from landbridge.model.secret import Secret
 

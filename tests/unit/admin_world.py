@@ -30,7 +30,8 @@ from landbridge.control.vpn_connections import CreateVpnConnection, SetVpnConnec
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute
 from landbridge.desired.names import Names
-from landbridge.model.resources import RouteTable, VpnConnection
+from landbridge.model.network import RouteTable
+from landbridge.model.vpn import VpnConnection
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
 from landbridge.views.status import Facts
 

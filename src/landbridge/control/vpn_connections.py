@@ -18,8 +18,9 @@ from landbridge.model.errors import (
     WrongState,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import CustomerGateway, State, Tags, VpnConnection, VpnGateway
+from landbridge.model.resources import State, Tags
 from landbridge.model.snapshot import Index
+from landbridge.model.vpn import CustomerGateway, VpnConnection, VpnGateway
 
 NOUN: Final = "vpn-connection"
 _DELETED: Final = Index(VpnConnection, lambda c: ((c.account, c.region),) if c.state is State.DELETED else ())

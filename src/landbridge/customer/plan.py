@@ -13,28 +13,14 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.desired.device_file import DeviceFile, DeviceTunnel
 from landbridge.desired.endpoint import clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
+from landbridge.desired.health import Health
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import Address, DataPlane
 from landbridge.desired.mtu import UPLINK_MTU, tunnel_mtu
 from landbridge.desired.names import Names
-from landbridge.desired.objects import (
-    HERE,
-    SPEAKER_METRIC,
-    Address,
-    Bfd,
-    BgpSession,
-    Chain,
-    DataPlane,
-    FilterRule,
-    Health,
-    Hook,
-    HostObject,
-    HostState,
-    IkeConnection,
-    Ruleset,
-    Speaker,
-    SpeakerStatic,
-    Verdict,
-    host_state,
-)
+from landbridge.desired.objects import HERE, HostObject, HostState, host_state
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.speakers import SPEAKER_METRIC, Bfd, BgpSession, Speaker, SpeakerStatic
 from landbridge.desired.vpn_gateway import router_id, static_routes
 from landbridge.model.ids import short
 

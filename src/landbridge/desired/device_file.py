@@ -15,8 +15,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from landbridge.desired.endpoint import DPD_PROBES
 from landbridge.desired.mtu import LIBIPSEC_MTU, TCP_IP_HEADERS, mss
-from landbridge.model.resources import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 
 CONNECTION_TYPE: Final = "ipsec.1"
 STATIC_ATTRIBUTE: Final = "NoBGPVPNConnection"

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import MAIN_TABLE, Address, DataPlane, KernelRoute, Namespace, TunnelDevice, VethEnd
 from landbridge.desired.mtu import mss
 from landbridge.desired.names import OUTSIDE
-from landbridge.desired.objects import (
-    MAIN_TABLE,
-    Address,
-    Chain,
-    Charon,
-    DataPlane,
-    FilterRule,
-    Hook,
-    HostObject,
-    IkeConnection,
-    KernelRoute,
-    Namespace,
-    Ruleset,
-    TunnelDevice,
-    Verdict,
-    VethEnd,
-)
+from landbridge.desired.objects import HostObject
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
 
 ANYWHERE = IPv4Network("0.0.0.0/0")
 DPD_PROBES = 3

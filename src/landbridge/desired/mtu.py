@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 
 LIBIPSEC_MTU: Final = 1400
 """libipsec's TUN (fixed in strongSwan's source)."""

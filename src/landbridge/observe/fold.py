@@ -8,15 +8,9 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from landbridge.model.resources import (
-    CustomerGateway,
-    RouteTable,
-    Tunnel,
-    TunnelId,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.network import RouteTable
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelId, VpnConnection, VpnGateway
 from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
 from landbridge.observe.ike import Cause, IkeSaStatus
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState

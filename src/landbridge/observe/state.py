@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Network
 
-from landbridge.model.resources import TunnelId
+from landbridge.model.vpn import TunnelId
 
 
 class Status(StrEnum):

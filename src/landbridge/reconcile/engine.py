@@ -19,7 +19,8 @@ from typing import Final
 
 import structlog
 
-from landbridge.desired.objects import HostObject, HostState, Key, Speaker
+from landbridge.desired.objects import HostObject, HostState, Key
+from landbridge.desired.speakers import Speaker
 from landbridge.reconcile.cache import Cache, flatten, read_all
 from landbridge.reconcile.diff import Plan, PlanError, check, diff, same
 from landbridge.reconcile.driver import Driver, DriverError

@@ -27,9 +27,12 @@ from landbridge.customer import device_file
 from landbridge.customer.closed import Closed, follow
 from landbridge.customer.plan import CustomerSettings, links_of, wanted
 from landbridge.desired.device_file import DeviceFile
+from landbridge.desired.health import Health
+from landbridge.desired.links import MAIN_TABLE
 from landbridge.desired.mtu import UPLINK_MTU
 from landbridge.desired.names import Names
-from landbridge.desired.objects import HERE, MAIN_TABLE, Bfd, Health, HostState
+from landbridge.desired.objects import HERE, HostState
+from landbridge.desired.speakers import Bfd
 from landbridge.drivers.netlink.here import connected, given_name, uplink_mtu, uplinks
 from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from landbridge.desired.objects import BIRD_PROTOCOL
+from landbridge.desired.speakers import BIRD_PROTOCOL
 from landbridge.drivers.bird.control import ControlError
 from landbridge.drivers.bird.watch import SpeakerWatch
 from landbridge.drivers.netlink.events import KernelEvents, routes

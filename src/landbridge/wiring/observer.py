@@ -10,11 +10,14 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from landbridge.control.service import Control
+from landbridge.desired.health import Health
+from landbridge.desired.links import MAIN_TABLE
 from landbridge.desired.names import Names, tunnel_link
-from landbridge.desired.objects import MAIN_TABLE, Health
 from landbridge.desired.vpn_gateway import alive
-from landbridge.model.resources import State, Vpc, VpnConnection, VpnGateway
+from landbridge.model.network import Vpc
+from landbridge.model.resources import State
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import VpnConnection, VpnGateway
 from landbridge.observe import fold
 from landbridge.observe.fold import Heard, Place, View
 from landbridge.observe.state import Observation

@@ -33,11 +33,12 @@ from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
 from landbridge.control.limits import AWS, RELAXED, Limits
 from landbridge.control.service import Control
+from landbridge.desired.links import DataPlane
 from landbridge.desired.names import Names
-from landbridge.desired.objects import Bfd, DataPlane
+from landbridge.desired.speakers import Bfd
 from landbridge.model.errors import OperatorError
+from landbridge.model.keys import AccessKey
 from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
-from landbridge.model.resources import AccessKey
 from landbridge.model.secret import Secret
 from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder

@@ -14,21 +14,13 @@ from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.customer import device_file as reader
 from landbridge.customer.plan import CustomerSettings, inner_network, links_of, wanted
 from landbridge.desired.device_file import DeviceFile, device_file, to_xml
+from landbridge.desired.health import Health
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import DataPlane, TunnelDevice, VethEnd
 from landbridge.desired.names import Names
-from landbridge.desired.objects import (
-    HERE,
-    Bfd,
-    DataPlane,
-    Health,
-    Hook,
-    HostState,
-    IkeConnection,
-    Ruleset,
-    Speaker,
-    TunnelDevice,
-    Verdict,
-    VethEnd,
-)
+from landbridge.desired.objects import HERE, HostState
+from landbridge.desired.rulesets import Hook, Ruleset, Verdict
+from landbridge.desired.speakers import Bfd, Speaker
 from landbridge.reconcile.diff import check
 
 LAN = IPv4Network("192.168.60.0/24")

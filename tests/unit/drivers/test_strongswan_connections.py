@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.objects import IkeConnection
+from landbridge.desired.ike import IkeConnection
 from landbridge.drivers.strongswan.connections import connection_digest, connection_message, outdated
 from landbridge.drivers.strongswan.links import alias, endpoint_of
 from landbridge.drivers.strongswan.status import ike_sa

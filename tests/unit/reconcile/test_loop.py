@@ -10,17 +10,9 @@ from itertools import pairwise
 import pytest
 from host_states import Run, Wanted, site
 
-from landbridge.desired.objects import (
-    HERE,
-    Bridge,
-    Charon,
-    HostObject,
-    HostState,
-    Key,
-    Namespace,
-    TunnelDevice,
-    host_state,
-)
+from landbridge.desired.ike import Charon
+from landbridge.desired.links import Bridge, Namespace, TunnelDevice
+from landbridge.desired.objects import HERE, HostObject, HostState, Key, host_state
 from landbridge.drivers.fake import FakeDriver, FakeHost
 from landbridge.reconcile.driver import Driver, DriverError
 from landbridge.reconcile.loop import Reconciler

@@ -16,7 +16,7 @@ from landbridge.control.limits import RELAXED
 from landbridge.control.service import Control
 from landbridge.control.vpcs import CreateVpc
 from landbridge.model.errors import Unavailable
-from landbridge.model.resources import Vpc
+from landbridge.model.network import Vpc
 from landbridge.model.snapshot import Change, Snapshot
 from landbridge.wiring.commits import Request, SharedCommits
 

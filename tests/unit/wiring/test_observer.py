@@ -14,7 +14,7 @@ from landbridge.control.vpcs import CreateVpc
 from landbridge.control.vpn_connections import CreateVpnConnection
 from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.desired.names import Names
-from landbridge.model.resources import VpnConnection
+from landbridge.model.vpn import VpnConnection
 from landbridge.observe.bgp import BfdPeer
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
 from landbridge.wiring.ears import Ears

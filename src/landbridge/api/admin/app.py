@@ -27,8 +27,10 @@ from landbridge.control.service import Control
 from landbridge.control.vpn_connections import SetVpnConnection
 from landbridge.model import errors
 from landbridge.model.errors import LandbridgeError, NotFound, OperatorError, Unsupported
-from landbridge.model.resources import AccessKey, LabHost, LabSite, Role, VpnConnection
+from landbridge.model.keys import AccessKey, Role
+from landbridge.model.lab import LabHost, LabSite
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import VpnConnection
 from landbridge.observe.state import Observation
 from landbridge.reconcile.diff import PlanError
 from landbridge.views import status as views

@@ -133,7 +133,8 @@ def _does_not_exist(error: domain.NotFound | domain.MalformedId) -> str:
         case "address":
             return f"Address '{identity}' not found."
     camel = _camel(error.kind)
-    return f"The {_CALLED.get(error.kind, f'{camel[0].lower()}{camel[1:]} ID')} '{identity}' does not exist"
+    where = error.where if isinstance(error, domain.NotFound) else ""
+    return f"The {_CALLED.get(error.kind, f'{camel[0].lower()}{camel[1:]} ID')} '{identity}' does not exist{where}"
 
 
 def _malformed(error: domain.MalformedId) -> str:

@@ -14,7 +14,9 @@ from dataclasses import fields
 from ipaddress import IPv4Address
 from typing import Final
 
-from landbridge.desired.objects import DataPlane, HostObject, IkeConnection, Key, Seen
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import DataPlane
+from landbridge.desired.objects import HostObject, Key, Seen
 from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.endpoints import Endpoints
 from landbridge.drivers.strongswan.vici import CharonSilentError, Loaded, Vici

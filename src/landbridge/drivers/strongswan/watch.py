@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.drivers.strongswan.endpoints import Endpoints
 from landbridge.drivers.strongswan.sas import LossEvents, installed
 from landbridge.drivers.strongswan.status import LIBIPSEC_REPLAY, with_replay

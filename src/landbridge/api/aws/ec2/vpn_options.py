@@ -14,8 +14,8 @@ from landbridge.api.aws.ec2.params import network
 from landbridge.api.aws.ec2.vpn_option_values import check_connection, check_tunnel
 from landbridge.control.tunnels import TunnelWish, Wishes
 from landbridge.model.errors import Invalid, Unsupported
-from landbridge.model.resources import DpdAction, StartupAction
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import DpdAction, StartupAction
 
 E = TypeVar("E", DpdAction, StartupAction)
 
