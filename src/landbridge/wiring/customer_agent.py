@@ -30,6 +30,7 @@ from landbridge.desired.device_file import DeviceFile
 from landbridge.desired.mtu import UPLINK_MTU
 from landbridge.desired.names import Names
 from landbridge.desired.objects import HERE, MAIN_TABLE, Bfd, Health, HostState
+from landbridge.drivers.forwarding import NO_FORWARDING, forwarding
 from landbridge.drivers.netlink.here import connected, given_name, uplink_mtu, uplinks
 from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
@@ -37,6 +38,7 @@ from landbridge.model.options import CustomerGatewayOptions
 from landbridge.observe import fold
 from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
 from landbridge.observe.state import Status, TunnelState
+from landbridge.observe.why import Side
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder
 from landbridge.views.status import esp
@@ -252,6 +254,7 @@ class Agent:
                 far_outside=tunnel.gateway_outside,
                 endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
                 speaker=heard.speakers.get(place.router, SpeakerWords()),
+                side=Side.CUSTOMER,
             )
             for number, (tunnel, place) in enumerate(zip(file.tunnels, self._places(), strict=True), 1)
         ]
@@ -267,7 +270,10 @@ class Agent:
             "clear_df": self._task.settings.clear_df,
             "force_udp": self._task.settings.force_udp,
             "advertised": [str(prefix) for prefix in self._task.settings.lans],
-            "faults": [failure.message for failure in self.reconciler.errors()],
+            "faults": [
+                *(failure.message for failure in self.reconciler.errors()),
+                *(() if forwarding().on else (NO_FORWARDING,)),
+            ],
             "tunnels": [
                 {
                     "number": number,
