@@ -282,6 +282,9 @@ class FilterRule:
     """The first packet of its flow, which is not on record yet."""
     dnatted: bool = False
     """Of a connection whose destination was rewritten."""
+    in_clear: bool = False
+    """No IPsec policy of the namespace is about to encrypt it. What one encrypts passes the hooks twice on its way out,
+    first as if it left as it is."""
     marked: bool | None = None
     """Whether it has a mark."""
     flow_marked: bool | None = None

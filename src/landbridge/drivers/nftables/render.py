@@ -23,6 +23,7 @@ _NUMBERS: Final = range(256)
 _WITH_PORTS: Final = frozenset({"udp", "tcp"})
 _REWRITES_SOURCE: Final = frozenset({Hook.POSTROUTING, Hook.INPUT})
 _REWRITES_DESTINATION: Final = frozenset({Hook.PREROUTING, Hook.OUTPUT})
+_ROUTED: Final = frozenset({Hook.FORWARD, Hook.OUTPUT, Hook.POSTROUTING})
 _NAT_HOOKS: Final = _REWRITES_SOURCE | _REWRITES_DESTINATION
 _MSS: Final = range(88, 65496)
 """From the least IPv4 datagram anybody has to take, less headers, upwards."""
@@ -167,6 +168,9 @@ def _flow(rule: FilterRule, chain: Chain) -> Iterator[str]:
         yield "ct status ! confirmed"
     if rule.dnatted:
         yield "ct status dnat"
+    if rule.in_clear:
+        _at(chain, _ROUTED, "a look at IPsec policies")
+        yield "rt ipsec missing"
     for what, marked in (("meta", rule.marked), ("ct", rule.flow_marked)):
         if marked is not None:
             yield f"{what} mark {'!= ' if marked else ''}0"
