@@ -53,7 +53,7 @@ class CustomerSettings:
     """What the file does not say. `lans` are announced to the cloud. `routes`: the networks behind a static
     connection, which the file does not name. `uplink_mtu`: of the way to the cloud's endpoints. `clear_df`:
     fragment also what must not be, by its own word. `force_udp`: ESP in UDP even where there is no NAT. `learned`: what
-    a dynamic connection brings; `uplinks`: the links that the tunnels go out by, and these networks must not."""
+    a dynamic connection brings; `uplinks`: the links to the Internet, which these networks must not leave by."""
 
     names: Names
     data_plane: DataPlane

@@ -31,7 +31,7 @@ from landbridge.desired.mtu import UPLINK_MTU
 from landbridge.desired.names import Names
 from landbridge.desired.objects import HERE, MAIN_TABLE, Bfd, Health, HostState
 from landbridge.drivers.forwarding import NO_FORWARDING, forwarding
-from landbridge.drivers.netlink.here import connected, given_name, uplink_mtu, uplinks
+from landbridge.drivers.netlink.here import connected, defaults, given_name, uplink_mtu, uplinks
 from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
 from landbridge.model.options import CustomerGatewayOptions
@@ -140,7 +140,10 @@ class Agent:
         self._state: HostState | None = None
         self._made_of: tuple[Task, Health, frozenset[IPv4Network], frozenset[str]] | None = None
         self._closed = Closed(prefixes=_closed_before(folder))
+        self._ways: frozenset[str] = frozenset()
+        """Links by which the cloud's endpoints are, or were, reached."""
         self._uplinks: frozenset[str] = frozenset()
+        """Those, and all that a default route leads to."""
         self._revision = 0
         self._said = ""
         self._counted = 0
@@ -232,7 +235,8 @@ class Agent:
         before = (self._closed.prefixes, self._uplinks)
         file = self._task.file
         # Without a way to the cloud the last one counts: it may be back before we look again.
-        self._uplinks = uplinks(tunnel.gateway_outside for tunnel in file.tunnels) or self._uplinks
+        self._ways = uplinks(tunnel.gateway_outside for tunnel in file.tunnels) or self._ways
+        self._uplinks = self._ways | defaults()
         if not file.static:
             tunnels = {view.place.link for view in views}
             routes = self._ears.heard().routes.get(HERE, {})
