@@ -56,6 +56,7 @@ def rules(namespace: str, *, drop_ping: bool = False) -> Ruleset:
                     FilterRule(protocol="udp", ports=(4500, 500, 500), verdict=Verdict.ACCEPT),
                     FilterRule(protocol="tcp", ports=(179,), not_iif="t1-2", verdict=Verdict.DROP),
                     FilterRule(protocol="esp", verdict=Verdict.ACCEPT),
+                    FilterRule(protocol="icmp", icmp_type=3, icmp_code=4, icmp_mtu_below=1280, verdict=Verdict.DROP),
                 ),
             ),
             Chain(

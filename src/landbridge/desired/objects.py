@@ -273,6 +273,8 @@ class FilterRule:
     icmp_type: int | None = None
     icmp_code: int | None = None
     """With a type only."""
+    icmp_mtu_below: int | None = None
+    """Of "fragmentation needed" (type 3, code 4): it names an MTU of fewer bytes."""
     among: Among | None = None
     established: bool = False
     """Conntrack's established or related."""
