@@ -47,7 +47,7 @@ def large_ping(sender: Host, receiver: Host, size: int = 3000) -> str:
 
     identity, number = secrets.randbelow(1 << 16), secrets.randbelow(65_535) + 1
     message = struct.pack("!BBHHH", 8, 0, 0, identity, 1) + os.urandom(size - 28)
-    message = message[:2] + struct.pack("!H", _checksum(message)) + message[4:]
+    message = message[:2] + struct.pack("!H", checksum(message)) + message[4:]
     ok("ip", "-n", sender.namespace, "route", "flush", "cache")  # of MTUs that it was told of
     with inside(sender.namespace, raw) as link:
         for start in range(0, len(message), 1480):
@@ -70,7 +70,8 @@ def large_ping(sender: Host, receiver: Host, size: int = 3000) -> str:
                 return f"fragmentation needed, {struct.unpack_from('!H', found, 6)[0]} bytes"
 
 
-def _checksum(data: bytes) -> int:
+def checksum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071) of an even number of bytes."""
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total & 0xFFFF) + (total >> 16)
     return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF

@@ -63,6 +63,8 @@ class FilterRule:
     icmp_type: int | None = None
     icmp_code: int | None = None
     """With a type only."""
+    icmp_mtu_below: int | None = None
+    """Of "fragmentation needed" (type 3, code 4): it names an MTU of fewer bytes."""
     among: Among | None = None
     established: bool = False
     """Conntrack's established or related."""
@@ -72,6 +74,9 @@ class FilterRule:
     """The first packet of its flow, which is not on record yet."""
     dnatted: bool = False
     """Of a connection whose destination was rewritten."""
+    in_clear: bool = False
+    """No IPsec policy of the namespace is about to encrypt it. What one encrypts passes the hooks twice on its way out,
+    first as if it left as it is."""
     marked: bool | None = None
     """Whether it has a mark."""
     flow_marked: bool | None = None

@@ -14,23 +14,11 @@ from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelId, VpnConnectio
 from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
 from landbridge.observe.ike import Cause, IkeSaStatus
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
+from landbridge.observe.why import BEING_BUILT, Side, failed, no_bgp, nothing_yet
 
 BFD_SILENCE: Final = timedelta(seconds=60)
 """How long a peer that answered BFD may be silent while IKE is up before its routes follow IKE again: longer than DPD
 takes to notice that packets are lost, so that BFD keeps the last word on a path that only looks alive."""
-
-_CAUSES: Final[Mapping[Cause, str]] = {
-    Cause.AUTHENTICATION_FAILED: "Authentication failed: the pre-shared keys (or the IKE identities) of the two sides "
-    "differ. Compare the customer gateway's key with the device file.",
-    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the customer gateway offers other algorithms than the device "
-    "file names.",
-    Cause.UNKNOWN_PEER: "Somebody asked who is not this customer gateway: check its public address and IKE identity.",
-    Cause.TRAFFIC_SELECTORS: "The two sides do not agree on traffic selectors: the customer gateway has to propose "
-    "0.0.0.0/0 for both.",
-    Cause.PEER_SILENT: "The customer gateway does not answer: its UDP ports 500 and 4500 have to be reachable.",
-    Cause.PEER_CLOSED: "The customer gateway closed the tunnel.",
-    Cause.PROCESS_GONE: "The tunnel's IKE daemon ended; it is being started again.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +87,7 @@ class View:
     far_outside: IPv4Address | None
     endpoint: Endpoint
     speaker: SpeakerWords
+    side: Side = Side.CLOUD
 
     @property
     def status(self) -> Status:
@@ -151,16 +140,15 @@ def _why(view: View, status: Status, peering: BgpPeering | None, accepted: int) 
     if status is Status.UP:
         return f"{accepted} BGP ROUTES" if view.dynamic else ""
     if not view.endpoint.heard:
-        return "The tunnel endpoint is being built."
+        return BEING_BUILT
     if view.endpoint.pid is None:
-        return _CAUSES[Cause.PROCESS_GONE]
+        return failed(view.side, Cause.PROCESS_GONE)
     if view.endpoint.up is not None:
-        detail = f" ({peering.last_error})" if peering is not None and peering.last_error else ""
-        state = peering.state if peering is not None else "not configured yet"
-        return f"IKE is up, BGP is not: {state}{detail}. The customer gateway has to speak BGP from {view.far_inside}."
+        state, detail = (peering.state, peering.last_error) if peering is not None else ("not configured yet", "")
+        return no_bgp(view.side, state, detail, view.far_inside)
     if view.endpoint.cause is not None:
-        return _CAUSES[view.endpoint.cause]
-    return f"Waiting for the customer gateway {view.far_outside or ''} to connect.".replace("  ", " ")
+        return failed(view.side, view.endpoint.cause)
+    return nothing_yet(view.side, view.far_outside)
 
 
 def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard: Heard, place: Place) -> View:

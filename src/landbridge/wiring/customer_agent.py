@@ -33,13 +33,15 @@ from landbridge.desired.mtu import UPLINK_MTU
 from landbridge.desired.names import Names
 from landbridge.desired.objects import HERE, HostState
 from landbridge.desired.speakers import Bfd
-from landbridge.drivers.netlink.here import connected, given_name, uplink_mtu, uplinks
+from landbridge.drivers.forwarding import NO_FORWARDING, forwarding
+from landbridge.drivers.netlink.here import connected, defaults, given_name, uplink_mtu, uplinks
 from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
 from landbridge.model.options import CustomerGatewayOptions
 from landbridge.observe import fold
 from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
 from landbridge.observe.state import Status, TunnelState
+from landbridge.observe.why import Side
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder
 from landbridge.views.status import esp
@@ -141,7 +143,10 @@ class Agent:
         self._state: HostState | None = None
         self._made_of: tuple[Task, Health, frozenset[IPv4Network], frozenset[str]] | None = None
         self._closed = Closed(prefixes=_closed_before(folder))
+        self._ways: frozenset[str] = frozenset()
+        """Links by which the cloud's endpoints are, or were, reached."""
         self._uplinks: frozenset[str] = frozenset()
+        """Those, and all that a default route leads to."""
         self._revision = 0
         self._said = ""
         self._counted = 0
@@ -233,7 +238,8 @@ class Agent:
         before = (self._closed.prefixes, self._uplinks)
         file = self._task.file
         # Without a way to the cloud the last one counts: it may be back before we look again.
-        self._uplinks = uplinks(tunnel.gateway_outside for tunnel in file.tunnels) or self._uplinks
+        self._ways = uplinks(tunnel.gateway_outside for tunnel in file.tunnels) or self._ways
+        self._uplinks = self._ways | defaults()
         if not file.static:
             tunnels = {view.place.link for view in views}
             routes = self._ears.heard().routes.get(HERE, {})
@@ -255,6 +261,7 @@ class Agent:
                 far_outside=tunnel.gateway_outside,
                 endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
                 speaker=heard.speakers.get(place.router, SpeakerWords()),
+                side=Side.CUSTOMER,
             )
             for number, (tunnel, place) in enumerate(zip(file.tunnels, self._places(), strict=True), 1)
         ]
@@ -270,7 +277,10 @@ class Agent:
             "clear_df": self._task.settings.clear_df,
             "force_udp": self._task.settings.force_udp,
             "advertised": [str(prefix) for prefix in self._task.settings.lans],
-            "faults": [failure.message for failure in self.reconciler.errors()],
+            "faults": [
+                *(failure.message for failure in self.reconciler.errors()),
+                *(() if forwarding().on else (NO_FORWARDING,)),
+            ],
             "tunnels": [
                 {
                     "number": number,

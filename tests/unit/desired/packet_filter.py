@@ -93,6 +93,7 @@ class _View:
 
     def _fits(self, rule: FilterRule) -> bool:
         unknown = replace(rule, ports=(), source_ports=(), dnatted=False, not_iif=None, snat=None, dnat=None, mss=None)
+        unknown = replace(unknown, in_clear=False, icmp_mtu_below=None)
         assert rule == unknown, "the firewall has a condition that this does not know"
         packet = self.sent.packet
         return all(

@@ -137,9 +137,9 @@ def test_what_belongs_into_the_tunnels_never_leaves_by_an_uplink(static: bool) -
         i for i in wanted(file, settings, Health()).values() if isinstance(i, Ruleset) and i.namespace == HERE
     ]
     drops = [
-        (chain.hook, rule.oif, rule.destination)
+        (chain.hook, rule.oif, rule.destination, rule.in_clear)
         for chain in ruleset.chains
         for rule in chain.rules
         if rule.verdict is Verdict.DROP
     ]
-    assert drops == [(Hook.POSTROUTING, "wan0", (VPC,) if static else (LYON,))]
+    assert drops == [(Hook.POSTROUTING, "wan0", (VPC,) if static else (LYON,), True)]

@@ -12,6 +12,7 @@ from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
 from landbridge.observe.fold import BFD_SILENCE, Endpoint, Place, SpeakerWords, View, tunnel_state, vitals
 from landbridge.observe.ike import Cause, ChildSaStatus, ChildState, IkeSaStatus, IkeState
 from landbridge.observe.state import EspState, Status
+from landbridge.observe.why import Side
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 MADE = NOW - timedelta(hours=1)
@@ -71,7 +72,13 @@ def bfd(state: str, since: datetime = NOW) -> BfdPeer:
     return BfdPeer(address=PEER, link="t1-1", state=state, since=since, interval=0.3, timeout=0.9)
 
 
-def view(*, dynamic: bool = True, endpoint: Endpoint | None = None, speaker: SpeakerWords | None = None) -> View:
+def view(
+    *,
+    dynamic: bool = True,
+    endpoint: Endpoint | None = None,
+    speaker: SpeakerWords | None = None,
+    side: Side = Side.CLOUD,
+) -> View:
     return View(
         identity=ID,
         place=PLACE,
@@ -80,6 +87,7 @@ def view(*, dynamic: bool = True, endpoint: Endpoint | None = None, speaker: Spe
         far_outside=IPv4Address("203.0.113.77"),
         endpoint=endpoint or Endpoint(pid=7),
         speaker=speaker or SpeakerWords(),
+        side=side,
     )
 
 
@@ -115,11 +123,19 @@ def test_a_dead_daemons_last_words_do_not_count() -> None:
     assert view(dynamic=False, endpoint=replace(UP, pid=None)).status is Status.DOWN
 
 
+@pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("cause", list(Cause))
-def test_every_cause_is_said_in_a_sentence(cause: Cause) -> None:
-    why = tunnel_state(view(endpoint=Endpoint(pid=7, cause=cause)), None, MADE, NOW).why
+def test_every_cause_is_said_in_a_sentence(cause: Cause, side: Side) -> None:
+    why = tunnel_state(view(endpoint=Endpoint(pid=7, cause=cause), side=side), None, MADE, NOW).why
     assert why.endswith(".")
     assert " " in why
+
+
+@pytest.mark.parametrize(
+    "endpoint", [Endpoint(pid=7), *(Endpoint(pid=7, cause=cause) for cause in Cause), Endpoint(pid=7, sas=(sa(),))]
+)
+def test_a_customer_gateway_is_not_told_about_the_customer_gateway(endpoint: Endpoint) -> None:
+    assert "customer gateway" not in tunnel_state(view(endpoint=endpoint, side=Side.CUSTOMER), None, MADE, NOW).why
 
 
 @pytest.mark.parametrize(
@@ -128,6 +144,7 @@ def test_every_cause_is_said_in_a_sentence(cause: Cause) -> None:
         (Endpoint(heard=False), SpeakerWords(), "being built"),
         (Endpoint(pid=None), SpeakerWords(), "started again"),
         (Endpoint(pid=7), SpeakerWords(), "Waiting for the customer gateway 203.0.113.77"),
+        (UP, SpeakerWords(), "not configured yet. The customer gateway has to speak BGP from 169.254.10.2."),
         (UP, SpeakerWords(protocols=(peering("Active", last_error="Socket: refused"),)), "refused"),
     ],
 )

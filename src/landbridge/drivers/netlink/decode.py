@@ -39,6 +39,7 @@ _LINK: Final = struct.Struct("=BxHiII")
 _ADDRESS: Final = struct.Struct("=BBBBI")
 _ROUTE: Final = struct.Struct("=BBBBBBBBI")
 _ATTRIBUTE: Final = struct.Struct("=HH")
+_NEXT_HOP: Final = struct.Struct("=HBBi")
 _U32: Final = struct.Struct("=I")
 _TYPE_MASK: Final = 0x3FFF
 _IFF_UP: Final = 1
@@ -191,6 +192,21 @@ def route(body: bytes) -> Route | None:
         metric=_number(found, 6),
         onlink=bool(flags & RTNH_F_ONLINK),
     )
+
+
+def ways(body: bytes) -> frozenset[int]:
+    """The links of all next hops of a route, which may have several (RTA_MULTIPATH)."""
+    found = attributes(body, _ROUTE.size)
+    single, hops = _number(found, 4), found.get(9, b"")
+    indices = {single} if single else set()
+    offset = 0
+    while offset + _NEXT_HOP.size <= len(hops):
+        length, _, _, index = _NEXT_HOP.unpack_from(hops, offset)
+        if length < _NEXT_HOP.size:
+            break
+        indices.add(index)
+        offset += (length + 3) & ~3
+    return frozenset(indices)
 
 
 def rule(body: bytes) -> Rule | None:
