@@ -181,6 +181,26 @@ def test_an_interface_under_another_name_or_not_yet_moved_is_no_obstacle(vpn: Vp
     assert "half0" not in ip(f"-n {vpn.a.endpoint} link show")
 
 
+def test_an_interface_of_a_namespace_that_is_gone_and_still_held_is_made_anew(vpn: Vpn) -> None:
+    """Its endpoint's name stands for another namespace meanwhile. The interface lives on, and leads nowhere."""
+    vpn.both()
+    vpn.await_ping()
+    with subprocess.Popen(["ip", "netns", "exec", vpn.a.endpoint, "sleep", "1000"]) as holder:
+        try:
+            ip(f"netns delete {vpn.a.endpoint}")
+            ip(f"-n {vpn.internet} link delete pa")
+            vpn.outside(vpn.a)
+            assert "tun0" in ip(f"-n {vpn.a.router} link show"), "it is there, up, with its if_id and its alias"
+            assert vpn.seen()[vpn.a.device().key] != vpn.a.device()
+
+            vpn.endpoint(vpn.a, vpn.a.connection(vpn.b, initiate=True))
+
+            assert vpn.seen()[vpn.a.device().key] == vpn.a.device()
+            vpn.await_ping()
+        finally:
+            holder.kill()
+
+
 def test_a_taken_name_and_a_taken_if_id_are_told(vpn: Vpn) -> None:
     vpn.put(vpn.a.charon())
     ip(f"-n {vpn.a.router} link add tun0 type dummy")

@@ -120,14 +120,19 @@ class Vpn:
         ip(f"-n {self.internet} link add br0 type bridge")
         ip(f"-n {self.internet} link set br0 up")
         for side in (self.a, self.b):
-            for namespace in (side.endpoint, side.router):
-                ip(f"netns add {namespace}")
-                ip(f"-n {namespace} link set lo up")
-            port = f"p{side.endpoint[-1]}"
-            ip(f"-n {side.endpoint} link add eth0 type veth peer name {port} netns {self.internet}")
-            ip(f"-n {side.endpoint} address add {side.outside}/24 dev eth0")
-            ip(f"-n {side.endpoint} link set eth0 up")
-            ip(f"-n {self.internet} link set {port} master br0 up")
+            ip(f"netns add {side.router}")
+            ip(f"-n {side.router} link set lo up")
+            self.outside(side)
+
+    def outside(self, side: Side) -> None:
+        """The endpoint's namespace, on the bridge."""
+        port = f"p{side.endpoint[-1]}"
+        ip(f"netns add {side.endpoint}")
+        ip(f"-n {side.endpoint} link set lo up")
+        ip(f"-n {side.endpoint} link add eth0 type veth peer name {port} netns {self.internet}")
+        ip(f"-n {side.endpoint} address add {side.outside}/24 dev eth0")
+        ip(f"-n {side.endpoint} link set eth0 up")
+        ip(f"-n {self.internet} link set {port} master br0 up")
 
     def driver_of(self, item: HostObject, drivers: StrongSwan | None = None) -> Driver:
         of = drivers or self.drivers
