@@ -110,7 +110,9 @@ def test_a_packet_that_just_fits_passes_and_the_next_larger_does_not(vpn: Vpn) -
 
 @pytest.mark.parametrize("what", ["state flush", "policy flush", "state deleteall"])
 @pytest.mark.parametrize("initiator", [True, False])
-def test_sas_that_somebody_took_are_noticed_and_made_anew(vpn: Vpn, what: str, initiator: bool) -> None:
+def test_sas_that_somebody_took_are_noticed_and_made_anew(
+    vpn: Vpn, what: str, initiator: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     vpn.both()
     vpn.await_ping()
     side, peer = (vpn.a, vpn.b) if initiator else (vpn.b, vpn.a)
@@ -125,12 +127,16 @@ def test_sas_that_somebody_took_are_noticed_and_made_anew(vpn: Vpn, what: str, i
     assert vpn.seen()[wanted.key].fingerprint == LOST  # type: ignore[attr-defined]
     assert not vpn.pings()
     vpn.put(wanted)
+    [said] = warnings(caplog)
+    assert all(word in said for word in (wanted.name, side.endpoint, *before)), said
     until(lambda: vpn.is_up(side) and not spis(vpn, side) & before, "there are new SAs", 5.0)
     vpn.await_ping()
+    vpn.put(wanted)
+    assert warnings(caplog) == [said], "nothing is missing any more"
     assert vpn.seen()[wanted.key].fingerprint == vpn.drivers.connections.fingerprint(wanted)  # type: ignore[attr-defined]
 
 
-def test_one_sa_deleted_by_hand_is_noticed_and_made_anew(vpn: Vpn) -> None:
+def test_one_sa_deleted_by_hand_is_noticed_and_made_anew(vpn: Vpn, caplog: pytest.LogCaptureFixture) -> None:
     vpn.both()
     vpn.await_ping()
     wanted = vpn.a.connection(vpn.b, initiate=True)
@@ -138,7 +144,13 @@ def test_one_sa_deleted_by_hand_is_noticed_and_made_anew(vpn: Vpn) -> None:
     ip(f"-n {vpn.a.endpoint} xfrm state delete src {vpn.a.outside} dst {vpn.b.outside} proto esp spi 0x{child.spi_out}")
     assert vpn.seen()[wanted.key].fingerprint == LOST  # type: ignore[attr-defined]
     vpn.put(wanted)
+    assert child.spi_out in warnings(caplog)[0]
     vpn.await_ping()
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was said of SAs that are not where they should be."""
+    return [record.getMessage() for record in caplog.records if "Somebody took SAs" in record.getMessage()]
 
 
 def test_what_a_killed_charon_left_is_flushed_before_the_next_one(vpn: Vpn) -> None:
