@@ -18,7 +18,8 @@ from networks import IF_ID, KERNEL, SLOW, TUNNEL_MTU, ip, run, until
 from vpn import Side, Vpn
 
 from landbridge.desired.mtu import tunnel_mtu
-from landbridge.desired.objects import DataPlane, TunnelDevice
+from landbridge.desired.objects import DataPlane, TunnelDevice, VethEnd
+from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.drivers.netlink.inside import inside
 from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.connections import LOST, OUTDATED
@@ -83,10 +84,18 @@ def test_esp_goes_in_udp_where_a_nat_is_and_only_there(vpn: Vpn) -> None:
 
 @pytest.mark.parametrize("offload", [ETHTOOL_GGSO, ETHTOOL_GGRO], ids=["GSO", "GRO"])
 def test_segmentation_and_its_reverse_stay_on(vpn: Vpn, offload: int) -> None:
+    """Links that drivers made are like links that `ip` makes (pa and pb)."""
     vpn.both()
     vpn.await_ping()
     assert is_on(vpn.a.router, "tun0", offload)
-    assert is_on(vpn.a.endpoint, "eth0", offload) == is_on(vpn.internet, "pb", offload), "as the kernel made it"
+    ends = [
+        VethEnd(namespace=vpn.internet, name="made0", peer_namespace=vpn.a.router, peer_name="made1"),
+        VethEnd(namespace=vpn.a.router, name="made1", peer_namespace=vpn.internet, peer_name="made0"),
+    ]
+    for end in ends:
+        NetlinkDriver(vpn.prefix).put(end, None)
+    for end in ends:
+        assert is_on(end.namespace, end.name, offload) == is_on(vpn.internet, "pa", offload), "as the kernel made it"
 
 
 def is_on(namespace: str, link: str, offload: int) -> bool:
