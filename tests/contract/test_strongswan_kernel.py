@@ -17,7 +17,6 @@ import pytest
 from networks import IF_ID, KERNEL, SLOW, TUNNEL_MTU, ip, run, until
 from vpn import Side, Vpn
 
-from landbridge.desired.mtu import tunnel_mtu
 from landbridge.desired.objects import DataPlane, TunnelDevice, VethEnd
 from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.drivers.netlink.inside import inside
@@ -247,18 +246,9 @@ def test_another_if_id_reads_as_different_and_is_changed(vpn: Vpn) -> None:
 
 
 def test_a_tunnel_of_libipsec_becomes_the_kernels_and_goes_back(vpn: Vpn) -> None:
-    def put(data_plane: DataPlane) -> None:
-        for side, peer in ((vpn.b, vpn.a), (vpn.a, vpn.b)):
-            if_id = IF_ID if data_plane is DataPlane.KERNEL else 0
-            vpn.put(
-                replace(side.charon(), data_plane=data_plane),
-                replace(side.device(), data_plane=data_plane, if_id=if_id, mtu=tunnel_mtu(data_plane, nat=False)),
-                replace(side.connection(peer, initiate=side is vpn.a), if_id=if_id),
-            )
-            vpn.address(side)
-
     for data_plane in (DataPlane.LIBIPSEC, DataPlane.KERNEL, DataPlane.LIBIPSEC):
-        put(data_plane)
+        for side, peer in ((vpn.b, vpn.a), (vpn.a, vpn.b)):
+            vpn.endpoint(side, side.connection(peer, initiate=side is vpn.a), data_plane)
         vpn.await_ping()
         device = vpn.seen()[vpn.a.device().key]
         assert isinstance(device, TunnelDevice)

@@ -19,7 +19,8 @@ from uuid import uuid4
 
 from networks import DATA_PLANE, IF_ID, SLOW, TUNNEL_MTU, ip, run, until
 
-from landbridge.desired.objects import Charon, HostObject, IkeConnection, TunnelDevice
+from landbridge.desired.mtu import tunnel_mtu
+from landbridge.desired.objects import Charon, DataPlane, HostObject, IkeConnection, TunnelDevice
 from landbridge.drivers import cgroups, processes
 from landbridge.drivers.strongswan import StrongSwan, strongswan
 from landbridge.model.secret import Secret
@@ -149,8 +150,15 @@ class Vpn:
             if str(side.inside) not in ip(f"-n {side.router} address show dev tun0"):
                 ip(f"-n {side.router} address add {side.inside} peer {peer.inside}/32 dev tun0")
 
-    def endpoint(self, side: Side, connection: IkeConnection) -> None:
-        self.put(side.charon(), side.device(), connection)
+    def endpoint(self, side: Side, connection: IkeConnection, data_plane: DataPlane = DATA_PLANE) -> None:
+        """Charon, device and connection, with another data plane than this run's if that is wanted."""
+        if_id = IF_ID if data_plane is DataPlane.KERNEL else 0
+        mtu = tunnel_mtu(data_plane, nat=False)
+        self.put(
+            replace(side.charon(), data_plane=data_plane),
+            replace(side.device(), data_plane=data_plane, if_id=if_id, mtu=mtu),
+            replace(connection, if_id=if_id),
+        )
         self.address(side)
 
     def both(self) -> None:
