@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import dataclass
 
 import pytest
@@ -128,6 +130,26 @@ def test_a_killed_agent_leaves_the_tunnels_and_up_takes_them_over(world: World, 
         probe.passes()
         assert probe.lost() == []
     assert site.customer_gateway(connection)["agent"] not in (agent, None)
+
+
+def test_an_agent_that_cannot_do_what_it_is_told_says_so_and_goes_on(world: World, here: Cloud) -> None:
+    site, instance = world.site("reims", "203.0.113.83", "192.168.66.0/24"), here.instance
+    connection = here.gateway.connect(site)
+    site.customer_gateway_up(connection)
+    site.host.comes_to_reach(instance)
+    agent = site.customer_gateway(connection)["agent"]
+    folder = world.customers / "customer-gateway" / connection.id
+    whole = (folder / "device.xml").read_text()
+    (folder / "device.xml").write_text(whole[:1000])
+
+    os.kill(agent, signal.SIGHUP)
+
+    eventually(lambda: "not well-formed" in str(site.customer_gateway(connection)["faults"]), "it says what is wrong")
+    assert site.customer_gateway(connection)["agent"] == agent
+    assert site.host.reaches(instance)
+    site.customer_gateway_up(connection)
+    status = site.customer_gateway(connection)
+    assert (status["agent"], status["faults"]) == (agent, [])
 
 
 def test_a_site_removed_while_its_customer_gateway_is_up_takes_everything_with_it(world: World, here: Cloud) -> None:

@@ -37,6 +37,7 @@ from landbridge.drivers.forwarding import NO_FORWARDING, forwarding
 from landbridge.drivers.netlink.here import connected, defaults, given_name, uplink_mtu, uplinks
 from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
+from landbridge.model.errors import LandbridgeError, OperatorError
 from landbridge.model.options import CustomerGatewayOptions
 from landbridge.observe import fold
 from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
@@ -104,23 +105,33 @@ class Task:
 
     file: DeviceFile
     settings: CustomerSettings
+    wish: str
+    """The data plane that was asked for, which may be `auto`."""
     asked: int
 
 
-def recall(folder: Folder) -> Task:
-    """Read what `remember` wrote. LANs are the connected private networks unless some were named."""
+def recall(folder: Folder, before: Task | None = None) -> Task:
+    """Read what `remember` wrote. LANs are the connected private networks unless some were named.
+
+    `before`: what the agent does already. While the same data plane is asked for it is not looked for anew: a trial may
+    fail for reasons that pass, and tunnels would move for it.
+
+    Raises:
+        LandbridgeError, OperatorError, OSError, ValueError: it cannot be read, or not be done on this machine.
+    """
     file = device_file.read((folder.path / DEVICE_FILE).read_text())
     chosen = json.loads((folder.path / OPTIONS).read_text())
     own = Names(folder.instance)
     ours = {link for number in range(1, len(file.tunnels) + 1) for link in links_of(file.vpn_connection_id, number)}
     public = {tunnel.customer_outside for tunnel in file.tunnels}
     lans = tuple(map(IPv4Network, chosen["advertise"])) or connected(without_links=ours, without_addresses=public)
-    interval = chosen["bfd_interval"]
+    interval, wish = chosen["bfd_interval"], chosen.get("data_plane", "auto")
+    kept = before.settings.data_plane if before is not None and before.wish == wish else None
     return Task(
         file,
         CustomerSettings(
             names=own,
-            data_plane=choose(chosen.get("data_plane", "auto")).data_plane,
+            data_plane=kept or choose(wish).data_plane,
             bfd=Bfd(interval=interval, multiplier=_BFD_MULTIPLIER) if interval else None,
             lans=lans,
             routes=tuple(map(IPv4Network, chosen["routes"])),
@@ -128,6 +139,7 @@ def recall(folder: Folder) -> Task:
             force_udp=chosen.get("force_udp", False),
             uplink_mtu=uplink_mtu((tunnel.gateway_outside for tunnel in file.tunnels), UPLINK_MTU),
         ),
+        wish,
         chosen.get("asked", 0),
     )
 
@@ -138,6 +150,9 @@ class Agent:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._task = recall(folder)
+        self._asked = self._task.asked
+        self._refused = ""
+        """Why it does not do what was asked for last; empty if it does."""
         self._health = Health()
         self._states: dict[int, TunnelState] = {}
         self._state: HostState | None = None
@@ -166,9 +181,7 @@ class Agent:
         self.reconciler.start()
         while (told := _next(signals, _LOOK_EVERY if self._in_force() else _LOOK_SOON)) not in _END:
             if told == signal.SIGHUP:
-                self._task = recall(self._folder)
-                self._listen()
-                self.reconciler.wake()
+                self._look_again()
             elif told == signal.SIGUSR1:
                 self._counted += 1
                 self._ears.ask_all()
@@ -181,6 +194,17 @@ class Agent:
                 return
             self._news()
         self._stop()
+
+    def _look_again(self) -> None:
+        """Do what is remembered now. If that cannot be done, say so and go on with what was."""
+        try:
+            self._asked = _asked(self._folder)
+            self._task, self._refused = recall(self._folder, self._task), ""
+        except (LandbridgeError, OperatorError, OSError, ValueError) as error:
+            log.error("what is asked for cannot be done; everything stays as it is", reason=str(error))
+            self._refused = str(error)
+        self._listen()
+        self.reconciler.wake()
 
     def _stop(self) -> None:
         self.reconciler.stop(30)
@@ -270,14 +294,16 @@ class Agent:
         file = self._task.file
         return {
             "vpn_connection_id": file.vpn_connection_id,
-            "asked": self._task.asked,
+            "asked": self._asked,
             "in_force": self._in_force(),
             "counted": self._counted,
             "static": file.static,
             "clear_df": self._task.settings.clear_df,
             "force_udp": self._task.settings.force_udp,
             "advertised": [str(prefix) for prefix in self._task.settings.lans],
+            "refused": self._refused,
             "faults": [
+                *((self._refused,) if self._refused else ()),
                 *(failure.message for failure in self.reconciler.errors()),
                 *(() if forwarding().on else (NO_FORWARDING,)),
             ],
@@ -315,6 +341,11 @@ class Agent:
             "suite": state.suite,
             "esp": esp(state.esp),
         }
+
+
+def _asked(folder: Folder) -> int:
+    number = json.loads((folder.path / OPTIONS).read_text()).get("asked", 0)
+    return int(number)
 
 
 def _closed_before(folder: Folder) -> frozenset[IPv4Network]:

@@ -70,12 +70,15 @@ def up(options: CustomerGatewayOptions) -> int:
         original()
         detach(partial(customer_agent.run, folder.path), folder.logs / "agent.log")
 
-    def in_force(status: dict[str, Any]) -> bool:
-        return bool(status["in_force"]) and all(tunnel["status"] == "UP" for tunnel in status["tunnels"])
+    def settled(status: dict[str, Any]) -> bool:
+        up = all(tunnel["status"] == "UP" for tunnel in status["tunnels"])
+        return bool(status["refused"]) or (bool(status["in_force"]) and up)
 
-    document = _until(folder, asked, in_force, options.wait)
+    document = _until(folder, asked, settled, options.wait)
     if document is None:
         raise CustomerGatewayError(f"The agent did not start. Its log: {folder.logs / 'agent.log'}")
+    if document["refused"]:
+        raise CustomerGatewayError(f"The tunnels stay as they were: {document['refused']}")
     for tunnel in document["tunnels"]:
         print(f"tunnel {tunnel['number']} to {tunnel['cloud_outside']}: {tunnel['status']} {tunnel['why']}".rstrip())
     for trouble in machine.troubles:

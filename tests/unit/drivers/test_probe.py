@@ -11,8 +11,10 @@ NO_ESP = ("this kernel has no ESP", "loading modules did not help")
 NO_TUN = ("/dev/net/tun cannot be opened",)
 
 
-def machine(kernel: tuple[str, ...] = (), libipsec: tuple[str, ...] = ()) -> Diagnosis:
-    return Diagnosis(root=True, programs=(), kernel=kernel, libipsec=libipsec)
+def machine(
+    kernel: tuple[str, ...] = (), libipsec: tuple[str, ...] = (), namespaces: tuple[str, ...] = ()
+) -> Diagnosis:
+    return Diagnosis(root=True, programs=(), namespaces=namespaces, kernel=kernel, libipsec=libipsec)
 
 
 def test_auto_takes_the_kernel_where_it_works() -> None:
@@ -33,3 +35,9 @@ def test_what_was_asked_for_and_cannot_be_had_is_refused_with_the_reason() -> No
     with pytest.raises(CannotRun, match=r"/dev/net/tun.*no ESP"):
         decide("auto", machine(kernel=NO_ESP, libipsec=NO_TUN))
     assert decide("libipsec", machine(kernel=NO_ESP)).data_plane is DataPlane.LIBIPSEC
+
+
+@pytest.mark.parametrize("wanted", ["auto", "kernel", "libipsec"])
+def test_a_machine_that_makes_no_namespaces_at_the_moment_is_not_one_without_esp(wanted: str) -> None:
+    with pytest.raises(CannotRun, match=r"^Network namespaces cannot be made here: No space left on device\.$"):
+        decide(wanted, machine(namespaces=("Network namespaces cannot be made here: No space left on device.",)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import time
 from collections.abc import Collection, Iterable
 from dataclasses import fields
@@ -32,6 +33,8 @@ OUTDATED: Final = "its SAs were made under another setting"
 
 LOST: Final = "lost its SAs"
 """The fingerprint of a connection whose SAs charon believes in and the kernel does not have."""
+
+log = logging.getLogger(__name__)
 
 _FORM: Final = "2"
 """Changes when the same properties are told to charon in another way, so that connections are loaded anew."""
@@ -145,10 +148,10 @@ def _same_peers(loaded: Loaded, wanted: IkeConnection) -> bool:
     )
 
 
-def _missing(believed: Iterable[IkeSaStatus], there: sas.Installed) -> frozenset[tuple[str, int]]:
-    """(connection, CHILD SA) of those that charon believes in and the kernel has not, or not wholly."""
+def _missing(believed: Iterable[IkeSaStatus], there: sas.Installed) -> frozenset[tuple[str, str, str]]:
+    """(connection, both SPIs) of CHILD SAs that charon believes in and the kernel has not, or not wholly."""
     return frozenset(
-        (ike.connection, child.unique_id)
+        (ike.connection, child.spi_in, child.spi_out)
         for ike in believed
         for child in ike.children
         # One that is being rekeyed is about to get new ones.
@@ -211,17 +214,20 @@ class IkeConnectionDriver:
                 fingerprint=found,
             )
 
-    def _lost(self, namespace: str, vici: Vici) -> frozenset[str]:
-        """Connections with a CHILD SA that is not in the kernel.
+    def _lost(self, namespace: str, vici: Vici) -> dict[str, list[str]]:
+        """Connections with a CHILD SA that is not in the kernel, and the SPIs of all such.
 
         A rekeying may come between the two questions, so what is missing has to be missing twice.
         """
         running = self._endpoints.charon(namespace)
         if running is None or running.data_plane is not DataPlane.KERNEL:
-            return frozenset()
+            return {}
         once = _missing(vici.sas(), sas.installed(namespace))
         again = once and once & _missing(vici.sas(), sas.installed(namespace))
-        return frozenset(name for name, _ in again)
+        found: dict[str, list[str]] = {}
+        for name, *spis in sorted(again):
+            found.setdefault(name, []).extend(spis)
+        return found
 
     def _outdated(self, namespace: str, name: str, *, forced: bool, vici: Vici) -> bool:
         """Whether the connection's SAs were made while UDP was forced and no longer is, or the other way round.
@@ -271,7 +277,15 @@ class IkeConnectionDriver:
             before = loaded.get(wanted.name)
             if before is not None and not _same_peers(before, wanted):
                 vici.terminate(wanted.name)
-        if wanted.name in self._lost(wanted.namespace, vici):
+        lost = self._lost(wanted.namespace, vici).get(wanted.name)
+        if lost:
+            log.warning(
+                "Somebody took SAs of %s (SPIs %s) or their policies from the kernel in %s: nothing passes until the "
+                "peer has agreed to new ones, which it is being asked for.",
+                wanted.name,
+                " ".join(lost),
+                wanted.namespace,
+            )
             vici.rekey(wanted.name)
         elif self._outdated(wanted.namespace, wanted.name, forced=wanted.force_udp, vici=vici):
             self._replace(vici, wanted)
