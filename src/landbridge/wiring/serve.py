@@ -204,7 +204,8 @@ class _Service:
         self._folder = folder
         self._options = options
         self._control = control
-        self._commits = SharedCommits(control)
+        self._public: uvicorn.Server | None = None
+        self._commits = SharedCommits(control, self._has_one_client)
         self._why = why
         self._tls = tls
         self._ca_bundle = str(tls.bundle or "") if tls else ""
@@ -237,7 +238,7 @@ class _Service:
     async def run(self, listener: socket.socket) -> None:
         self._url = _url(self._options.host, listener, self._tls)
         note_endpoint(self._folder, self._url, self._ca_bundle)
-        public = _Server(ec2_server_config(self._ec2(), **(self._tls.settings if self._tls else {})))
+        public = self._public = _Server(ec2_server_config(self._ec2(), **(self._tls.settings if self._tls else {})))
         admin = _Server(admin_server_config(self._admin()))
         servers = (public, admin)
         stopping = asyncio.Event()
@@ -257,6 +258,10 @@ class _Service:
             self._loop.looked.set()  # a thread may still wait for the first pass, and keep the process from ending
             self._ears.close()
         self._commits.close()
+
+    def _has_one_client(self) -> bool:
+        """Whether the EC2 API has one connection only: that of the request which is being answered."""
+        return self._public is not None and len(self._public.server_state.connections) == 1
 
     async def _background(self) -> None:
         if self._loop is not None and self._observer is not None:
