@@ -40,6 +40,7 @@ from landbridge.model.errors import OperatorError
 from landbridge.model.keys import AccessKey
 from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
 from landbridge.model.secret import Secret
+from landbridge.observe.metrics import LOOK_EVERY
 from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder
 from landbridge.views.status import Facts
@@ -60,7 +61,6 @@ log = structlog.get_logger(__name__)
 BFD_MULTIPLIER: Final = 3
 EXPIRE_EVERY: Final = 60.0
 RENEW_EVERY: Final = 60.0
-LOOK_EVERY: Final = 5.0
 GET_CALLER_IDENTITY: Final = "GetCallerIdentity"
 
 
@@ -273,8 +273,8 @@ class _Service:
                 tasks.create_task(regularly(RENEW_EVERY, lambda: self._renew(accepting)))
             tasks.create_task(regularly(EXPIRE_EVERY, self._expire))
             if self._observer is not None:
-                # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`).
-                tasks.create_task(regularly(LOOK_EVERY, self._observer.news))
+                # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`); nor are counters.
+                tasks.create_task(regularly(LOOK_EVERY, self._observer.look))
 
     def _renew(self, accepting: asyncio.AbstractEventLoop) -> None:
         if self._tls is not None and self._tls.look():

@@ -40,6 +40,7 @@ _ADDRESS: Final = struct.Struct("=BBBBI")
 _ROUTE: Final = struct.Struct("=BBBBBBBBI")
 _ATTRIBUTE: Final = struct.Struct("=HH")
 _U32: Final = struct.Struct("=I")
+_COUNTS: Final = struct.Struct("=QQQQ")
 _TYPE_MASK: Final = 0x3FFF
 _IFF_UP: Final = 1
 _IFF_LOWER_UP: Final = 0x10000
@@ -156,6 +157,13 @@ def link(body: bytes) -> Link:
         spanning_tree=kind == "bridge" and _number(data, 5) != 0,  # IFLA_BR_STP_STATE
         if_id=_number(data, 2) if kind == "xfrm" else 0,  # IFLA_XFRM_IF_ID
     )
+
+
+def link_bytes(body: bytes) -> tuple[int, int]:
+    """What passed a link, out of RTM_NEWLINK: (received, sent)."""
+    # IFLA_STATS64: rx_packets, tx_packets, rx_bytes, tx_bytes, ...
+    raw = attributes(body, _LINK.size).get(23, bytes(32))
+    return _COUNTS.unpack_from(raw)[2:4]
 
 
 def link_address(body: bytes) -> LinkAddress | None:
