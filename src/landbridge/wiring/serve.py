@@ -20,11 +20,13 @@ import landbridge
 from landbridge.api.admin.app import AdminParts, admin_app
 from landbridge.api.admin.server import admin_server_config, listen
 from landbridge.api.aws import iam
+from landbridge.api.aws.cloudwatch.actions import ACTIONS as METRIC_ACTIONS
+from landbridge.api.aws.cloudwatch.desk import WatchDesk
 from landbridge.api.aws.ec2.actions import ACTIONS, carry_out
 from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
 from landbridge.api.aws.errors import dry_run
 from landbridge.api.aws.http import Call, Reply, ec2_app
-from landbridge.api.aws.model import IAM
+from landbridge.api.aws.model import IAM, MONITORING
 from landbridge.api.aws.roles import authorize, caller_identity, sees_secrets
 from landbridge.api.aws.server import ec2_server_config
 from landbridge.api.aws.sigv4 import not_validated
@@ -40,7 +42,7 @@ from landbridge.model.errors import OperatorError
 from landbridge.model.keys import AccessKey
 from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
 from landbridge.model.secret import Secret
-from landbridge.observe.metrics import LOOK_EVERY
+from landbridge.observe.metrics import LOOK_EVERY, Metrics
 from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder
 from landbridge.views.status import Facts
@@ -307,7 +309,7 @@ class _Service:
             self._secret_of,
             now,
             lambda: str(uuid4()),
-            actions={*ACTIONS, *iam.ACTIONS, GET_CALLER_IDENTITY},
+            actions={*ACTIONS, *iam.ACTIONS, *METRIC_ACTIONS, GET_CALLER_IDENTITY},
         )
 
     def _secret_of(self, access_key_id: str) -> Secret | None:
@@ -322,6 +324,9 @@ class _Service:
             return caller_identity(key, call.region)
         if call.service == IAM:
             return iam.answer(self._control, key, call.region, call.action, call.params)
+        if call.service == MONITORING:  # all of it only reads, which every role may
+            metrics, at = self._observer.metrics() if self._observer else Metrics(), now()
+            return METRIC_ACTIONS[call.action](WatchDesk(metrics, key.account, call.region, at), call.params)
         authorize(key, call.region, call.action)
         request = Request(self._control)
         desk = Desk(request, self._observe, key.account, call.region, call.dry_run, sees_secrets(key))
