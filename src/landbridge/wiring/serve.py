@@ -30,6 +30,7 @@ from landbridge.api.aws.model import IAM, MONITORING
 from landbridge.api.aws.roles import authorize, caller_identity, sees_secrets
 from landbridge.api.aws.server import ec2_server_config
 from landbridge.api.aws.sigv4 import not_validated
+from landbridge.api.exposition import Exposed, beside
 from landbridge.control.access_keys import CreateAccessKey
 from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
@@ -304,12 +305,22 @@ class _Service:
         return self._observe()
 
     def _ec2(self) -> Any:
-        return ec2_app(
+        app = ec2_app(
             self._handle,
             self._secret_of,
             now,
             lambda: str(uuid4()),
             actions={*ACTIONS, *iam.ACTIONS, *METRIC_ACTIONS, GET_CALLER_IDENTITY},
+        )
+        return beside(app, self._exposed)
+
+    def _exposed(self) -> Exposed:
+        return Exposed(
+            snapshot=self._control.snapshot,
+            observation=self._observe(),
+            metrics=self._observer.metrics() if self._observer else Metrics(),
+            facts=self._facts(),
+            counts=self._loop.reconciler.counts() if self._loop else None,
         )
 
     def _secret_of(self, access_key_id: str) -> Secret | None:
@@ -347,6 +358,7 @@ class _Service:
                 observation=self._observed_anew,
                 plan=self._plan,
                 wait=self._wait,
+                expose=self._exposed,
             )
         )
 
