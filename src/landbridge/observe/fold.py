@@ -13,6 +13,7 @@ from landbridge.model.snapshot import Snapshot
 from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelId, VpnConnection, VpnGateway
 from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
 from landbridge.observe.ike import Cause, IkeSaStatus
+from landbridge.observe.kernel import NO_LINK, LinkCount
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
 from landbridge.observe.why import BEING_BUILT, Side, failed, no_bgp, nothing_yet
 
@@ -60,11 +61,13 @@ class SpeakerWords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """Everything heard, by namespace. `routes`: (table, prefix) -> link, of routes that a speaker wrote."""
+    """Everything heard, by namespace. `routes`: (table, prefix) -> link, of routes that a speaker wrote. `counts`: by
+    link, of the namespaces that tunnels lead into."""
 
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     speakers: Mapping[str, SpeakerWords] = field(default_factory=dict)
     routes: Mapping[str, Mapping[tuple[int, IPv4Network], str]] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, LinkCount]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class View:
     endpoint: Endpoint
     speaker: SpeakerWords
     side: Side = Side.CLOUD
+    counted: LinkCount | None = None
 
     @property
     def status(self) -> Status:
@@ -127,6 +131,7 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
         peer=f"{sa.remote}:{sa.remote_port}" if sa else "",
         suite=sa.suite if sa else "",
         esp=_esp(sa) if sa else None,
+        counted=view.counted,
     )
 
 
@@ -162,7 +167,13 @@ def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard
         far_outside=customer.address if customer else None,
         endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
         speaker=heard.speakers.get(place.router, SpeakerWords()),
+        counted=_counted(heard, place),
     )
+
+
+def _counted(heard: Heard, place: Place) -> LinkCount | None:
+    counts = heard.counts.get(place.router)
+    return counts.get(place.link, NO_LINK) if counts is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network
 
 from landbridge.model.vpn import TunnelId
+from landbridge.observe.kernel import LinkCount
 
 
 class Status(StrEnum):
@@ -54,6 +55,8 @@ class TunnelState:
     """What IKE negotiated for itself, in strongSwan's words."""
     esp: EspState | None = None
     """None while it is down."""
+    counted: LinkCount | None = None
+    """What passed its device, decrypted: received from the customer gateway, sent to it. None: nobody counted yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,9 @@ from landbridge.model.network import Vpc
 from landbridge.model.resources import State
 from landbridge.model.snapshot import Snapshot
 from landbridge.model.vpn import VpnConnection, VpnGateway
-from landbridge.observe import fold
+from landbridge.observe import fold, metrics
 from landbridge.observe.fold import Heard, Place, View
+from landbridge.observe.metrics import Metrics
 from landbridge.observe.state import Observation
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.world import now
@@ -37,9 +38,10 @@ class Observer:
         self._ears = ears
         self._on_health = on_health
         self._lock = threading.Lock()
-        """Guards both values below, which are made from their last ones."""
+        """Guards the values below, which are made from their last ones."""
         self._health = Health()
         self._observation = Observation()
+        self._metrics = Metrics()
         self._made: tuple[Snapshot, Heard, datetime] | None = None
         """What the observation was made from, and when."""
         self._following = threading.Lock()
@@ -57,10 +59,12 @@ class Observer:
             snapshot = self._control.snapshot
             routers = {self._own.of(vpc.id) for vpc in snapshot.all(Vpc)}
             routers |= {self._own.of(g.id) for g in snapshot.all(VpnGateway) if g.state is not State.DELETED}
-            endpoints = {
-                self._own.endpoint(c.id, t.number) for c in snapshot.all(VpnConnection) if alive(c) for t in c.tunnels
-            }
-            self._ears.listen(endpoints=endpoints, routers=routers)
+            connections = [c for c in snapshot.all(VpnConnection) if alive(c)]
+            self._ears.listen(
+                endpoints={self._own.endpoint(c.id, t.number) for c in connections for t in c.tunnels},
+                routers=routers,
+                counting={self._own.of(c.vpn_gateway_id) for c in connections},
+            )
 
     def recall(self, followed: Callable[[str], Collection[tuple[str, IPv4Address]]]) -> None:
         """Learn what the service before this one knew: a peer whose static routes follow BFD (`followed`, by router)
@@ -88,6 +92,17 @@ class Observer:
         if now() - made[2] > _HOLDS_FOR:
             return self._refresh(faults or {})
         return known if known.faults == (faults or {}) else replace(known, faults=faults or {})
+
+    def metrics(self) -> Metrics:
+        """Telemetry over time, up to now."""
+        self.observation()
+        with self._lock:
+            return self._metrics
+
+    def look(self) -> None:
+        """To be called regularly: what nobody tells is looked at."""
+        self._ears.count()
+        self._refresh({})
 
     def news(self) -> None:
         """Something new was heard, or enough time has passed for silence to mean something."""
@@ -119,6 +134,8 @@ class Observer:
                 faults=faults,
                 now=at,
             )
+            alive_ones = (c for c in snapshot.all(VpnConnection) if alive(c))
+            self._metrics = metrics.looked(self._metrics, alive_ones, self._observation.tunnels, at)
             return before, self._observation
 
     def _views(self, snapshot: Snapshot, heard: Heard) -> list[View]:

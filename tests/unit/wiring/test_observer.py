@@ -17,6 +17,7 @@ from landbridge.desired.names import Names
 from landbridge.model.vpn import VpnConnection
 from landbridge.observe.bgp import BfdPeer
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
+from landbridge.observe.metrics import source_of
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.observer import Observer
 
@@ -29,12 +30,18 @@ class Said:
     def __init__(self) -> None:
         self.words = Heard()
         self.routers: Collection[str] = ()
+        self.counting: Collection[str] = ()
+        self.counted = 0
 
     def heard(self) -> Heard:
         return self.words
 
-    def listen(self, *, endpoints: Collection[str], routers: Collection[str]) -> None:
+    def listen(self, *, endpoints: Collection[str], routers: Collection[str], counting: Collection[str]) -> None:
         self.routers = routers
+        self.counting = counting
+
+    def count(self) -> None:
+        self.counted += 1
 
 
 class Watched:
@@ -106,3 +113,17 @@ def test_an_observation_is_made_anew_when_there_is_something_new() -> None:
     assert second is not first
     watched.cloud.run(CreateVpc(IPv4Network("10.0.0.0/16")))
     assert watched.observer.observation() is not second
+
+
+def test_metrics_follow_what_is_heard_and_counted() -> None:
+    watched = Watched()
+    watched.observer.start()
+    assert watched.said.counting == {OWN.of(watched.connection.vpn_gateway_id)}
+    watched.charon_dies()
+    watched.observer.look()
+    assert watched.said.counted == 1
+    source = source_of(watched.connection, None)
+    [(_, minute)] = watched.observer.metrics().series[source].minutes(0, 2**31)
+    assert (minute.looks, minute.low, minute.high) == (1, 0, 0)
+    again = watched.observer.metrics()
+    assert again.series == watched.observer.metrics().series
