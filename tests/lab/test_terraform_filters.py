@@ -11,7 +11,7 @@ from shell import eventually
 from terraform import Terraform, required
 from world import World
 
-pytestmark = [pytest.mark.lab, pytest.mark.nightly, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
 CONFIGURATION = """
 terraform {
