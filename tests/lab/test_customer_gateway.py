@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 import remains
-from cloud import Instance, VpnGateway
+from cloud import Connection, Instance, VpnGateway
+from daemons import security_associations
 from packets import Probe
 from shell import alive, eventually, for_a_while, namespaces, ok, run
 from sites import Site
@@ -130,6 +131,29 @@ def test_a_killed_agent_leaves_the_tunnels_and_up_takes_them_over(world: World, 
         probe.passes()
         assert probe.lost() == []
     assert site.customer_gateway(connection)["agent"] not in (agent, None)
+
+
+def test_the_tunnels_follow_the_uplinks_mtu(world: World, here: Cloud) -> None:
+    site, instance = world.site("dijon", "203.0.113.84", "192.168.67.0/24"), here.instance
+    connection = here.gateway.connect(site)
+    site.customer_gateway_up(connection)
+    site.host.comes_to_reach(instance)
+    own = (world.customers / "customer-gateway" / connection.id / "instance").read_text()
+    before = security_associations(own)
+    usual = mtus(site, connection)
+    way = ("203.0.113.128/25", "dev", "wan")
+    ok("ip", "-n", site.name, "route", "add", *way, "mtu", "1300")
+    eventually(lambda: mtus(site, connection) == {1238}, "less fits through")
+    ok("ip", "-n", site.name, "route", "delete", *way)
+    eventually(lambda: mtus(site, connection) == usual, "as much as before fits through")
+    assert site.host.reaches(instance)
+    assert security_associations(own) == before, "no tunnel was made anew for it"
+
+
+def mtus(site: Site, connection: Connection) -> set[int]:
+    """Of the tunnel devices on the site's gateway machine."""
+    links = [tunnel["link"] for tunnel in site.customer_gateway(connection)["tunnels"]]
+    return {json.loads(ok("ip", "-n", site.name, "-j", "link", "show", link))[0]["mtu"] for link in links}
 
 
 def test_an_agent_that_cannot_do_what_it_is_told_says_so_and_goes_on(world: World, here: Cloud) -> None:

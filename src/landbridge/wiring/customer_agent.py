@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -137,7 +137,6 @@ def recall(folder: Folder, before: Task | None = None) -> Task:
             routes=tuple(map(IPv4Network, chosen["routes"])),
             clear_df=chosen.get("clear_df", False),
             force_udp=chosen.get("force_udp", False),
-            uplink_mtu=uplink_mtu((tunnel.gateway_outside for tunnel in file.tunnels), UPLINK_MTU),
         ),
         wish,
         chosen.get("asked", 0),
@@ -156,12 +155,13 @@ class Agent:
         self._health = Health()
         self._states: dict[int, TunnelState] = {}
         self._state: HostState | None = None
-        self._made_of: tuple[Task, Health, frozenset[IPv4Network], frozenset[str]] | None = None
+        self._made_of: tuple[Task, Health, frozenset[IPv4Network], frozenset[str], int] | None = None
         self._closed = Closed(prefixes=_closed_before(folder))
         self._ways: frozenset[str] = frozenset()
         """Links by which the cloud's endpoints are, or were, reached."""
         self._uplinks: frozenset[str] = frozenset()
         """Those, and all that a default route leads to."""
+        self._uplink_mtu = min(UPLINK_MTU, uplink_mtu(self._outside()) or UPLINK_MTU)
         self._revision = 0
         self._said = ""
         self._counted = 0
@@ -232,9 +232,14 @@ class Agent:
         ]
 
     def _desired(self) -> tuple[int, HostState]:
-        made_of = (self._task, self._health, self._closed.prefixes, self._uplinks)
+        made_of = (self._task, self._health, self._closed.prefixes, self._uplinks, self._uplink_mtu)
         if self._state is None or made_of != self._made_of:
-            settings = replace(self._task.settings, learned=self._closed.prefixes, uplinks=self._uplinks)
+            settings = replace(
+                self._task.settings,
+                learned=self._closed.prefixes,
+                uplinks=self._uplinks,
+                uplink_mtu=self._uplink_mtu,
+            )
             self._state = wanted(self._task.file, settings, self._health)
             self._made_of = made_of
             self._revision += 1
@@ -258,12 +263,13 @@ class Agent:
             self.reconciler.wake()
 
     def _follow_ways(self, views: list[View]) -> bool:
-        """Which networks must not leave by which links; whether that has changed."""
-        before = (self._closed.prefixes, self._uplinks)
+        """Which networks must not leave by which links, and how much fits those; whether that has changed."""
+        before = (self._closed.prefixes, self._uplinks, self._uplink_mtu)
         file = self._task.file
         # Without a way to the cloud the last one counts: it may be back before we look again.
-        self._ways = uplinks(tunnel.gateway_outside for tunnel in file.tunnels) or self._ways
+        self._ways = uplinks(self._outside()) or self._ways
         self._uplinks = self._ways | defaults()
+        self._uplink_mtu = min(UPLINK_MTU, uplink_mtu(self._outside()) or self._uplink_mtu)
         if not file.static:
             tunnels = {view.place.link for view in views}
             routes = self._ears.heard().routes.get(HERE, {})
@@ -272,7 +278,11 @@ class Agent:
         if self._closed.prefixes != before[0]:
             words = json.dumps(sorted(map(str, self._closed.prefixes)))
             self._folder.write_private(self._folder.path / CLOSED, words)
-        return (self._closed.prefixes, self._uplinks) != before
+        return (self._closed.prefixes, self._uplinks, self._uplink_mtu) != before
+
+    def _outside(self) -> list[IPv4Address]:
+        """The addresses of the cloud's endpoints."""
+        return [tunnel.gateway_outside for tunnel in self._task.file.tunnels]
 
     def _views(self) -> list[View]:
         file, heard = self._task.file, self._ears.heard()

@@ -51,12 +51,12 @@ def connected(*, without_links: Collection[str], without_addresses: Collection[I
     return tuple(sorted(found))
 
 
-def uplink_mtu(peers: Iterable[IPv4Address], otherwise: int) -> int:
-    """The largest packet that the kernel knows to fit on the way to all of these; `otherwise` where there is no way.
+def uplink_mtu(peers: Iterable[IPv4Address]) -> int | None:
+    """The largest packet that the kernel knows to fit on the ways that there are to these; None if there is no way.
 
     Connecting a UDP socket sends nothing: the kernel only looks the route up.
     """
-    found = [otherwise]
+    found = []
     for peer in peers:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
@@ -64,7 +64,7 @@ def uplink_mtu(peers: Iterable[IPv4Address], otherwise: int) -> int:
                 found.append(probe.getsockopt(socket.IPPROTO_IP, _IP_MTU))
             except OSError:
                 continue
-    return min(found)
+    return min(found, default=None)
 
 
 def uplinks(peers: Iterable[IPv4Address]) -> frozenset[str]:
