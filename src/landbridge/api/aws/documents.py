@@ -203,6 +203,8 @@ def _written(shape: Shape, value: Any, place: str, fit: Mapping[ScalarType, Fitt
             types = _TYPES[shape.type]
             if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
                 raise _wrong(place, shape.type, value)
+            if float in types:
+                return float(value)  # in CBOR a whole number is of another type
             return fit[shape.type](value) if shape.type in fit else value
 
 
