@@ -211,9 +211,13 @@ def test_a_service_that_starts_anew_counts_from_there_and_nothing_twice(lab: Lab
     device = lab.dynamic.tunnel(1).status
     [told] = json.loads(ok("ip", "-n", device["device_namespace"], "-s", "-j", "link", "show", device["device"]))
     assert told["stats64"]["rx"]["bytes"] > 0
+    changes = {address: each["LastStatusChange"] for address, each in lab.dynamic.telemetry().items()}
     lab.world.kill()
     lab.world.start()
-    lab.dynamic.comes_up(60)
+    for address, each in lab.dynamic.telemetry().items():
+        assert each["Status"] == "UP"
+        assert abs(each["LastStatusChange"] - changes[address]) < timedelta(seconds=10), "it did not change since"
     values = eventually(lambda: lab.values(lab.dynamic, "TunnelDataIn", "Sum"), "there are minutes again")
     assert len(values) <= 2
+    assert 0 not in lab.values(lab.dynamic, "TunnelState", "Minimum"), "what is not heard yet is not down"
     assert sum(values) < told["stats64"]["rx"]["bytes"] / 2

@@ -50,9 +50,14 @@ class SpeakerWords:
     protocols: tuple[SpeakerProtocol, ...] = ()
     bfd: tuple[BfdPeer, ...] = ()
 
+    def session(self, neighbour: IPv4Address) -> SpeakerProtocol | None:
+        """The protocol that speaks BGP with that inside address."""
+        return next((p for p in self.protocols if p.bgp is not None and p.bgp.neighbour == neighbour), None)
+
     def peering(self, neighbour: IPv4Address) -> BgpPeering | None:
         """The BGP session with that inside address."""
-        return next((p.bgp for p in self.protocols if p.bgp is not None and p.bgp.neighbour == neighbour), None)
+        session = self.session(neighbour)
+        return session.bgp if session is not None else None
 
     def answers(self, neighbour: IPv4Address) -> BfdPeer | None:
         """The BFD session with that inside address."""
@@ -112,8 +117,8 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
     """What is shown of a tunnel. `since`: when it was made, for one that was never anything but down."""
     status = view.status
     changed = before.changed if before is not None and before.status is status else now
-    if before is None and status is Status.DOWN:
-        changed = since
+    if before is None:
+        changed = _so_since(view, since, now)
     sa = view.endpoint.up
     peering = view.speaker.peering(view.far_inside) if view.dynamic else None
     children = sa.children if sa is not None else ()
@@ -133,6 +138,20 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
         esp=_esp(sa) if sa else None,
         counted=view.counted,
     )
+
+
+def _so_since(view: View, made: datetime, now: datetime) -> datetime:
+    """Since when a tunnel is as it is, by what the daemons remember: nobody here saw it become so.
+
+    charon forgets at an IKE rekey: then it is the time of that.
+    """
+    session = view.speaker.session(view.far_inside) if view.dynamic else None
+    if session is not None:
+        return min(max(session.since, made), now)
+    sa = view.endpoint.up
+    if view.status is Status.UP and sa is not None and sa.established is not None:
+        return min(max(now - timedelta(seconds=sa.established), made), now)
+    return made
 
 
 def _esp(sa: IkeSaStatus) -> EspState:

@@ -42,6 +42,8 @@ class Observer:
         self._health = Health()
         self._observation = Observation()
         self._metrics = Metrics()
+        self._all_heard = False
+        """Before, what is heard of one says nothing of the others."""
         self._made: tuple[Snapshot, Heard, datetime] | None = None
         """What the observation was made from, and when."""
         self._following = threading.Lock()
@@ -75,6 +77,13 @@ class Observer:
                 v.identity for v in views if not v.dynamic and (v.place.link, v.far_inside) in followed(v.place.router)
             )
             self._health = Health(bfd_seen=frozenset(seen))
+
+    def begin(self) -> None:
+        """Everybody was heard: from now on a tunnel of which nothing is known is down, and changes are changes."""
+        with self._lock:
+            self._all_heard = True
+            self._observation = Observation()
+        self._refresh({})
 
     def health(self) -> Health:
         """What the desired state may depend on."""
@@ -126,7 +135,7 @@ class Observer:
                 snapshot,
                 views,
                 heard,
-                self._observation,
+                self._observation if self._all_heard else Observation(),
                 gateways={g.id: self._own.of(g.id) for g in snapshot.all(VpnGateway)},
                 routers={v.id: self._own.of(v.id) for v in snapshot.all(Vpc)},
                 links={(v.place.router, v.place.link): v.identity for v in views},
@@ -134,8 +143,9 @@ class Observer:
                 faults=faults,
                 now=at,
             )
-            alive_ones = (c for c in snapshot.all(VpnConnection) if alive(c))
-            self._metrics = metrics.looked(self._metrics, alive_ones, self._observation.tunnels, at)
+            if self._all_heard:
+                connections = (c for c in snapshot.all(VpnConnection) if alive(c))
+                self._metrics = metrics.looked(self._metrics, connections, self._observation.tunnels, at)
             return before, self._observation
 
     def _views(self, snapshot: Snapshot, heard: Heard) -> list[View]:

@@ -298,6 +298,7 @@ class _Service:
         self._observer.start()
         self._observer.recall(self._followed)
         self._ears.ask_all()
+        self._observer.begin()
 
     def _observe(self) -> Observation:
         if self._observer is None or self._loop is None:

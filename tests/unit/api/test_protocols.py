@@ -295,6 +295,12 @@ def test_a_reply_that_does_not_fit_is_a_mistake(protocol: str, reply: dict[str, 
         wire_of(protocol).answer("ListMetrics", reply, "r")
 
 
+def test_numbers_are_of_the_models_type() -> None:
+    reply = {"MetricDataResults": [{"Values": [1, 0.5]}]}
+    tree = cbor2.loads(wire_of("smithy-rpc-v2-cbor", "GetMetricData").answer("GetMetricData", reply, "r").body)
+    assert [type(value) for value in tree["MetricDataResults"][0]["Values"]] == [float, float]
+
+
 def test_moments_have_a_zone_and_lose_nothing() -> None:
     moment = datetime(2026, 11, 23, 5, 0, 0, 250_000, tzinfo=UTC)
     reply = {"MetricDataResults": [{"Timestamps": [moment]}]}

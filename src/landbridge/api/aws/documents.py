@@ -165,6 +165,14 @@ _TYPES: Final[Mapping[ScalarType, tuple[type, ...]]] = {
 }
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+_FITTED: Final[Mapping[ScalarType, Fitted]] = {"float": float, "double": float}
+"""In CBOR a whole number is of another type."""
+
+
 def write(shape: Structure | None, reply: Mapping[str, Any], fit: Mapping[ScalarType, Fitted]) -> dict[str, Any]:
     """The reply as a tree of plain values. `None` is left out; `fit` writes those types that are not plain.
 
@@ -203,7 +211,7 @@ def _written(shape: Shape, value: Any, place: str, fit: Mapping[ScalarType, Fitt
             types = _TYPES[shape.type]
             if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
                 raise _wrong(place, shape.type, value)
-            return fit[shape.type](value) if shape.type in fit else value
+            return _FITTED.get(shape.type, fit.get(shape.type, _as_it_is))(value)
 
 
 def _wrong(place: str, wanted: str, value: object) -> ReplyError:

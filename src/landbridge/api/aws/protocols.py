@@ -4,7 +4,7 @@
 |---|---|---|---|---|
 | Query (`query`, `ec2`) | a parameter | a form | XML | everybody to EC2, STS and IAM |
 | JSON (`json`) | in the header X-Amz-Target | JSON | JSON | boto3 and the AWS CLI to CloudWatch |
-| CBOR (`smithy-rpc-v2-cbor`) | in the path | CBOR | CBOR | other SDKs to CloudWatch |
+| CBOR (`smithy-rpc-v2-cbor`) | in the path | CBOR | CBOR | the SDK for Go to CloudWatch |
 
 A service's model says which of them it speaks.
 """
