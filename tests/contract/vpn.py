@@ -90,6 +90,11 @@ class Vpn:
             inside=IPv4Address(f"169.254.10.{number}"),
         )
 
+    @property
+    def identities(self) -> list[str]:
+        """Both sides': whose the pre-shared key is."""
+        return [str(self.a.outside), str(self.b.outside)]
+
     def open(self) -> StrongSwan:
         """Another set of drivers, with no memory."""
         drivers = strongswan(

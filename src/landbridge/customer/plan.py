@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.desired.device_file import DeviceFile, DeviceTunnel
 from landbridge.desired.endpoint import clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
-from landbridge.desired.mtu import UPLINK_MTU, tunnel_mtu
+from landbridge.desired.mtu import UPLINK_MTU, esp_of, tunnel_mtu
 from landbridge.desired.names import Names
 from landbridge.desired.objects import (
     HERE,
@@ -35,7 +35,9 @@ from landbridge.desired.objects import (
     Verdict,
     host_state,
 )
+from landbridge.desired.suites import selectors
 from landbridge.desired.vpn_gateway import router_id, static_routes
+from landbridge.model.crypto import Cipher
 from landbridge.model.ids import short
 
 INNER = IPv4Network("100.64.0.0/10")
@@ -44,6 +46,8 @@ NO_ASN = 65000
 """A static connection has no BGP; its speaker is given a number because BIRD wants one."""
 CLOSED_PRIORITY = 0
 """Before source NAT (100)."""
+REKEY_MARGIN = 270
+"""Seconds before a lifetime's end, as at AWS by default; the file says nothing of it."""
 THE_CONNECTION = 1
 """Both tunnels belong to one connection: what one brings is not sent back through the other."""
 
@@ -95,9 +99,10 @@ def wanted(file: DeviceFile, settings: CustomerSettings, health: Health) -> Host
     return host_state(*groups, (_ruleset(file, settings), _speaker(file, settings, health)))
 
 
-def _mtu(settings: CustomerSettings) -> int:
-    """Our own source NAT makes both sides put ESP into UDP."""
-    return tunnel_mtu(settings.data_plane, nat=True, uplink=settings.uplink_mtu)
+def _mtu(tunnel: DeviceTunnel, settings: CustomerSettings) -> int:
+    """Our own source NAT makes both sides put ESP into UDP. There is but one cipher to be negotiated."""
+    esp = esp_of(Cipher(tunnel.esp.encryption, tunnel.esp.integrity))
+    return tunnel_mtu(settings.data_plane, nat=True, uplink=settings.uplink_mtu, esp=esp)
 
 
 def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: CustomerSettings) -> tuple[HostObject, ...]:
@@ -114,7 +119,16 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
         local_id=tunnel.customer_outside,
         remote_id=tunnel.gateway_outside,
         psk=tunnel.psk,
+        versions=(tunnel.ike_version,),
+        ike=tunnel.ike.transforms,
+        esp=tunnel.esp.transforms,
+        ike_lifetime=tunnel.ike.lifetime,
+        child_lifetime=tunnel.esp.lifetime,
+        rekey_margin=min(REKEY_MARGIN, tunnel.esp.lifetime // 2),
+        local_ts=selectors(tunnel.customer_network, tunnel.customer_inside.ip),
+        remote_ts=selectors(tunnel.gateway_network, tunnel.gateway_inside.ip),
         dpd_delay=dpd_delay(tunnel.dpd_timeout, "restart"),
+        dpd_timeout=tunnel.dpd_timeout,
         dpd_action="restart",
         initiate=True,
         if_id=if_id,
@@ -141,14 +155,14 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
             endpoint_namespace=space,
             data_plane=settings.data_plane,
             if_id=if_id,
-            mtu=_mtu(settings),
+            mtu=_mtu(tunnel, settings),
             address=tunnel.customer_inside,
         ),
     )
 
 
 def _ruleset(file: DeviceFile, settings: CustomerSettings) -> Ruleset:
-    own, mtu = settings.names, _mtu(settings)
+    own = settings.names
     numbered = list(enumerate(file.tunnels, 1))
     links = tuple(links_of(file.vpn_connection_id, number)[0] for number, _ in numbered)
     return Ruleset(
@@ -179,7 +193,7 @@ def _ruleset(file: DeviceFile, settings: CustomerSettings) -> Ruleset:
                     for number, _ in numbered
                 ),
             ),
-            clamp(tuple((link, mtu) for link in links)),
+            clamp(tuple((link, _mtu(tunnel, settings)) for link, tunnel in zip(links, file.tunnels, strict=True))),
             *clear_df(links if settings.clear_df else ()),
             *_closed(file, settings),
         ),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.desired.mtu import mss
 from landbridge.desired.names import OUTSIDE
 from landbridge.desired.objects import (
+    LOOPBACK,
     MAIN_TABLE,
     Address,
     Chain,
@@ -59,6 +61,7 @@ def endpoint(
             mtu=uplink_mtu,
         ),
         Address(namespace=name, link=OUTSIDE, address=address),
+        *(_anchors(ike) if data_plane is DataPlane.LIBIPSEC else ()),
         KernelRoute(namespace=name, table=MAIN_TABLE, destination=ANYWHERE, gateway=gateway, link=OUTSIDE),
         Ruleset(
             namespace=name,
@@ -79,6 +82,20 @@ def endpoint(
         Charon(namespace=name, data_plane=data_plane, dpd_timeout=dpd_timeout),
         ike,
     )
+
+
+def _anchors(ike: IkeConnection) -> Iterator[Address]:
+    """An address on the loopback for each traffic selector of our side: libipsec takes none without one of its own.
+
+    Nothing is ever sent from it, nor does anything come to it: plaintext is in the router's namespace.
+    """
+    for network in ike.local_ts:
+        if network != ANYWHERE:
+            yield Address(
+                namespace=ike.namespace,
+                link=LOOPBACK,
+                address=IPv4Interface((network[1 if network.num_addresses > 1 else 0], 32)),
+            )
 
 
 def tunnel_device(

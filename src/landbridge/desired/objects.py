@@ -17,7 +17,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 
 from landbridge.desired.tables import Among, Family, Follow, Holder, NamedMap, NamedSet, OneToOne, Port
-from landbridge.model.resources import TunnelId
+from landbridge.model.crypto import RECOMMENDED, Cipher, IkeVersion, Transforms
+from landbridge.model.resources import ANYWHERE, TunnelId
 from landbridge.model.secret import Secret
 
 Key = tuple[str, ...]
@@ -25,6 +26,9 @@ Key = tuple[str, ...]
 
 HERE: Final = ""
 """The name of the namespace that the process itself runs in (the customer gateway's; never made, never deleted)."""
+
+LOOPBACK: Final = "lo"
+"""The link that every namespace has."""
 
 PROTOCOL: Final = 76
 """The kernel's routing protocol number of what the reconciler writes (`ip route` shows `proto 76`): nobody else's."""
@@ -177,6 +181,8 @@ class Address(HostObject):
 
     @property
     def needs(self) -> tuple[Key, ...]:
+        if self.link == LOOPBACK:
+            return (namespace_key(self.namespace),)
         return (link_key(self.namespace, self.link),)
 
 
@@ -356,13 +362,13 @@ class Charon(HostObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IkeConnection(HostObject):
-    """What an endpoint's charon accepts and offers: one peer, one CHILD SA, one pre-shared key. IKEv2, MOBIKE off.
+    """What an endpoint's charon accepts and offers: one peer, one CHILD SA, one pre-shared key. MOBIKE off.
 
     Loaded over vici. Recognised by the id of its shared secret, a keyed digest over all of its properties.
     `remote` None accepts any address. `initiate`: initiate at once and again whenever it is down (our customer gateway,
-    StartupAction=start). `dpd_delay` 0 turns DPD off. `force_udp`: ESP in UDP even where there is no NAT. `if_id`: of
-    the XFRM interface that the kernel's SAs belong to; 0 with libipsec, which knows neither extended sequence numbers
-    nor another `replay_window` than its own.
+    StartupAction=start). `dpd_delay` 0 turns DPD off; `dpd_timeout` is IKEv1's, for IKEv2 it is charon's. `force_udp`:
+    ESP in UDP even where there is no NAT. `if_id`: of the XFRM interface that the kernel's SAs belong to; 0 with
+    libipsec, which knows neither extended sequence numbers nor another `replay_window` than its own.
     """
 
     name: str
@@ -371,18 +377,26 @@ class IkeConnection(HostObject):
     local_id: IPv4Address
     remote_id: IPv4Address
     psk: Secret
+    versions: tuple[IkeVersion, ...] = (IkeVersion.IKEV2,)
     dpd_delay: int = 10
+    dpd_timeout: int = 30
+    """Seconds from a peer's last sign of life until it is dead."""
     dpd_action: str = "clear"
     """What follows a dead peer: `clear`, `restart` or `none`."""
     initiate: bool = False
     yields: bool = False
     """With `initiate`: the other side may initiate as well. This one then never does while anything is up, and gives up
     its own attempt when the other's succeeds: of two ends that both restart what was closed, neither comes to rest."""
-    ike_proposals: tuple[str, ...] = ("aes128gcm16-prfsha256-ecp256", "aes256gcm16-prfsha384-ecp384")
-    esp_proposals: tuple[str, ...] = ("aes128gcm16-ecp256", "aes256gcm16-ecp384", "aes128gcm16", "aes256gcm16")
+    ike: Transforms = RECOMMENDED
+    esp: Transforms = RECOMMENDED
     ike_lifetime: int = 28800
     child_lifetime: int = 3600
     rekey_margin: int = 270
+    rekey_fuzz: int = 100
+    """New keys are made `rekey_margin` seconds before a lifetime's end, or up to that many per cent of it earlier."""
+    local_ts: tuple[IPv4Network, ...] = (ANYWHERE,)
+    remote_ts: tuple[IPv4Network, ...] = (ANYWHERE,)
+    """Traffic selectors: what may pass the tunnel. IKEv1 has one on each side, the first."""
     if_id: int = 0
     replay_window: int = 1024
     """Packets (AWS: ReplayWindowSize, 64 to 2048, 1024 by default)."""
@@ -531,10 +545,11 @@ class Health:
     `dead`: tunnels whose endpoints are known not to carry traffic (process gone, IKE down):
     their sibling's MED is lowered, their static routes are left out. `bfd_seen`: tunnels whose peer answers BFD.
     `up`: tunnels whose CHILD SA is established. `bare`: tunnels known to carry ESP without UDP around it: 8 more bytes
-    fit into a packet.
+    fit into a packet. `ciphers`: what protects their packets, as far as known.
     """
 
     dead: frozenset[TunnelId] = field(default_factory=frozenset)
     bfd_seen: frozenset[TunnelId] = field(default_factory=frozenset)
     up: frozenset[TunnelId] = field(default_factory=frozenset)
     bare: frozenset[TunnelId] = field(default_factory=frozenset)
+    ciphers: frozenset[tuple[TunnelId, Cipher]] = field(default_factory=frozenset)

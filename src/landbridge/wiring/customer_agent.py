@@ -39,7 +39,7 @@ from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
 from landbridge.observe.state import Status, TunnelState
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder
-from landbridge.views.status import esp
+from landbridge.views.status import esp, weaknesses
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.host import CUSTOMER, host
 from landbridge.wiring.purge import take_down
@@ -212,8 +212,10 @@ class Agent:
         with self._lock:
             views = self._views()
             at = now()
-            vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, at)
-            health = Health(dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare)
+            vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, self._health.ciphers, at)
+            health = Health(
+                dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare, ciphers=vital.ciphers
+            )
             changed = health != self._health
             self._health = health
             changed = self._follow_ways(views) or changed
@@ -300,6 +302,8 @@ class Agent:
             "bytes_in": state.bytes_in,
             "bytes_out": state.bytes_out,
             "suite": state.suite,
+            "ike_version": state.ike_version,
+            "weak": weaknesses(state),
             "esp": esp(state.esp),
         }
 
