@@ -157,6 +157,28 @@ def test_bgp_passes_selectors(world: World, gateway: VpnGateway, instance: Insta
     nice.host.comes_to_reach(instance)
 
 
+def test_a_customer_gateway_may_have_a_policy_of_its_own(world: World, gateway: VpnGateway, instance: Instance) -> None:
+    """AWS's files name its minima where nothing was chosen."""
+    brest = world.site("brest", "203.0.113.81", "192.168.64.0/24")
+    connection = gateway.connect(brest, asn=65_013)
+    text = connection.device_file.replace("aes-128-gcm-16", "aes-128-cbc").replace("group19", "group2")
+    text = text.replace(">sha2-256<", ">sha1<").replace(">none<", ">hmac-sha1-96<")
+    minima = world.folder / "minima.xml"
+    minima.write_text(text)
+    brest.customer_gateway_up(connection, file=minima)
+    connection.comes_up()
+    assert [tunnel.status["weak"] for tunnel in connection.tunnels] == [["SHA1", "Diffie-Hellman group 2"]] * 2
+
+    brest.customer_gateway_up(connection, "--crypto-policy", "modern", file=minima)
+
+    lowest = "AES_CBC-128/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048"
+    for tunnel in connection.tunnels:
+        eventually(lambda tunnel=tunnel: tunnel.status["suite"] == lowest, "the lowest of what it offers now", 40)
+        assert tunnel.status["weak"] == []
+    connection.is_watched(brest)
+    brest.host.comes_to_reach(instance)
+
+
 def test_a_strict_policy_is_what_is_negotiated_and_what_is_refused() -> None:
     with opened("--crypto-policy", "cnsa") as world:
         gateway = world.cloud.vpn_gateway()

@@ -61,7 +61,8 @@ def esp_of(cipher: Cipher) -> Esp:
 
 def widest(transforms: Transforms) -> Esp:
     """What may be added at most: of all that may be negotiated, what leaves the least room."""
-    ciphers = (Cipher(encryption, hashing) for encryption in transforms.encryption for hashing in transforms.integrity)
+    hashes = transforms.integrity or (None,)
+    ciphers = (Cipher(encryption, hashing) for encryption in transforms.encryption for hashing in hashes)
     return min(map(esp_of, ciphers), key=lambda esp: esp_mtu(esp, nat=True))
 
 

@@ -75,7 +75,8 @@ class CustomerGatewayOptions:
     `routes`: prefixes behind the cloud side, for static connections. `advertise`: the site's prefixes, told by BGP.
     `bfd_interval`: milliseconds, 0 turns BFD off. `state`: the folder below which each connection gets its own.
     `clear_df`: packets too large for a tunnel are fragmented also where they forbid it. `force_udp`: ESP in UDP always.
-    `wait`: seconds to wait for both tunnels, at most.
+    `crypto_policy`: algorithms that may be offered, whatever the file names. `wait`: seconds to wait for both tunnels,
+    at most.
     """
 
     device_file: Secret
@@ -87,6 +88,7 @@ class CustomerGatewayOptions:
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
     clear_df: bool = False
     force_udp: bool = False
+    crypto_policy: CryptoPolicy = CryptoPolicy.AWS
     wait: int = DEFAULT_WAIT
 
 

@@ -33,6 +33,7 @@ from landbridge.desired.objects import HERE, MAIN_TABLE, Bfd, Health, HostState
 from landbridge.drivers.netlink.here import connected, given_name, uplink_mtu, uplinks
 from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.options import CustomerGatewayOptions
 from landbridge.observe import fold
 from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
@@ -69,6 +70,7 @@ def remember(folder: Folder, options: CustomerGatewayOptions) -> int:
         "data_plane": options.data_plane.value,
         "clear_df": options.clear_df,
         "force_udp": options.force_udp,
+        "crypto_policy": options.crypto_policy.value,
         "asked": asked,
     }
     folder.write_private(folder.path / OPTIONS, json.dumps(chosen))
@@ -121,6 +123,7 @@ def recall(folder: Folder) -> Task:
             routes=tuple(map(IPv4Network, chosen["routes"])),
             clear_df=chosen.get("clear_df", False),
             force_udp=chosen.get("force_udp", False),
+            crypto_policy=CryptoPolicy(chosen.get("crypto_policy", "aws")),
             uplink_mtu=uplink_mtu((tunnel.gateway_outside for tunnel in file.tunnels), UPLINK_MTU),
         ),
         chosen.get("asked", 0),

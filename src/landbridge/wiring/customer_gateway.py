@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from landbridge.customer import device_file
+from landbridge.customer import device_file, offers
 from landbridge.desired.objects import HERE
 from landbridge.drivers.detach import detach
 from landbridge.drivers.netlink.mounts import original
@@ -54,6 +54,7 @@ def up(options: CustomerGatewayOptions) -> int:
             "This connection has static routes, and its file does not say what is behind the tunnels. "
             "Name it: --route 10.0.0.0/16 (the VPC's CIDR)."
         )
+    offers.check(file, options.crypto_policy)
     choose(options.data_plane.value)
     folder = Folder(folder_of(options.state, file.vpn_connection_id))
     asked = customer_agent.remember(folder, options)
