@@ -5,23 +5,29 @@ What is in force is read from charon, in its own words.
 
 from __future__ import annotations
 
+import socket
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
 import pytest
-from networks import KERNEL, until
+from networks import KERNEL, SLOW, ip, until
 from vici.exception import CommandException
 from vpn import PSK, Vpn
 
 from landbridge.desired.objects import IkeConnection
+from landbridge.drivers.netlink.inside import inside
 from landbridge.model.crypto import PHASE_1, PHASE_2, Encryption, Group, IkeVersion, Integrity, Transforms
 from landbridge.observe.ike import Cause, ChildSaStatus, IkeEventKind, IkeSaStatus
 from stock_swan import StockSwan
 
 pytestmark = pytest.mark.lab
 
+ETH_P_ALL = 3
 CIPHERS = {
     Encryption.AES_CBC_128: "AES_CBC-128",
     Encryption.AES_CBC_256: "AES_CBC-256",
@@ -221,6 +227,40 @@ def test_a_version_that_is_not_permitted_is_refused(
         until(lambda: not vpn.sas(vpn.a), "it is down")
 
 
+def packets(vpn: Vpn) -> socket.socket:
+    """Hears every packet to and from side a's endpoint, without its link's header."""
+    with inside(vpn.internet):
+        heard = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
+        heard.bind(("pa", ETH_P_ALL))
+    heard.setblocking(False)
+    return heard
+
+
+def asked(heard: socket.socket, source: IPv4Address) -> Iterator[bytes]:
+    """The IP packets from that address to UDP port 500, and whatever is a fragment."""
+    with suppress(BlockingIOError):
+        while True:
+            packet = heard.recv(65_535)
+            ports = (packet[0] & 0xF) * 4
+            fragment = int.from_bytes(packet[6:8], "big") & 0x3FFF
+            if packet[12:16] == source.packed and (fragment or packet[ports + 2 : ports + 4] == b"\x01\xf4"):
+                yield packet
+
+
+def test_who_initiates_with_everything_asks_in_one_packet_and_finds_the_peers_group(vpn: Vpn) -> None:
+    narrow = Case(IkeVersion.IKEV2, Encryption.AES_GCM_16_256, Integrity.SHA2_512, Group.ECP_521)
+    everything = {"versions": tuple(IkeVersion), "ike": PHASE_1, "esp": PHASE_2}
+    with packets(vpn) as heard:
+        vpn.put(narrow.of(vpn.b.connection(vpn.a)), replace(vpn.a.connection(vpn.b, initiate=True), **everything))
+        vpn.await_up()
+        sizes = [len(packet) for packet in asked(heard, vpn.a.outside)]
+    assert carrying(vpn)[0].suite == ike_words(narrow.cipher, narrow.hashing, narrow.group)
+    vpn.await_ping()
+    print(f"IKE_SA_INIT: packets of {sizes} bytes")
+    assert len(sizes) >= 2, "its first guess at the group was another one"
+    assert max(sizes) <= 1_280
+
+
 def test_no_algorithm_in_common_is_told_as_the_cause(vpn: Vpn) -> None:
     for number, version in enumerate(IkeVersion):
         one = Case(version, Encryption.AES_CBC_128, Integrity.SHA2_256, Group.MODP_2048)
@@ -273,3 +313,35 @@ def test_lifetimes_margin_and_fuzz_are_charons(vpn: Vpn, version: IkeVersion) ->
         assert 7_200 - earliest - 20 <= sa.rekey_in <= 7_200 - 600
         assert 1_800 - earliest - 20 <= child.rekey_in <= 1_800 - 600
         assert 1_800 - 20 <= child.expires_in <= 1_800
+
+
+@pytest.mark.parametrize("version", IkeVersion)
+def test_only_what_the_selectors_name_passes(vpn: Vpn, version: IkeVersion) -> None:
+    """10.9.0.1 and 10.9.1.1 behind a, 10.8.0.1 behind b. IKEv1 has no selector for the ends of the tunnel."""
+    here, there = IPv4Network("10.9.0.0/24"), IPv4Network("10.8.0.0/24")
+    case = Case(version, Encryption.AES_CBC_256, Integrity.SHA2_256, Group.ECP_256)
+    ours, theirs = (here, IPv4Network(vpn.a.inside)), (there, IPv4Network(vpn.b.inside))
+    for side, peer, networks in ((vpn.a, there, ours), (vpn.b, here, theirs)):
+        ip(f"-n {side.router} route replace {peer} dev tun0")
+        for network in networks if not KERNEL else ():  # as the service does for libipsec
+            ip(f"-n {side.endpoint} address replace {network[min(1, network.num_addresses - 1)]}/32 dev lo")
+    ip(f"-n {vpn.b.router} route replace 10.9.1.0/24 dev tun0")
+    for router, address in ((vpn.a.router, "10.9.0.1"), (vpn.a.router, "10.9.1.1"), (vpn.b.router, "10.8.0.1")):
+        ip(f"-n {router} address replace {address}/32 dev lo")
+    vpn.put(
+        replace(case.of(vpn.b.connection(vpn.a)), local_ts=theirs, remote_ts=ours),
+        replace(case.of(vpn.a.connection(vpn.b, initiate=True)), local_ts=ours, remote_ts=theirs),
+    )
+    vpn.await_up()
+    named = 1 if version is IkeVersion.IKEV1 else 2
+    child = carrying(vpn)[1]
+    assert set(child.local_ts) == {str(network) for network in ours[:named]}
+    assert set(child.remote_ts) == {str(network) for network in theirs[:named]}
+
+    def passes(source: str) -> bool:
+        command = f"ip netns exec {vpn.a.router} ping -c 1 -W {SLOW:g} -I {source} 10.8.0.1"
+        return subprocess.run(command.split(), capture_output=True, timeout=20 * SLOW, check=False).returncode == 0
+
+    until(lambda: passes("10.9.0.1"), "what is named passes")
+    assert not passes("10.9.1.1")
+    assert vpn.pings() is (version is IkeVersion.IKEV2)

@@ -8,15 +8,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from uuid import uuid4
 
+import vici
 from networks import DATA_PLANE, IF_ID, SLOW, TUNNEL_MTU, ip, run, until
 
 from landbridge.desired.objects import Charon, HostObject, IkeConnection, TunnelDevice
@@ -176,6 +179,14 @@ class Vpn:
 
     def sas(self, side: Side) -> tuple[IkeSaStatus, ...]:
         return self.drivers.watcher.sas(side.endpoint)
+
+    @contextmanager
+    def control(self, side: Side) -> Iterator[vici.Session]:
+        """The endpoint's charon, asked as anybody would."""
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.settimeout(15 * SLOW)
+            opened.connect(str(self.drivers.endpoints.socket(side.endpoint)))
+            yield vici.Session(opened)
 
     def is_up(self, side: Side) -> bool:
         return any(sa.up for sa in self.sas(side))
