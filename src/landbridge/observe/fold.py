@@ -30,11 +30,12 @@ takes to notice that packets are lost, so that BFD keeps the last word on a path
 _CAUSES: Final[Mapping[Cause, str]] = {
     Cause.AUTHENTICATION_FAILED: "Authentication failed: the pre-shared keys (or the IKE identities) of the two sides "
     "differ. Compare the customer gateway's key with the device file.",
-    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the customer gateway offers other algorithms than the device "
-    "file names.",
+    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the customer gateway offers other algorithms, or another version "
+    "of IKE, than the device file names.",
     Cause.UNKNOWN_PEER: "Somebody asked who is not this customer gateway: check its public address and IKE identity.",
     Cause.TRAFFIC_SELECTORS: "The two sides do not agree on traffic selectors: the customer gateway has to propose "
-    "0.0.0.0/0 for both.",
+    "the connection's LocalIpv4NetworkCidr for its side and RemoteIpv4NetworkCidr for the cloud's, 0.0.0.0/0 unless "
+    "they were set.",
     Cause.PEER_SILENT: "The customer gateway does not answer: its UDP ports 500 and 4500 have to be reachable.",
     Cause.PEER_CLOSED: "The customer gateway closed the tunnel.",
     Cause.PROCESS_GONE: "The tunnel's IKE daemon ended; it is being started again.",

@@ -264,8 +264,7 @@ class IkeConnectionDriver:
             vici.load(wanted.name, connection_message(wanted))
             vici.load_secret(identity, wanted.psk, (str(wanted.local_id), str(wanted.remote_id)))
             before = loaded.get(wanted.name)
-            mine = [sa for sa in vici.sas() if sa.connection == wanted.name]
-            if before is not None and not (_same_peers(before, wanted) and all(fits(sa, wanted) for sa in mine)):
+            if before is not None and not (_same_peers(before, wanted) and self._all_fit(vici, wanted)):
                 vici.terminate(wanted.name)
         if wanted.name in self._lost(wanted.namespace, vici):
             vici.rekey(wanted.name)
@@ -273,6 +272,9 @@ class IkeConnectionDriver:
             self._replace(vici, wanted)
         elif wanted.initiate and not any(sa.connection == wanted.name for sa in vici.sas()):
             vici.initiate(wanted.name)
+
+    def _all_fit(self, vici: Vici, wanted: IkeConnection) -> bool:
+        return all(fits(sa, wanted) for sa in vici.sas() if sa.connection == wanted.name)
 
     def _replace(self, vici: Vici, wanted: IkeConnection) -> None:
         """Have a second IKE SA take over from one that was made under another setting; the peer ends that one.
