@@ -47,6 +47,14 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any
         time.sleep(0.002)
 
 
+def holds(condition: Callable[[], Any], what: str, seconds: float) -> None:
+    """The condition holds all that time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert condition(), f"not all the time: {what}"
+        time.sleep(0.05)
+
+
 class Network:
     """Two namespaces `a` and `b` of one owner, made by the driver under test, and names for more."""
 

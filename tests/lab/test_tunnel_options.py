@@ -128,10 +128,8 @@ def test_dpd_action_none_keeps_a_silent_peer(world: World, gateway: VpnGateway) 
 @pytest.mark.parametrize(
     "option",
     [
-        {"RekeyFuzzPercentage": 50},
-        {"Phase1LifetimeSeconds": 7200},
-        {"IKEVersions": [{"Value": "ikev1"}]},
-        {"Phase1EncryptionAlgorithms": [{"Value": "AES128"}]},
+        {"Phase1DHGroupNumbers": [{"Value": 35}]},
+        {"Phase1AdditionalKeyExchanges": [{"AdditionalKeyExchangeRound": 1}]},
         {"EnableTunnelLifecycleControl": True},
     ],
 )

@@ -52,6 +52,7 @@ class World:
     data_plane: str = "libipsec"
     steps: tuple[str, ...] = ()
     converged: bool = True
+    crypto_policy: str = "aws"
 
     def build(self) -> None:
         """What the loop does once everything is in place."""
@@ -68,6 +69,7 @@ class World:
             lab=True,
             bfd_interval=300,
             converged=self.converged,
+            crypto_policy=self.crypto_policy,
             charons={OWN.endpoint(c.id, 1): 4711 for c in self.cloud.snapshot.all(VpnConnection)},
             speakers={},
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from landbridge.model.crypto import Cipher
 from landbridge.model.vpn import TunnelId
 
 
@@ -14,10 +15,11 @@ class Health:
     `dead`: tunnels whose endpoints are known not to carry traffic (process gone, IKE down):
     their sibling's MED is lowered, their static routes are left out. `bfd_seen`: tunnels whose peer answers BFD.
     `up`: tunnels whose CHILD SA is established. `bare`: tunnels known to carry ESP without UDP around it: 8 more bytes
-    fit into a packet.
+    fit into a packet. `ciphers`: what protects their packets, as far as known.
     """
 
     dead: frozenset[TunnelId] = field(default_factory=frozenset)
     bfd_seen: frozenset[TunnelId] = field(default_factory=frozenset)
     up: frozenset[TunnelId] = field(default_factory=frozenset)
     bare: frozenset[TunnelId] = field(default_factory=frozenset)
+    ciphers: frozenset[tuple[TunnelId, Cipher]] = field(default_factory=frozenset)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from landbridge.desired.links import DataPlane
 from landbridge.desired.objects import HostObject, Key
+from landbridge.model.crypto import RECOMMENDED, IkeVersion, Transforms
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import ANYWHERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +30,13 @@ class Charon(HostObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IkeConnection(HostObject):
-    """What an endpoint's charon accepts and offers: one peer, one CHILD SA, one pre-shared key. IKEv2, MOBIKE off.
+    """What an endpoint's charon accepts and offers: one peer, one CHILD SA, one pre-shared key. MOBIKE off.
 
     Loaded over vici. Recognised by the id of its shared secret, a keyed digest over all of its properties.
     `remote` None accepts any address. `initiate`: initiate at once and again whenever it is down (our customer gateway,
-    StartupAction=start). `dpd_delay` 0 turns DPD off. `force_udp`: ESP in UDP even where there is no NAT. `if_id`: of
-    the XFRM interface that the kernel's SAs belong to; 0 with libipsec, which knows neither extended sequence numbers
-    nor another `replay_window` than its own.
+    StartupAction=start). `dpd_delay` 0 turns DPD off; `dpd_timeout` is IKEv1's, for IKEv2 it is charon's. `force_udp`:
+    ESP in UDP even where there is no NAT. `if_id`: of the XFRM interface that the kernel's SAs belong to; 0 with
+    libipsec, which knows neither extended sequence numbers nor another `replay_window` than its own.
     """
 
     name: str
@@ -43,18 +45,26 @@ class IkeConnection(HostObject):
     local_id: IPv4Address
     remote_id: IPv4Address
     psk: Secret
+    versions: tuple[IkeVersion, ...] = (IkeVersion.IKEV2,)
     dpd_delay: int = 10
+    dpd_timeout: int = 30
+    """Seconds from a peer's last sign of life until it is dead."""
     dpd_action: str = "clear"
     """What follows a dead peer: `clear`, `restart` or `none`."""
     initiate: bool = False
     yields: bool = False
     """With `initiate`: the other side may initiate as well. This one then never does while anything is up, and gives up
     its own attempt when the other's succeeds: of two ends that both restart what was closed, neither comes to rest."""
-    ike_proposals: tuple[str, ...] = ("aes128gcm16-prfsha256-ecp256", "aes256gcm16-prfsha384-ecp384")
-    esp_proposals: tuple[str, ...] = ("aes128gcm16-ecp256", "aes256gcm16-ecp384", "aes128gcm16", "aes256gcm16")
+    ike: Transforms = RECOMMENDED
+    esp: Transforms = RECOMMENDED
     ike_lifetime: int = 28800
     child_lifetime: int = 3600
     rekey_margin: int = 270
+    rekey_fuzz: int = 100
+    """New keys are made `rekey_margin` seconds before a lifetime's end, or up to that many per cent of it earlier."""
+    local_ts: tuple[IPv4Network, ...] = (ANYWHERE,)
+    remote_ts: tuple[IPv4Network, ...] = (ANYWHERE,)
+    """Traffic selectors: what may pass the tunnel. IKEv1 has one on each side, the first."""
     if_id: int = 0
     replay_window: int = 1024
     """Packets (AWS: ReplayWindowSize, 64 to 2048, 1024 by default)."""

@@ -12,6 +12,9 @@ from landbridge.desired.objects import HERE, HostObject, Key, namespace_key
 PROTOCOL: Final = 76
 """The kernel's routing protocol number of what the reconciler writes (`ip route` shows `proto 76`): nobody else's."""
 
+LOOPBACK: Final = "lo"
+"""The link that every namespace has."""
+
 MAIN_TABLE: Final = 254
 
 
@@ -126,6 +129,8 @@ class Address(HostObject):
 
     @property
     def needs(self) -> tuple[Key, ...]:
+        if self.link == LOOPBACK:
+            return (namespace_key(self.namespace),)
         return (link_key(self.namespace, self.link),)
 
 

@@ -7,11 +7,15 @@ from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 
+from landbridge.model.crypto import UNSET, IkeVersion, PhaseOptions
 from landbridge.model.resources import Attachment, Resource, State
 from landbridge.model.secret import Secret
 
 TunnelId = tuple[str, int]
 """A connection's id and the tunnel's number, 1 or 2."""
+
+ANYWHERE = IPv4Network("0.0.0.0/0")
+"""The traffic selector that lets everything pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,11 @@ class TunnelOptions:
     dpd_timeout_action: DpdAction | None = None
     startup_action: StartupAction | None = None
     replay_window_size: int | None = None
+    ike_versions: tuple[IkeVersion, ...] | None = None
+    phase1: PhaseOptions = UNSET
+    phase2: PhaseOptions = UNSET
+    rekey_margin_seconds: int | None = None
+    rekey_fuzz_percentage: int | None = None
 
     @property
     def dpd_timeout(self) -> int:
@@ -89,6 +98,26 @@ class TunnelOptions:
     def replay_window(self) -> int:
         """How many packets a late one may be behind the newest, where the data plane lets that be chosen."""
         return 1024 if self.replay_window_size is None else self.replay_window_size
+
+    @property
+    def phase1_lifetime(self) -> int:
+        """Seconds that an IKE SA lives."""
+        return 28_800 if self.phase1.lifetime_seconds is None else self.phase1.lifetime_seconds
+
+    @property
+    def phase2_lifetime(self) -> int:
+        """Seconds that a CHILD SA lives."""
+        return 3_600 if self.phase2.lifetime_seconds is None else self.phase2.lifetime_seconds
+
+    @property
+    def rekey_margin(self) -> int:
+        """Seconds before a lifetime's end by which new keys are made at the latest."""
+        return 270 if self.rekey_margin_seconds is None else self.rekey_margin_seconds
+
+    @property
+    def rekey_fuzz(self) -> int:
+        """Per cent of the margin by which it is increased, at random and at most."""
+        return 100 if self.rekey_fuzz_percentage is None else self.rekey_fuzz_percentage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,5 +167,9 @@ class VpnConnection(Resource):
     """What is too large for a tunnel is fragmented, even if it says that it must not be. Not in EC2's API."""
     force_udp: bool = False
     """ESP is in UDP even where there is no NAT. Not in EC2's API."""
+    customer_network: IPv4Network = ANYWHERE
+    """Traffic selector of the customer's side (EC2: LocalIpv4NetworkCidr)."""
+    cloud_network: IPv4Network = ANYWHERE
+    """Traffic selector of the cloud's side (EC2: RemoteIpv4NetworkCidr)."""
     state: State
     deleted: datetime | None = None

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
+from landbridge.model.crypto import Cipher
 from landbridge.model.network import RouteTable
 from landbridge.model.snapshot import Snapshot
 from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelId, VpnConnection, VpnGateway
 from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
-from landbridge.observe.ike import Cause, IkeSaStatus
+from landbridge.observe.ike import Cause, ChildSaStatus, IkeSaStatus
 from landbridge.observe.kernel import NO_LINK, LinkCount
+from landbridge.observe.negotiated import negotiated
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
 from landbridge.observe.why import BEING_BUILT, Side, failed, no_bgp, nothing_yet
 
@@ -135,6 +137,7 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
         bytes_out=sum(child.bytes_out for child in children),
         peer=f"{sa.remote}:{sa.remote_port}" if sa else "",
         suite=sa.suite if sa else "",
+        ike_version=str(sa.version) if sa else "",
         esp=_esp(sa) if sa else None,
         counted=view.counted,
     )
@@ -154,9 +157,13 @@ def _so_since(view: View, made: datetime, now: datetime) -> datetime:
     return made
 
 
+def _newest(sa: IkeSaStatus) -> ChildSaStatus:
+    """The newest CHILD SA that carries: while one is rekeyed there are two."""
+    return min((child for child in sa.children if child.carries), key=lambda child: child.installed)
+
+
 def _esp(sa: IkeSaStatus) -> EspState:
-    """Of the newest CHILD SA that carries: while one is rekeyed there are two."""
-    child = min((child for child in sa.children if child.carries), key=lambda child: child.installed)
+    child = _newest(sa)
     return EspState(suite=child.suite, udp=child.udp, esn=child.esn, replay_window=child.replay_window)
 
 
@@ -203,15 +210,23 @@ class Vital:
     dead: frozenset[TunnelId]
     bfd_seen: frozenset[TunnelId]
     bare: frozenset[TunnelId]
+    ciphers: frozenset[tuple[TunnelId, Cipher]]
 
 
 def vitals(
-    views: Collection[View], seen_before: Collection[TunnelId], bare_before: Collection[TunnelId], now: datetime
+    views: Collection[View],
+    seen_before: Collection[TunnelId],
+    bare_before: Collection[TunnelId],
+    ciphers_before: Collection[tuple[TunnelId, Cipher]],
+    now: datetime,
 ) -> Vital:
     """Which tunnels carry traffic, which do not, and whose peers answer BFD (or did until a moment ago).
 
-    `bare`: those whose ESP is not in UDP; what is down now is taken to come back as it was.
+    `bare`: those whose ESP is not in UDP. `ciphers`: what protects their packets. As to both, what is down now is taken
+    to come back as it was.
     """
+    earlier = dict(ciphers_before)
+    ciphers = {v.identity: _cipher(v.endpoint.up) if v.endpoint.up else earlier.get(v.identity) for v in views}
     seen = frozenset(v.identity for v in views if v.bfd_up or (v.identity in seen_before and not _given_up(v, now)))
     return Vital(
         up=frozenset(v.identity for v in views if v.endpoint.up),
@@ -224,7 +239,12 @@ def vitals(
             for v in views
             if (_bare(v.endpoint.up) if v.endpoint.up is not None else v.identity in bare_before)
         ),
+        ciphers=frozenset((identity, cipher) for identity, cipher in ciphers.items() if cipher is not None),
     )
+
+
+def _cipher(sa: IkeSaStatus) -> Cipher | None:
+    return negotiated(_newest(sa).suite).cipher
 
 
 def _bare(sa: IkeSaStatus) -> bool:

@@ -53,6 +53,8 @@ class TunnelState:
     peer: str = ""
     suite: str = ""
     """What IKE negotiated for itself, in strongSwan's words."""
+    ike_version: str = ""
+    """`ikev1` or `ikev2`."""
     esp: EspState | None = None
     """None while it is down."""
     counted: LinkCount | None = None

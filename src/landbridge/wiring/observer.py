@@ -129,8 +129,10 @@ class Observer:
             before = self._health
             snapshot, heard, at = self._made = self._control.snapshot, self._ears.heard(), now()
             views = self._views(snapshot, heard)
-            vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, at)
-            self._health = Health(dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare)
+            vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, self._health.ciphers, at)
+            self._health = Health(
+                dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare, ciphers=vital.ciphers
+            )
             self._observation = fold.observation(
                 snapshot,
                 views,

@@ -36,13 +36,17 @@ from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
 from landbridge.control.limits import AWS, RELAXED, Limits
 from landbridge.control.service import Control
+from landbridge.control.tunnel_options import listed, refused
 from landbridge.desired.links import DataPlane
 from landbridge.desired.names import Names
 from landbridge.desired.speakers import Bfd
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.errors import OperatorError
 from landbridge.model.keys import AccessKey
 from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import VpnConnection
 from landbridge.observe.metrics import LOOK_EVERY, Metrics
 from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder
@@ -64,6 +68,7 @@ log = structlog.get_logger(__name__)
 BFD_MULTIPLIER: Final = 3
 EXPIRE_EVERY: Final = 60.0
 RENEW_EVERY: Final = 60.0
+_LIVE: Final = (State.PENDING, State.AVAILABLE)
 GET_CALLER_IDENTITY: Final = "GetCallerIdentity"
 
 
@@ -88,7 +93,10 @@ def serve(options: ServeOptions) -> None:
     tls = _tls(options, certificate, folder, listener)
     listener.listen(128)
     pools = LAB_POOLS if options.lab else PLAIN_POOLS
-    control = control_of(folder, pools=pools, builds=builds, limits=_limits(options))
+    control = control_of(
+        folder, pools=pools, builds=builds, limits=_limits(options), crypto_policy=options.crypto_policy
+    )
+    _check_crypto_policy(options.crypto_policy, control)
     hint = _first_credentials(folder, control)
     service = _Service(
         folder, options, control, choice.data_plane if choice else None, choice.why if choice else "", tls, hint
@@ -136,6 +144,24 @@ def _chosen(options: ServeOptions) -> Choice:
 
 def _limits(options: ServeOptions) -> Limits:
     return RELAXED if options.limits is LimitsChoice.RELAXED else AWS
+
+
+def _check_crypto_policy(policy: CryptoPolicy, control: Control) -> None:
+    """What somebody named under another policy would be in force against this one.
+
+    Raises:
+        CannotServe: and names the connection.
+    """
+    for connection in control.snapshot.all(VpnConnection):
+        for tunnel in connection.tunnels if connection.state in _LIVE else ():
+            weak = refused(policy, tunnel.options)
+            if weak:
+                control.close()
+                raise CannotServe(
+                    f"The crypto policy {policy} does not admit {listed(weak)}, which tunnel {tunnel.number} of "
+                    f"{connection.id} was made with. Start with --crypto-policy aws, delete that VPN connection, and "
+                    "make it anew."
+                )
 
 
 def _listen(host_name: str, port: int) -> socket.socket:
@@ -234,7 +260,9 @@ class _Service:
         self._observer = observer = Observer(self._names, control, ears, on_health=lambda: loop.reconciler.wake())
         machine = host(folder, wake=ears.wake, on_ike=ears.on_ike)
         self._followed = machine.bird.followed
-        settings = Settings(self._names, pools, data_plane, bfd, _limits(options), options.uplink_mtu)
+        settings = Settings(
+            self._names, pools, data_plane, bfd, _limits(options), options.uplink_mtu, options.crypto_policy
+        )
         self._loop = loop = ServiceLoop(control, machine, settings, observer.health)
         ears.start(machine)
 
@@ -346,7 +374,15 @@ class _Service:
             return METRIC_ACTIONS[call.action](WatchDesk(metrics, key.account, call.region, at), call.params)
         authorize(key, call.region, call.action)
         request = Request(self._control)
-        desk = Desk(request, self._observe, key.account, call.region, call.dry_run, sees_secrets(key))
+        desk = Desk(
+            request,
+            self._observe,
+            key.account,
+            call.region,
+            call.dry_run,
+            sees_secrets(key),
+            self._options.crypto_policy,
+        )
         try:
             reply = carry_out(desk, call.action, call.params)
         except DryRunSucceeded:
@@ -380,6 +416,7 @@ class _Service:
             why=self._why or "the API alone was asked for",
             lab=self._options.lab,
             bfd_interval=self._options.bfd_interval,
+            crypto_policy=str(self._options.crypto_policy),
             converged=self._loop is None or self._loop.reconciler.converged(revision),
             charons=self._observer.charons() if self._observer else {},
             speakers=self._observer.speakers() if self._observer else {},

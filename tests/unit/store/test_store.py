@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect
 
+from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.errors import Unavailable
 from landbridge.model.keys import AccessKey, Role
 from landbridge.model.network import Association, Route, RouteTable, SecondaryCidr, Vpc
@@ -55,7 +56,12 @@ def connection() -> VpnConnection:
                 outside=IPv4Address("203.0.113.128"),
                 inside=IPv4Network("169.254.10.0/30"),
                 psk=Secret("first.secret"),
-                options=TunnelOptions(dpd_timeout_seconds=40),
+                options=TunnelOptions(
+                    dpd_timeout_seconds=40,
+                    ike_versions=(IkeVersion.IKEV1, IkeVersion.IKEV2),
+                    phase1=PhaseOptions((Encryption.AES_GCM_16_256,), (Integrity.SHA2_384,), (Group.ECP_384,), 7_200),
+                    rekey_fuzz_percentage=0,
+                ),
             ),
             Tunnel(
                 number=2,
@@ -128,11 +134,17 @@ def test_any_tag_survives(text: str, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_connection_of_an_older_version_is_read_with_what_it_could_not_choose() -> None:
     codec = Codec(KEY)
     old = json.loads(codec.encode(connection()))
-    for name in ("clear_df", "force_udp"):
+    for name in ("clear_df", "force_udp", "customer_network", "cloud_network"):
         del old[name]
+    later = ("ike_versions", "phase1", "phase2", "rekey_margin_seconds", "rekey_fuzz_percentage", "replay_window_size")
     for tunnel in old["tunnels"]:
-        del tunnel["options"]["replay_window_size"]
-    assert codec.decode("vpn-connection", json.dumps(old)) == connection()
+        for name in later:
+            del tunnel["options"][name]
+    one, two = (
+        replace(tunnel, options=TunnelOptions(dpd_timeout_seconds=tunnel.options.dpd_timeout_seconds))
+        for tunnel in connection().tunnels
+    )
+    assert codec.decode("vpn-connection", json.dumps(old)) == replace(connection(), tunnels=(one, two))
 
 
 def test_secrets_are_not_in_the_file(tmp_path: Path) -> None:
