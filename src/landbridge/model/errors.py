@@ -146,6 +146,10 @@ class NotPermitted(LandbridgeError):
     """Something that is never done, or not while an attribute forbids it (EC2's OperationNotPermitted)."""
 
 
+class UnknownType(LandbridgeError):
+    """What cannot be the name of an instance type."""
+
+
 class AmbiguousInstance(LandbridgeError):
     """An instance was named where one interface is meant, and it has several."""
 

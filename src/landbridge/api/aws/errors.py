@@ -55,7 +55,9 @@ def not_built(action: str) -> Ec2Error:
 
 def outside_ec2(error: Ec2Error) -> Ec2Error:
     """The refusal in the words of the services other than EC2, which call a key that there is not something else."""
-    return Ec2Error("InvalidClientTokenId", error.message, 403) if error.code == "AuthFailure" else error
+    if error.code != "AuthFailure":
+        return error
+    return Ec2Error("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
 
 
 def internal_error(request_id: str) -> Ec2Error:
@@ -187,6 +189,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], Row]] = {
     domain.GatewayNotAttached: ("Gateway.NotAttached", 400),
     domain.InterfaceInUse: ("InvalidNetworkInterface.InUse", 400),
     domain.NotPermitted: ("OperationNotPermitted", 400),
+    domain.UnknownType: ("InvalidInstanceType", 400),
     domain.AmbiguousInstance: ("InvalidInstanceID", 400),
     domain.AlreadyAssociated: ("Resource.AlreadyAssociated", 400),
     domain.ConnectionExists: ("InvalidOption.Conflict", 400),

@@ -442,3 +442,14 @@ def test_there_is_an_end_of_groups(ec2: Ec2, monkeypatch: pytest.MonkeyPatch) ->
     ec2("CreateSecurityGroup", GroupName="second", Description="with the default one", VpcId=vpc)
     third = {"GroupName": "third", "Description": "one too many", "VpcId": vpc}
     assert ec2.code("CreateSecurityGroup", **third) == "SecurityGroupLimitExceeded"
+
+
+@pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def test_arns_have_the_partition_of_the_region(region: str, partition: str) -> None:
+    ec2 = Ec2(Cloud(), region=region)
+    vpc_of(ec2)
+    (group,) = ec2("DescribeSecurityGroups")["SecurityGroups"]
+    rules = ec2("DescribeSecurityGroupRules")["SecurityGroupRules"]
+    found = [group["SecurityGroupArn"], *(rule["SecurityGroupRuleArn"] for rule in rules)]
+    assert len(found) == 3
+    assert all(arn.startswith(f"arn:{partition}:ec2:{region}:") for arn in found)

@@ -97,12 +97,31 @@ def test_private_addresses_can_be_chosen(ec2: Ec2, subnet: str) -> None:
         ({"SecurityGroupIds": ["sg-" + UNKNOWN]}, "InvalidGroup.NotFound"),
         ({"SubnetId": "subnet-" + UNKNOWN}, "InvalidSubnetID.NotFound"),
         ({"NetworkInterfaces": [{"DeviceIndex": 0}]}, "InvalidParameterCombination"),
-        ({"TagSpecifications": [{"ResourceType": "volume", "Tags": []}]}, "InvalidParameterValue"),
+        ({"TagSpecifications": [{"ResourceType": "snapshot", "Tags": []}]}, "InvalidParameterValue"),
+        ({"TagSpecifications": [{"ResourceType": "volume", "Tags": [{"Key": "aws:x"}]}]}, "InvalidParameterValue"),
+        ({"TagSpecifications": [{"ResourceType": "volume"}] * 2}, "InvalidParameterCombination"),
     ],
 )
 def test_launches_that_are_refused(ec2: Ec2, subnet: str, more: dict[str, Any], code: str) -> None:
     launch = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet}
     assert ec2.code("RunInstances", **(launch | more)) == code
+
+
+def test_volumes_may_be_tagged_where_there_are_none(ec2: Ec2, subnet: str) -> None:
+    """As Terraform does it with default_tags, and Ansible always."""
+    tags = [{"Key": "Name", "Value": "web"}]
+    specifications = [{"ResourceType": kind, "Tags": tags} for kind in ("volume", "instance")]
+    assert launched(ec2, SubnetId=subnet, TagSpecifications=specifications)["Tags"] == tags
+
+
+def test_types_are_names_and_newer_ones_than_the_model_knows_are_taken(ec2: Ec2, subnet: str) -> None:
+    assert launched(ec2, SubnetId=subnet, InstanceType="m99-new.2xlarge")["InstanceType"] == "m99-new.2xlarge"
+    (shown,) = ec2("DescribeInstanceTypes", InstanceTypes=["m99-new.2xlarge"])["InstanceTypes"]
+    assert shown["InstanceType"] == "m99-new.2xlarge"
+    for wrong in ("t3micro", "T3.micro", "t3.", "t3.\u00b5", "x." + "x" * 300):
+        launch = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "InstanceType": wrong}
+        assert ec2.code("RunInstances", **launch) == "InvalidParameterValue"
+        assert ec2.code("DescribeInstanceTypes", InstanceTypes=[wrong]) == "InvalidInstanceType"
 
 
 def test_a_launch_needs_an_image(ec2: Ec2, subnet: str) -> None:

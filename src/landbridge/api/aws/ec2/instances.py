@@ -15,6 +15,7 @@ from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import checked_id, id_of, ids_of, only, required, tag_list, tags_of
 from landbridge.control import instances, security_groups
 from landbridge.control.instances import NOUN, Plugged
+from landbridge.control.tags import checked
 from landbridge.model.attached import by_instance
 from landbridge.model.errors import Combination, Missing
 from landbridge.model.instances import Instance, InstanceState, NetworkInterface
@@ -126,6 +127,7 @@ def run_instances(desk: Desk, params: Params) -> Shape:
     )
     plugged, placement = _plugged(desk, params), params.get("Placement") or {}
     only(placement, "AvailabilityZone", inert={"Tenancy": "default", "GroupName": ""})
+    checked(tags_of(params, "volume", NOUN, "network-interface"))  # there are no volumes: none is without its tags
     launched = desk.run(
         instances.RunInstances(
             subnet_id=plugged[0].subnet_id,
@@ -134,10 +136,10 @@ def run_instances(desk: Desk, params: Params) -> Shape:
             most=params["MaxCount"],
             instance_type=params.get("InstanceType") or DEFAULT_TYPE,
             key_name=params.get("KeyName") or "",
-            tags=tags_of(params, NOUN, "network-interface"),
+            tags=tags_of(params, NOUN, "network-interface", "volume"),
             client_token=params.get("ClientToken") or "",
             interfaces=plugged,
-            interface_tags=tags_of(params, "network-interface", NOUN),
+            interface_tags=tags_of(params, "network-interface", NOUN, "volume"),
             zone=placement.get("AvailabilityZone") or "",
             disable_api_termination=params.get("DisableApiTermination") or False,
         )

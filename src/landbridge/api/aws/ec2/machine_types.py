@@ -14,9 +14,9 @@ from landbridge.api.aws.ec2.filters import Field, absent, select, yes
 from landbridge.api.aws.ec2.paging import page
 from landbridge.api.aws.ec2.params import ids_of, only
 from landbridge.control.attachments import MAX_ATTACHED
-from landbridge.control.instances import MAX_TEXT, NOUN
+from landbridge.control.instances import MAX_TEXT, NOUN, is_type
 from landbridge.control.network_interfaces import MAX_ADDRESSES
-from landbridge.model.errors import MalformedId, NotFound
+from landbridge.model.errors import MalformedId, NotFound, UnknownType
 from landbridge.model.instances import Instance
 from landbridge.model.resources import Tags
 
@@ -228,6 +228,9 @@ def _type(name: str) -> Shape:
 def describe_instance_types(desk: Desk, params: Params) -> Shape:
     """DescribeInstanceTypes: those that are named, and otherwise those of the instances that are there."""
     only(params, "InstanceTypes", "Filters", "MaxResults", "NextToken")
+    for each in params.get("InstanceTypes") or ():
+        if not is_type(each):
+            raise UnknownType(f"The following supplied instance types do not exist: [{each[:100]}]")
     named: Iterable[str] = params.get("InstanceTypes") or (i.instance_type for i in desk.scope.all(Instance))
     fields: Mapping[str, Field[str]] = {
         **_NO_TYPE_HAS,

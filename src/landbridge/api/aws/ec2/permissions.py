@@ -12,6 +12,7 @@ from landbridge.control.security_groups import NOUN, named
 from landbridge.control.traffic import ANY, group_traffic, icmp_traffic, ports_traffic, protocol_name, shown_range
 from landbridge.model.errors import Combination, Invalid, Missing, RuleNotFound, Unsupported
 from landbridge.model.firewall import SecurityGroup, SecurityGroupRule, Traffic
+from landbridge.model.regions import partition
 
 FLAT: Final = (
     "CidrIp",
@@ -152,11 +153,12 @@ def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:
 def rule_shape(rule: SecurityGroupRule) -> Shape:
     """A SecurityGroupRule. Where a protocol has no ports EC2 shows -1 here, and nothing in IpPermissions."""
     peer = {"GroupId": rule.peer_group_id, "UserId": rule.account}
+    where = f"arn:{partition(rule.region)}:ec2:{rule.region}:{rule.account}"
     return _common(rule) | {
         "GroupOwnerId": rule.account,
         "ReferencedGroupInfo": peer if rule.peer_group_id else None,
         "Tags": tag_list(rule.tags),
-        "SecurityGroupRuleArn": f"arn:aws:ec2:{rule.region}:{rule.account}:security-group-rule/{rule.id}",
+        "SecurityGroupRuleArn": f"{where}:security-group-rule/{rule.id}",
     }
 
 
