@@ -74,7 +74,6 @@ class RunInstances(Command):
     least: int = 1
     most: int = 1
     instance_type: str = "t3.micro"
-    key_name: str = ""
     private_address: IPv4Address | None = None
     public_address: bool | None = None
     groups: tuple[str, ...] = ()
@@ -132,7 +131,6 @@ def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[
             image_id=command.image_id,
             instance_type=command.instance_type,
             reservation_id=reservation,
-            key_name=command.key_name,
             launch_index=index,
             client_token=command.client_token,
             request=tokens.digest(command),
@@ -242,10 +240,7 @@ def is_type(text: str) -> bool:
 def _check_form(command: RunInstances) -> None:
     if not command.image_id:
         raise Missing("ImageId")
-    for name, text in (
-        ("ImageId", command.image_id),
-        ("KeyName", command.key_name),
-    ):
+    for name, text in (("ImageId", command.image_id),):
         if len(text) > MAX_TEXT:
             raise Invalid(name, f"The parameter {name} takes at most {MAX_TEXT} characters.")
     if not is_type(command.instance_type):

@@ -206,8 +206,8 @@ class RuleNotFound(LandbridgeError):
     """The security group has no such rule."""
 
 
-class MalformedRule(LandbridgeError):
-    """A rule that says nothing that could be in force."""
+class OtherNetwork(LandbridgeError):
+    """A security group of another VPC for an interface."""
 
 
 class OtherVpc(LandbridgeError):

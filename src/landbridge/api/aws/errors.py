@@ -91,6 +91,7 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "address": "InvalidAddress.NotFound",
     "network-acl-association": "InvalidAssociationID.NotFound",
     "volume": "InvalidVolume.NotFound",
+    "key-pair": "InvalidKeyPair.NotFound",
     "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
@@ -119,6 +120,7 @@ _CALLED: Final[Mapping[str, str]] = {
     "dhcp-options": "dhcpOption ID",
     "elastic-association": "association ID",
     "elastic-ip": "allocation ID",
+    "key-pair": "key pair",
     "network-acl-association": "association ID",
     "route-table-association": "association ID",
     "security-group": "security group",
@@ -203,7 +205,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], Row]] = {
     domain.GroupStays: ("CannotDelete", 400),
     domain.RuleExists: ("InvalidPermission.Duplicate", 400),
     domain.RuleNotFound: ("InvalidPermission.NotFound", 400),
-    domain.MalformedRule: ("InvalidPermission.Malformed", 400),
+    domain.OtherNetwork: ("InvalidParameter", 400),
     domain.OtherVpc: ("InvalidGroup.NotFound", 400),
     domain.AclEntryExists: ("NetworkAclEntryAlreadyExists", 400),
     domain.TokenMismatch: ("IdempotentParameterMismatch", 400),

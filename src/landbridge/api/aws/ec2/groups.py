@@ -75,8 +75,8 @@ def _shape(group: SecurityGroup, rules: Rules) -> Shape:
         "VpcId": group.vpc_id,
         "OwnerId": group.account,
         "SecurityGroupArn": arn(group),
-        "IpPermissions": grouped(rule for rule in mine if not rule.egress),
-        "IpPermissionsEgress": grouped(rule for rule in mine if rule.egress),
+        "IpPermissions": grouped((rule for rule in mine if not rule.egress), group.account),
+        "IpPermissionsEgress": grouped((rule for rule in mine if rule.egress), group.account),
         "Tags": tag_list(group.tags),
     }
 

@@ -21,6 +21,16 @@ from landbridge.model.instances import Instance
 from landbridge.model.resources import Tags
 
 ARCHITECTURE: Final = "x86_64"
+OF_ANY_IMAGE: Final[Shape] = {
+    "Architecture": ARCHITECTURE,
+    "Hypervisor": "xen",
+    "VirtualizationType": "hvm",
+    "RootDeviceType": "instance-store",
+    "PlatformDetails": "Linux/UNIX",
+    "UsageOperation": "RunInstances",
+    "EnaSupport": True,
+}
+"""What is shown of every image, and so of every instance."""
 _DESCRIPTION: Final = "Accepted by landbridge as any image is: instances are network namespaces."
 _CREATED: Final = "2026-01-01T00:00:00.000Z"
 
@@ -151,13 +161,7 @@ def _image(image_id: str, account: str) -> Shape:
         "OwnerId": account,
         "CreationDate": _CREATED,
         "Public": True,
-        "Architecture": ARCHITECTURE,
-        "Hypervisor": "xen",
-        "VirtualizationType": "hvm",
-        "RootDeviceType": "instance-store",
-        "PlatformDetails": "Linux/UNIX",
-        "UsageOperation": "RunInstances",
-        "EnaSupport": True,
+        **OF_ANY_IMAGE,
         "BlockDeviceMappings": [],
         "ProductCodes": [],
         "Tags": [],

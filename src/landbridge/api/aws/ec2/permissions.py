@@ -126,8 +126,8 @@ def _check_owner(desk: Desk, account: str | None) -> None:
         raise Unsupported("landbridge has no VPC peering: a rule can name groups of your own account only.")
 
 
-def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:
-    """Rules as IpPermissions: one for each kind of traffic, with all addresses and groups of it."""
+def grouped(rules: Iterable[SecurityGroupRule | Permission], account: str) -> list[Shape]:
+    """An account's rules as IpPermissions: one for each kind of traffic, with all addresses and groups of it."""
     by_traffic: dict[Traffic, Shape] = {}
     for rule in rules:
         if rule.traffic not in by_traffic:
@@ -145,7 +145,7 @@ def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:
         if rule.cidr is not None:
             shown["IpRanges"].append({"CidrIp": str(rule.cidr), "Description": said})
         else:
-            pair = {"GroupId": rule.peer_group_id, "UserId": rule.account, "Description": said}
+            pair = {"GroupId": rule.peer_group_id, "UserId": account, "Description": said}
             shown["UserIdGroupPairs"].append(pair)
     return list(by_traffic.values())
 
