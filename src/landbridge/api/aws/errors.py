@@ -92,6 +92,8 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "network-acl-association": "InvalidAssociationID.NotFound",
     "volume": "InvalidVolume.NotFound",
     "key-pair": "InvalidKeyPair.NotFound",
+    "nat-gateway": "NatGatewayNotFound",
+    "vpc-endpoint": "InvalidVpcEndpointId.NotFound",
     "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
@@ -113,6 +115,8 @@ _MALFORMED: Final[Mapping[str, str]] = {
     "elastic-ip": "InvalidAllocationID.NotFound",
     "image": "InvalidAMIID.Malformed",
     "volume": "InvalidVolumeID.Malformed",
+    "nat-gateway": "NatGatewayMalformed",
+    "key-pair": "InvalidKeyPair.NotFound",
     "attachment": "InvalidAttachmentID.NotFound",
 }
 _CALLED: Final[Mapping[str, str]] = {

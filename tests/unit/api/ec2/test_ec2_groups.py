@@ -275,6 +275,17 @@ def test_an_unknown_protocol_is_refused_in_ec2s_words(ec2: Ec2, group: str) -> N
     assert ec2.said("AuthorizeSecurityGroupIngress", refused) == expected
 
 
+def test_a_peers_id_and_name_have_to_be_of_one_group(ec2: Ec2, vpc: str, group: str) -> None:
+    other = group_of(ec2, vpc, "other")
+
+    def rule(**pair: str) -> dict[str, Any]:
+        return {"GroupId": group, "IpPermissions": [{"IpProtocol": "-1", "UserIdGroupPairs": [pair]}]}
+
+    for action in ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"):
+        assert ec2.code(action, **rule(GroupId=other, GroupName="default")) == "InvalidParameterCombination"
+        ec2(action, **rule(GroupId=other, GroupName="other"))
+
+
 def test_sixty_rules_in_each_direction(ec2: Ec2, group: str) -> None:
     ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[tcp(n) for n in range(1, MAX_RULES + 1)])
     more = {"GroupId": group, "IpPermissions": [tcp(1000)]}

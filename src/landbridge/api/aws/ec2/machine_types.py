@@ -1,7 +1,7 @@
-"""Images, instance types, volumes and credits at the EC2 door.
+"""Images, instance types and credits at the EC2 door.
 
 An instance is a network namespace: an image's id and a type's name are kept as they are given, and mean nothing here.
-Clients ask for what they name, and get what is true of it; nothing has volumes or CPU credits.
+Clients ask for what they name, and get what is true of it; nothing has CPU credits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from landbridge.api.aws.ec2.params import ids_of, only
 from landbridge.control.attachments import MAX_ATTACHED
 from landbridge.control.instances import MAX_TEXT, NOUN, is_type
 from landbridge.control.network_interfaces import MAX_ADDRESSES
-from landbridge.model.errors import MalformedId, NotFound, UnknownType
+from landbridge.model.errors import MalformedId, UnknownType
 from landbridge.model.instances import Instance
 from landbridge.model.resources import Tags
 
@@ -123,26 +123,6 @@ _NO_TYPE_HAS: Final[Mapping[str, Field[str]]] = absent(
     "vcpu-info.default-vcpus",
     "vcpu-info.valid-cores",
     "vcpu-info.valid-threads-per-core",
-)
-_NO_VOLUME_HAS: Final[Mapping[str, Field[object]]] = absent(
-    "attachment.attach-time",
-    "attachment.delete-on-termination",
-    "attachment.device",
-    "attachment.instance-id",
-    "attachment.status",
-    "availability-zone",
-    "availability-zone-id",
-    "create-time",
-    "encrypted",
-    "fast-restored",
-    "multi-attach-enabled",
-    "operator.managed",
-    "operator.principal",
-    "size",
-    "snapshot-id",
-    "status",
-    "volume-id",
-    "volume-type",
 )
 
 
@@ -256,23 +236,6 @@ def describe_instance_types(desk: Desk, params: Params) -> Shape:
     return {"InstanceTypes": [_type(each) for each in shown], "NextToken": token}
 
 
-def describe_volumes(desk: Desk, params: Params) -> Shape:
-    """DescribeVolumes: there are none."""
-    only(
-        params,
-        "VolumeIds",
-        "Filters",
-        "MaxResults",
-        "NextToken",
-        inert={"IncludeManagedResources": (True, False)},
-    )
-    for each in ids_of(params, "VolumeIds", "volume"):
-        raise NotFound("volume", each)
-    select((), params.get("Filters"), _NO_VOLUME_HAS, _nothing)
-    desk.reads()
-    return {"Volumes": []}
-
-
 def describe_instance_credit_specifications(desk: Desk, params: Params) -> Shape:
     """DescribeInstanceCreditSpecifications: no instance has any."""
     only(params, "InstanceIds", "Filters", "MaxResults", "NextToken")
@@ -286,6 +249,5 @@ def describe_instance_credit_specifications(desk: Desk, params: Params) -> Shape
 ACTIONS: Final[Mapping[str, Action]] = {
     "DescribeImages": describe_images,
     "DescribeInstanceTypes": describe_instance_types,
-    "DescribeVolumes": describe_volumes,
     "DescribeInstanceCreditSpecifications": describe_instance_credit_specifications,
 }

@@ -117,7 +117,12 @@ def _peer(desk: Desk, group: SecurityGroup, given: Mapping[str, Any]) -> str:
     only(given, "GroupId", "GroupName", "UserId", "Description", inert={"VpcId": group.vpc_id})
     _check_owner(desk, given.get("UserId"))
     if given.get("GroupId"):
-        return checked_id(given["GroupId"], NOUN)
+        peer = desk.scope.get(SecurityGroup, checked_id(given["GroupId"], NOUN), NOUN)
+        if given.get("GroupName") not in (None, "", peer.group_name):
+            raise Combination(
+                f"The group '{peer.id}' is not called '{given['GroupName'][:100]}'. Give its GroupId or its GroupName."
+            )
+        return peer.id
     return named(desk.scope, required(given, "GroupName")).id
 
 
