@@ -13,8 +13,8 @@ from typing import Any
 
 import vici
 
-from landbridge.desired.objects import DataPlane
-from lib import netns
+from landbridge.desired.links import DataPlane
+from lib import machine, netns
 from lib.run import until
 
 _CONF = """charon-systemd {{
@@ -123,7 +123,7 @@ class HandCharon:
 
     def _session(self) -> vici.Session:
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        link.settimeout(20)
+        link.settimeout(20 * machine.patience())
         link.connect(str(self._socket))
         return vici.Session(link)
 
@@ -160,7 +160,9 @@ class HandCharon:
 
     def initiate(self) -> None:
         """Bring the tunnel up; returns when it is."""
-        for _ in self._session().initiate({"child": "t", "ike": "t", "timeout": "10000", "loglevel": "-1"}):
+        for _ in self._session().initiate(
+            {"child": "t", "ike": "t", "timeout": str(10_000 * machine.patience()), "loglevel": "-1"}
+        ):
             pass
 
     def kill(self) -> None:

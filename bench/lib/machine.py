@@ -9,8 +9,6 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
-PATIENCE = 10
-"""How many times longer everything may take where the processor is emulated."""
 EMULATED = "The processor is EMULATED: these numbers mean nothing. Only that it works was shown."
 
 
@@ -34,6 +32,11 @@ def emulated() -> bool:
     except FileNotFoundError:
         return False
     return asked.stdout.strip() == "qemu"
+
+
+def patience() -> int:
+    """How many times longer than usual everything may take here."""
+    return 10 if emulated() else 1
 
 
 def _processors() -> str:

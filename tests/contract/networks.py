@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from landbridge.desired.links import DataPlane, Namespace
 from landbridge.desired.mtu import tunnel_mtu
-from landbridge.desired.objects import DataPlane, HostObject, Namespace
+from landbridge.desired.objects import HostObject
 from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.reconcile.driver import Driver
 

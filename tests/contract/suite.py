@@ -6,6 +6,7 @@ and on this machine's kernel and daemons.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import tempfile
@@ -18,28 +19,20 @@ from uuid import uuid4
 
 from networks import DATA_PLANE, IF_ID, KERNEL, SLOW, TUNNEL_MTU
 
-from landbridge.desired.objects import (
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import (
     Address,
-    BgpSession,
     Bridge,
-    Chain,
-    Charon,
-    FilterRule,
-    Hook,
-    HostObject,
-    IkeConnection,
     KernelRoute,
     KernelRule,
-    Key,
     Namespace,
     RouteKind,
-    Ruleset,
-    Speaker,
-    SpeakerStatic,
     TunnelDevice,
-    Verdict,
     VethEnd,
 )
+from landbridge.desired.objects import HostObject, Key
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.speakers import BgpSession, Speaker, SpeakerStatic
 from landbridge.desired.tables import Family, Mapped, OneToOne, Port
 from landbridge.drivers.bird.driver import BirdDriver
 from landbridge.drivers.fake import FakeDriver, FakeHost
@@ -168,10 +161,21 @@ class ThisMachine:
     def look(self, namespace: str) -> str:
         if namespace not in outside("ip", "netns", "list").split():
             return ""
-        return "".join(
-            outside("ip", "-n", namespace, *words)
-            for words in (("-j", "link"), ("-4", "address"), ("-4", "route", "show", "table", "all"), ("rule",))
-        ) + outside("ip", "netns", "exec", namespace, "nft", "list", "ruleset")
+        # Not what follows a carrier, which the kernel looks at in its own time.
+        links = [
+            {name: value for name, value in link.items() if name not in {"operstate", "qdisc"}}
+            | {"flags": sorted(set(link["flags"]) - {"LOWER_UP", "NO-CARRIER"})}
+            for link in json.loads(outside("ip", "-n", namespace, "-j", "link"))
+        ]
+        return "\n".join(
+            (
+                json.dumps(links),
+                outside("ip", "-n", namespace, "-4", "-o", "address"),
+                outside("ip", "-n", namespace, "-4", "route", "show", "table", "all"),
+                outside("ip", "-n", namespace, "rule"),
+                outside("ip", "netns", "exec", namespace, "nft", "list", "ruleset"),
+            )
+        )
 
     def down(self) -> None:
         spaces = [name for name in outside("ip", "netns", "list").split() if name.startswith(self.prefix)]

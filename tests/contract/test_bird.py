@@ -16,7 +16,8 @@ import speakers
 from networks import ip, until
 from speakers import PROPAGATED, Lab, a, n
 
-from landbridge.desired.objects import HERE, SPEAKER_METRIC, Bfd, Seen, Speaker, SpeakerStatic
+from landbridge.desired.objects import HERE, Seen
+from landbridge.desired.speakers import SPEAKER_METRIC, Bfd, Speaker, SpeakerStatic
 from landbridge.drivers.bird.driver import ASTRAY, SILENT, STOPPED, BirdDriver
 from landbridge.drivers.bird.render import CANARY_TABLE, INTERNAL
 from landbridge.drivers.bird.watch import Sessions, SpeakerWatch

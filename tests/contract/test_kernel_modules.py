@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from networks import SLOW
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.drivers.probe import MODULES, CannotRun, choose, diagnose
 
 pytestmark = [pytest.mark.lab, pytest.mark.alone]
@@ -72,3 +72,23 @@ def test_modules_that_can_be_loaded_are_loaded_and_used() -> None:
     assert choice.data_plane is DataPlane.KERNEL
     assert choice.why == "kernel: it has ESP and XFRM interfaces"
     assert loaded() == set(MODULES)
+
+
+def test_where_no_namespace_can_be_made_that_is_said_and_not_taken_for_a_kernel_without_esp() -> None:
+    """In a user namespace that may have none."""
+    none = "echo 0 > /proc/sys/user/max_net_namespaces"
+    said = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c", f"{none} && exec {LANDBRIDGE} doctor"],
+        capture_output=True,
+        text=True,
+        timeout=30 * SLOW,
+        check=False,
+    )
+    assert said.returncode == 1, said
+    assert "data plane    none: Network namespaces cannot be made here" in said.stdout
+    assert "No space left on device" in said.stdout
+    assert "no ESP" not in said.stdout
+
+
+def test_why_the_kernel_cannot_is_told_in_its_own_words(without_modules: None) -> None:
+    assert "Unknown device type" in "; ".join(diagnose().kernel)

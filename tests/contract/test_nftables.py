@@ -16,20 +16,9 @@ import networks
 import pytest
 from networks import Network, run
 
-from landbridge.desired.objects import (
-    MAIN_TABLE,
-    Address,
-    Bridge,
-    Chain,
-    FilterRule,
-    Hook,
-    KernelRoute,
-    Namespace,
-    Ruleset,
-    Seen,
-    Verdict,
-    VethEnd,
-)
+from landbridge.desired.links import MAIN_TABLE, Address, Bridge, KernelRoute, Namespace, VethEnd
+from landbridge.desired.objects import Seen
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
 from landbridge.drivers.netlink.inside import inside
 from landbridge.drivers.nftables.driver import ALTERED, NftablesDriver
 from landbridge.reconcile.driver import DriverError
@@ -56,6 +45,7 @@ def rules(namespace: str, *, drop_ping: bool = False) -> Ruleset:
                     FilterRule(protocol="udp", ports=(4500, 500, 500), verdict=Verdict.ACCEPT),
                     FilterRule(protocol="tcp", ports=(179,), not_iif="t1-2", verdict=Verdict.DROP),
                     FilterRule(protocol="esp", verdict=Verdict.ACCEPT),
+                    FilterRule(protocol="icmp", icmp_type=3, icmp_code=4, icmp_mtu_below=1280, verdict=Verdict.DROP),
                 ),
             ),
             Chain(
@@ -93,6 +83,7 @@ def rules(namespace: str, *, drop_ping: bool = False) -> Ruleset:
                 priority=-150,
                 rules=(FilterRule(leads_to=("t1-1", "t1-2"), verdict=Verdict.CLEAR_DF),),
             ),
+            Chain(hook=Hook.POSTROUTING, rules=(FilterRule(oif="out0", in_clear=True, verdict=Verdict.DROP),)),
         ),
     )
 

@@ -11,7 +11,7 @@ from networks import holds, until
 from vpn import Vpn
 
 from landbridge.desired.endpoint import dpd_delay
-from landbridge.desired.objects import IkeConnection
+from landbridge.desired.ike import IkeConnection
 from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, Transforms
 from landbridge.observe.ike import Cause, IkeEventKind
 

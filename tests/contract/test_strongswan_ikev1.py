@@ -12,7 +12,7 @@ import pytest
 from networks import until
 from vpn import Vpn, with_psk
 
-from landbridge.desired.objects import IkeConnection
+from landbridge.desired.ike import IkeConnection
 from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, Transforms
 from landbridge.observe.ike import Cause, IkeEventKind
 

@@ -17,8 +17,8 @@ import pytest
 from networks import IF_ID, KERNEL, SLOW, TUNNEL_MTU, ip, run, until
 from vpn import Side, Vpn
 
-from landbridge.desired.mtu import tunnel_mtu
-from landbridge.desired.objects import DataPlane, TunnelDevice
+from landbridge.desired.links import DataPlane, TunnelDevice, VethEnd
+from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.drivers.netlink.inside import inside
 from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.connections import LOST, OUTDATED
@@ -83,10 +83,18 @@ def test_esp_goes_in_udp_where_a_nat_is_and_only_there(vpn: Vpn) -> None:
 
 @pytest.mark.parametrize("offload", [ETHTOOL_GGSO, ETHTOOL_GGRO], ids=["GSO", "GRO"])
 def test_segmentation_and_its_reverse_stay_on(vpn: Vpn, offload: int) -> None:
+    """Links that drivers made are like links that `ip` makes (pa and pb)."""
     vpn.both()
     vpn.await_ping()
     assert is_on(vpn.a.router, "tun0", offload)
-    assert is_on(vpn.a.endpoint, "eth0", offload) == is_on(vpn.internet, "pb", offload), "as the kernel made it"
+    ends = [
+        VethEnd(namespace=vpn.internet, name="made0", peer_namespace=vpn.a.router, peer_name="made1"),
+        VethEnd(namespace=vpn.a.router, name="made1", peer_namespace=vpn.internet, peer_name="made0"),
+    ]
+    for end in ends:
+        NetlinkDriver(vpn.prefix).put(end, None)
+    for end in ends:
+        assert is_on(end.namespace, end.name, offload) == is_on(vpn.internet, "pa", offload), "as the kernel made it"
 
 
 def is_on(namespace: str, link: str, offload: int) -> bool:
@@ -110,7 +118,9 @@ def test_a_packet_that_just_fits_passes_and_the_next_larger_does_not(vpn: Vpn) -
 
 @pytest.mark.parametrize("what", ["state flush", "policy flush", "state deleteall"])
 @pytest.mark.parametrize("initiator", [True, False])
-def test_sas_that_somebody_took_are_noticed_and_made_anew(vpn: Vpn, what: str, initiator: bool) -> None:
+def test_sas_that_somebody_took_are_noticed_and_made_anew(
+    vpn: Vpn, what: str, initiator: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     vpn.both()
     vpn.await_ping()
     side, peer = (vpn.a, vpn.b) if initiator else (vpn.b, vpn.a)
@@ -125,12 +135,16 @@ def test_sas_that_somebody_took_are_noticed_and_made_anew(vpn: Vpn, what: str, i
     assert vpn.seen()[wanted.key].fingerprint == LOST  # type: ignore[attr-defined]
     assert not vpn.pings()
     vpn.put(wanted)
+    [said] = warnings(caplog)
+    assert all(word in said for word in (wanted.name, side.endpoint, *before)), said
     until(lambda: vpn.is_up(side) and not spis(vpn, side) & before, "there are new SAs", 5.0)
     vpn.await_ping()
+    vpn.put(wanted)
+    assert warnings(caplog) == [said], "nothing is missing any more"
     assert vpn.seen()[wanted.key].fingerprint == vpn.drivers.connections.fingerprint(wanted)  # type: ignore[attr-defined]
 
 
-def test_one_sa_deleted_by_hand_is_noticed_and_made_anew(vpn: Vpn) -> None:
+def test_one_sa_deleted_by_hand_is_noticed_and_made_anew(vpn: Vpn, caplog: pytest.LogCaptureFixture) -> None:
     vpn.both()
     vpn.await_ping()
     wanted = vpn.a.connection(vpn.b, initiate=True)
@@ -138,7 +152,13 @@ def test_one_sa_deleted_by_hand_is_noticed_and_made_anew(vpn: Vpn) -> None:
     ip(f"-n {vpn.a.endpoint} xfrm state delete src {vpn.a.outside} dst {vpn.b.outside} proto esp spi 0x{child.spi_out}")
     assert vpn.seen()[wanted.key].fingerprint == LOST  # type: ignore[attr-defined]
     vpn.put(wanted)
+    assert child.spi_out in warnings(caplog)[0]
     vpn.await_ping()
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was said of SAs that are not where they should be."""
+    return [record.getMessage() for record in caplog.records if "Somebody took SAs" in record.getMessage()]
 
 
 def test_what_a_killed_charon_left_is_flushed_before_the_next_one(vpn: Vpn) -> None:
@@ -181,6 +201,26 @@ def test_an_interface_under_another_name_or_not_yet_moved_is_no_obstacle(vpn: Vp
     assert "half0" not in ip(f"-n {vpn.a.endpoint} link show")
 
 
+def test_an_interface_of_a_namespace_that_is_gone_and_still_held_is_made_anew(vpn: Vpn) -> None:
+    """Its endpoint's name stands for another namespace meanwhile. The interface lives on, and leads nowhere."""
+    vpn.both()
+    vpn.await_ping()
+    with subprocess.Popen(["ip", "netns", "exec", vpn.a.endpoint, "sleep", "1000"]) as holder:
+        try:
+            ip(f"netns delete {vpn.a.endpoint}")
+            ip(f"-n {vpn.internet} link delete pa")
+            vpn.outside(vpn.a)
+            assert "tun0" in ip(f"-n {vpn.a.router} link show"), "it is there, up, with its if_id and its alias"
+            assert vpn.seen()[vpn.a.device().key] != vpn.a.device()
+
+            vpn.endpoint(vpn.a, vpn.a.connection(vpn.b, initiate=True))
+
+            assert vpn.seen()[vpn.a.device().key] == vpn.a.device()
+            vpn.await_ping()
+        finally:
+            holder.kill()
+
+
 def test_a_taken_name_and_a_taken_if_id_are_told(vpn: Vpn) -> None:
     vpn.put(vpn.a.charon())
     ip(f"-n {vpn.a.router} link add tun0 type dummy")
@@ -206,18 +246,9 @@ def test_another_if_id_reads_as_different_and_is_changed(vpn: Vpn) -> None:
 
 
 def test_a_tunnel_of_libipsec_becomes_the_kernels_and_goes_back(vpn: Vpn) -> None:
-    def put(data_plane: DataPlane) -> None:
-        for side, peer in ((vpn.b, vpn.a), (vpn.a, vpn.b)):
-            if_id = IF_ID if data_plane is DataPlane.KERNEL else 0
-            vpn.put(
-                replace(side.charon(), data_plane=data_plane),
-                replace(side.device(), data_plane=data_plane, if_id=if_id, mtu=tunnel_mtu(data_plane, nat=False)),
-                replace(side.connection(peer, initiate=side is vpn.a), if_id=if_id),
-            )
-            vpn.address(side)
-
     for data_plane in (DataPlane.LIBIPSEC, DataPlane.KERNEL, DataPlane.LIBIPSEC):
-        put(data_plane)
+        for side, peer in ((vpn.b, vpn.a), (vpn.a, vpn.b)):
+            vpn.endpoint(side, side.connection(peer, initiate=side is vpn.a), data_plane)
         vpn.await_ping()
         device = vpn.seen()[vpn.a.device().key]
         assert isinstance(device, TunnelDevice)

@@ -14,7 +14,7 @@ import pytest
 from networks import ip, until
 from vpn import PSK, Vpn, with_psk
 
-from landbridge.desired.objects import IkeConnection
+from landbridge.desired.ike import IkeConnection
 from landbridge.drivers import processes
 from landbridge.observe.ike import Cause, IkeEventKind
 from landbridge.reconcile.driver import DriverError

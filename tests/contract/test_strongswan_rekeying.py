@@ -7,16 +7,19 @@ import os
 import socket
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
-from networks import SLOW, ip, run, until
+from networks import DATA_PLANE, KERNEL, SLOW, ip, run, until
 from vpn import Side, Vpn
 
-from landbridge.desired.objects import IkeConnection
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import DataPlane
+from landbridge.desired.objects import Key, Seen
 from landbridge.drivers.netlink.inside import inside
 from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, Transforms
 from landbridge.observe.ike import IkeEventKind
@@ -108,26 +111,67 @@ def dropped_by_the_link(vpn: Vpn) -> int:
     return sum(int(each["drops"]) for each in shown if each["kind"] == "netem")
 
 
+def replace_all(vpn: Vpn, both: list[Stream]) -> None:
+    """Send until the CHILD SAs were rekeyed five times and the IKE SAs twice."""
+    end = time.monotonic() + 60 + 5 * SLOW
+    while rekeyed(vpn, IkeEventKind.CHILD_REKEYED) < 5 or rekeyed(vpn, IkeEventKind.IKE_REKEYED) < 2:
+        assert time.monotonic() < end, "the SAs are not rekeyed"
+        for stream in both:
+            stream.send()
+            stream.step()
+        time.sleep(EVERY)
+
+
+class Reader:
+    """What the driver reads of the connections meanwhile, over and over, as the loop does after each event."""
+
+    def __init__(self, vpn: Vpn) -> None:
+        self._vpn = vpn
+        self.times = 0
+        self.found: set[tuple[Key, str]] = set()
+        self.failure: BaseException | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+
+    def __enter__(self) -> Reader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _read(self) -> None:
+        try:
+            while not self._ended.is_set():
+                for item in self._vpn.drivers.connections.read([self._vpn.a.endpoint, self._vpn.b.endpoint]):
+                    assert isinstance(item, Seen)
+                    self.found.add((item.key, item.fingerprint))
+                self.times += 1
+                self._ended.wait(EVERY)
+        except BaseException as error:  # noqa: BLE001 - handed over to the test
+            self.failure = error
+
+
 @pytest.mark.parametrize(
     "link", ["as it is", pytest.param("loss 1% delay 50ms", marks=netem)], ids=["perfect", "lossy-and-slow"]
 )
-def test_rekeying_loses_no_more_than_the_link(vpn: Vpn, link: str) -> None:
-    vpn.endpoint(vpn.b, short_lived(vpn.b.connection(vpn.a)))
-    vpn.endpoint(vpn.a, short_lived(vpn.a.connection(vpn.b, initiate=True)))
+@pytest.mark.parametrize("data_plane", [DATA_PLANE, *([DataPlane.LIBIPSEC] if KERNEL else [])])
+def test_rekeying_loses_no_more_than_the_link(vpn: Vpn, data_plane: DataPlane, link: str) -> None:
+    waits, initiates = short_lived(vpn.b.connection(vpn.a)), short_lived(vpn.a.connection(vpn.b, initiate=True))
+    vpn.endpoint(vpn.b, waits, data_plane)
+    vpn.endpoint(vpn.a, initiates, data_plane)
     vpn.await_ping()
+    as_put = {(item.key, item.fingerprint) for item in vpn.drivers.connections.read([vpn.a.endpoint, vpn.b.endpoint])}
     lossy = link != "as it is"
     if lossy:
         for port in ("pa", "pb"):
             ip(f"netns exec {vpn.internet} tc qdisc add dev {port} root netem limit 10000 {link}")
     both = streams(vpn)
+    reader = Reader(vpn)
     try:
-        end = time.monotonic() + 60 + 5 * SLOW
-        while rekeyed(vpn, IkeEventKind.CHILD_REKEYED) < 5 or rekeyed(vpn, IkeEventKind.IKE_REKEYED) < 2:
-            assert time.monotonic() < end, "the SAs are not rekeyed"
-            for stream in both:
-                stream.send()
-                stream.step()
-            time.sleep(EVERY)
+        with reader:
+            replace_all(vpn, both)
         quiet = time.monotonic()
         while time.monotonic() < quiet + PAUSE * max(1.0, SLOW / 5):
             if [stream for stream in both if stream.step()]:
@@ -140,6 +184,9 @@ def test_rekeying_loses_no_more_than_the_link(vpn: Vpn, link: str) -> None:
     lost = [stream.lost for stream in both]
     print(f"{[stream.sent for stream in both]} sent, {lost} lost, the link dropped {dropped} packets")
     assert sum(lost) <= dropped
+    assert reader.failure is None
+    assert reader.times > 20
+    assert reader.found == as_put, "while SAs are replaced none is taken for lost"
     assert (dropped > 0) is lossy, "the link was to lose some"
     assert vpn.is_up(vpn.a)
     assert vpn.is_up(vpn.b)

@@ -19,7 +19,7 @@ from networks import KERNEL, SLOW, ip, until
 from vici.exception import CommandException
 from vpn import PSK, Vpn
 
-from landbridge.desired.objects import IkeConnection
+from landbridge.desired.ike import IkeConnection
 from landbridge.drivers.netlink.inside import inside
 from landbridge.model.crypto import PHASE_1, PHASE_2, Encryption, Group, IkeVersion, Integrity, Transforms
 from landbridge.observe.ike import Cause, ChildSaStatus, IkeEventKind, IkeSaStatus

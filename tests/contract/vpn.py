@@ -22,7 +22,10 @@ from uuid import uuid4
 import vici
 from networks import DATA_PLANE, IF_ID, SLOW, TUNNEL_MTU, ip, run, until
 
-from landbridge.desired.objects import Charon, HostObject, IkeConnection, TunnelDevice
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import DataPlane, TunnelDevice
+from landbridge.desired.mtu import tunnel_mtu
+from landbridge.desired.objects import HostObject
 from landbridge.drivers import cgroups, processes
 from landbridge.drivers.strongswan import StrongSwan, strongswan
 from landbridge.model.secret import Secret
@@ -128,14 +131,19 @@ class Vpn:
         ip(f"-n {self.internet} link add br0 type bridge")
         ip(f"-n {self.internet} link set br0 up")
         for side in (self.a, self.b):
-            for namespace in (side.endpoint, side.router):
-                ip(f"netns add {namespace}")
-                ip(f"-n {namespace} link set lo up")
-            port = f"p{side.endpoint[-1]}"
-            ip(f"-n {side.endpoint} link add eth0 type veth peer name {port} netns {self.internet}")
-            ip(f"-n {side.endpoint} address add {side.outside}/24 dev eth0")
-            ip(f"-n {side.endpoint} link set eth0 up")
-            ip(f"-n {self.internet} link set {port} master br0 up")
+            ip(f"netns add {side.router}")
+            ip(f"-n {side.router} link set lo up")
+            self.outside(side)
+
+    def outside(self, side: Side) -> None:
+        """The endpoint's namespace, on the bridge."""
+        port = f"p{side.endpoint[-1]}"
+        ip(f"netns add {side.endpoint}")
+        ip(f"-n {side.endpoint} link set lo up")
+        ip(f"-n {side.endpoint} link add eth0 type veth peer name {port} netns {self.internet}")
+        ip(f"-n {side.endpoint} address add {side.outside}/24 dev eth0")
+        ip(f"-n {side.endpoint} link set eth0 up")
+        ip(f"-n {self.internet} link set {port} master br0 up")
 
     def driver_of(self, item: HostObject, drivers: StrongSwan | None = None) -> Driver:
         of = drivers or self.drivers
@@ -152,8 +160,15 @@ class Vpn:
             if str(side.inside) not in ip(f"-n {side.router} address show dev tun0"):
                 ip(f"-n {side.router} address add {side.inside} peer {peer.inside}/32 dev tun0")
 
-    def endpoint(self, side: Side, connection: IkeConnection) -> None:
-        self.put(side.charon(), side.device(), connection)
+    def endpoint(self, side: Side, connection: IkeConnection, data_plane: DataPlane = DATA_PLANE) -> None:
+        """Charon, device and connection, with another data plane than this run's if that is wanted."""
+        if_id = IF_ID if data_plane is DataPlane.KERNEL else 0
+        mtu = tunnel_mtu(data_plane, nat=False)
+        self.put(
+            replace(side.charon(), data_plane=data_plane),
+            replace(side.device(), data_plane=data_plane, if_id=if_id, mtu=mtu),
+            replace(connection, if_id=if_id),
+        )
         self.address(side)
 
     def both(self) -> None:

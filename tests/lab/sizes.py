@@ -9,25 +9,38 @@ import secrets
 import socket
 import struct
 import threading
+from collections.abc import Iterator
+from ipaddress import IPv4Address
 
 from packets import Host
 from shell import SLOW, inside, ok, run
 
 PORT = 7010
+_SYN = 2
+_END_OF_OPTIONS, _NOTHING, _MSS = range(3)  # RFC 9293
 
 
-def told(sender: Host, receiver: Host) -> int | None:
-    """The MTU that the sender hears of when a packet of 1,500 bytes must not be fragmented."""
+def told(sender: Host, receiver: Host) -> tuple[int, IPv4Address] | None:
+    """The MTU that the sender hears of when a packet of 1,500 bytes must not be fragmented, and who says so."""
+    forget_mtus(sender)
     command = f"ip netns exec {sender.namespace} ping -n -c 1 -W 1 -M do -s 1472 {receiver.address}"
     said = run(*command.split())
-    found = re.search(r"mtu ?= ?(\d+)", said.stdout + said.stderr)
-    return int(found[1]) if found else None
+    found = re.search(r"From (\S+) .*mtu ?= ?(\d+)", said.stdout + said.stderr)
+    return (int(found[2]), IPv4Address(found[1])) if found else None
 
 
 def passes_whole(sender: Host, receiver: Host, size: int) -> bool:
-    """Whether a packet of that size passes that must not be fragmented."""
+    """Whether a packet of that size passes that must not be fragmented. It does leave the sender."""
+    forget_mtus(sender)
     command = f"ip netns exec {sender.namespace} ping -n -c 1 -W 10 -M do -s {size - 28} {receiver.address}"
-    return run(*command.split()).returncode == 0
+    done = run(*command.split())
+    assert "local error" not in done.stdout + done.stderr, "this one did not leave"
+    return done.returncode == 0
+
+
+def forget_mtus(host: Host) -> None:
+    """What the host was told of earlier packets: it would refuse by itself to send another one as large."""
+    ok("ip", "-n", host.namespace, "route", "flush", "cache")
 
 
 def passes_in_pieces(sender: Host, receiver: Host) -> bool:
@@ -47,8 +60,8 @@ def large_ping(sender: Host, receiver: Host, size: int = 3000) -> str:
 
     identity, number = secrets.randbelow(1 << 16), secrets.randbelow(65_535) + 1
     message = struct.pack("!BBHHH", 8, 0, 0, identity, 1) + os.urandom(size - 28)
-    message = message[:2] + struct.pack("!H", _checksum(message)) + message[4:]
-    ok("ip", "-n", sender.namespace, "route", "flush", "cache")  # of MTUs that it was told of
+    message = message[:2] + struct.pack("!H", checksum(message)) + message[4:]
+    forget_mtus(sender)
     with inside(sender.namespace, raw) as link:
         for start in range(0, len(message), 1480):
             part = message[start : start + 1480]
@@ -70,10 +83,29 @@ def large_ping(sender: Host, receiver: Host, size: int = 3000) -> str:
                 return f"fragmentation needed, {struct.unpack_from('!H', found, 6)[0]} bytes"
 
 
-def _checksum(data: bytes) -> int:
+def checksum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071) of an even number of bytes."""
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total & 0xFFFF) + (total >> 16)
     return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+
+
+def segment_sizes(frames: list[bytes], sender: Host) -> set[int]:
+    """The MSS that the sender's SYNs name, first ones and answers, as they were seen."""
+    return {
+        size
+        for frame in frames
+        if frame[12:14] == b"\x08\x00" and frame[23] == socket.IPPROTO_TCP and frame[26:30] == sender.address.packed
+        for size in _segment_size(frame[14 + (frame[14] & 15) * 4 :])
+    }
+
+
+def _segment_size(segment: bytes) -> Iterator[int]:
+    options = segment[20 : (segment[12] >> 4) * 4] if segment[13] & _SYN else b""
+    while options and options[0] != _END_OF_OPTIONS:
+        if options[0] == _MSS:
+            yield struct.unpack_from("!H", options, 2)[0]
+        options = options[1 if options[0] == _NOTHING else options[1] :]
 
 
 def carried(sender: Host, receiver: Host, megabytes: int) -> tuple[str, str]:

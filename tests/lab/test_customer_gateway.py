@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from dataclasses import dataclass
 
 import pytest
 import remains
-from cloud import Instance, VpnGateway
+from cloud import Connection, Instance, VpnGateway
+from daemons import security_associations
 from packets import Probe
 from shell import alive, eventually, for_a_while, namespaces, ok, run
 from sites import Site
@@ -128,6 +131,49 @@ def test_a_killed_agent_leaves_the_tunnels_and_up_takes_them_over(world: World, 
         probe.passes()
         assert probe.lost() == []
     assert site.customer_gateway(connection)["agent"] not in (agent, None)
+
+
+def test_the_tunnels_follow_the_uplinks_mtu(world: World, here: Cloud) -> None:
+    site, instance = world.site("dijon", "203.0.113.84", "192.168.67.0/24"), here.instance
+    connection = here.gateway.connect(site)
+    site.customer_gateway_up(connection)
+    site.host.comes_to_reach(instance)
+    own = (world.customers / "customer-gateway" / connection.id / "instance").read_text()
+    before = security_associations(own)
+    usual = mtus(site, connection)
+    way = ("203.0.113.128/25", "dev", "wan")
+    ok("ip", "-n", site.name, "route", "add", *way, "mtu", "1300")
+    eventually(lambda: mtus(site, connection) == {1238}, "less fits through")
+    ok("ip", "-n", site.name, "route", "delete", *way)
+    eventually(lambda: mtus(site, connection) == usual, "as much as before fits through")
+    assert site.host.reaches(instance)
+    assert security_associations(own) == before, "no tunnel was made anew for it"
+
+
+def mtus(site: Site, connection: Connection) -> set[int]:
+    """Of the tunnel devices on the site's gateway machine."""
+    links = [tunnel["link"] for tunnel in site.customer_gateway(connection)["tunnels"]]
+    return {json.loads(ok("ip", "-n", site.name, "-j", "link", "show", link))[0]["mtu"] for link in links}
+
+
+def test_an_agent_that_cannot_do_what_it_is_told_says_so_and_goes_on(world: World, here: Cloud) -> None:
+    site, instance = world.site("reims", "203.0.113.83", "192.168.66.0/24"), here.instance
+    connection = here.gateway.connect(site)
+    site.customer_gateway_up(connection)
+    site.host.comes_to_reach(instance)
+    agent = site.customer_gateway(connection)["agent"]
+    folder = world.customers / "customer-gateway" / connection.id
+    whole = (folder / "device.xml").read_text()
+    (folder / "device.xml").write_text(whole[:1000])
+
+    os.kill(agent, signal.SIGHUP)
+
+    eventually(lambda: "not well-formed" in str(site.customer_gateway(connection)["faults"]), "it says what is wrong")
+    assert site.customer_gateway(connection)["agent"] == agent
+    assert site.host.reaches(instance)
+    site.customer_gateway_up(connection)
+    status = site.customer_gateway(connection)
+    assert (status["agent"], status["faults"]) == (agent, [])
 
 
 def test_a_site_removed_while_its_customer_gateway_is_up_takes_everything_with_it(world: World, here: Cloud) -> None:

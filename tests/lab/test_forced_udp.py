@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
@@ -15,14 +16,18 @@ from daemons import security_associations
 from packets import Capture, Probe
 from shell import DATA_PLANE, eventually, ok
 from sites import Site
+from sizes import passes_whole, told
 from world import World, status_text
 
-from landbridge.desired.objects import Charon, DataPlane, IkeConnection, TunnelDevice
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import DataPlane, TunnelDevice
 from landbridge.drivers.strongswan import strongswan
 from landbridge.model.secret import Secret
 
 pytestmark = pytest.mark.lab
 VPC = IPv4Network("10.0.0.0/16")
+WITHOUT_NAT = 1446
+"""The MTU that goes with ESP which is not in UDP."""
 OF_ITS_OWN = 77
 """The if_id of a customer gateway that is not landbridge's."""
 
@@ -73,7 +78,7 @@ def without_nat(world: World, gateway: VpnGateway) -> Iterator[tuple[Site, Conne
         name="tun0",
         endpoint=site.name,
         data_plane=DataPlane.KERNEL,
-        mtu=1438,
+        mtu=WITHOUT_NAT,
         if_id=OF_ITS_OWN,
     )
     outside = IPv4Address(options["OutsideIpAddress"])
@@ -134,7 +139,7 @@ def test_udp_is_forced_where_there_is_no_nat_and_nobody_else_notices(
     def carried() -> set[str]:
         """How packets between site and instance cross the Internet."""
         with Capture(site.name) as capture:
-            assert site.host.reaches(instance, 10)
+            assert site.host.reaches(instance)
         return capture.kinds() & {"ESP", "ESP in UDP"}
 
     def tells(tunnel: Tunnel, *, udp: bool) -> dict[str, Any] | None:
@@ -143,6 +148,18 @@ def test_udp_is_forced_where_there_is_no_nat_and_nobody_else_notices(
 
     assert tells(tunnel, udp=False)
     assert carried() == {"ESP"}
+    eventually(
+        lambda: (said := told(instance, site.host)) is not None and said[0] == WITHOUT_NAT,
+        "the service takes it for that",
+    )
+    with Capture(site.name) as capture:
+        assert passes_whole(instance, site.host, WITHOUT_NAT)
+        assert not passes_whole(instance, site.host, WITHOUT_NAT + 1)
+    sealed = [
+        frame[14:] for frame in capture.frames() if frame[12:14] == b"\x08\x00" and frame[23] == socket.IPPROTO_ESP
+    ]
+    assert max(map(len, sealed)) == 1500, "it fills the uplink"
+    assert not any(packet[6] & 0x3F or packet[7] for packet in sealed), "and is not fragmented"
     before = _of(untouched, security_associations(world.instance))
     with Probe(far.host, instance) as probe:
         probe.passes()

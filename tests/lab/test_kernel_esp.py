@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from shell import DATA_PLANE, eventually, ok
@@ -30,13 +33,23 @@ def test_flushed_sas_and_deleted_interfaces_are_made_anew(world: World) -> None:
         words = ok("ip", "-n", space, "xfrm", "state").split()
         return {spi for word, spi in pairwise(words) if word == "spi"}
 
-    before = {space: states(space) for space in spaces}
-    assert all(before.values())
-    for space in spaces:
-        ok("ip", "-n", space, "xfrm", "state", "flush")
-    for space in spaces:
-        eventually(lambda space=space: len(states(space) - before[space]) >= 2, f"new SAs in {space}", 5)
-    instance.comes_to_reach(paris.host)
+    def taken(log: Path, space: str, how: Callable[[], None]) -> None:
+        """Somebody takes SAs of an endpoint. There are new ones, packets pass, and the log says what happened."""
+        before = states(space)
+        assert before
+        said = log.stat().st_size
+        how()
+        eventually(lambda: len(states(space) - before) >= 2, f"new SAs in {space}", 5)
+        instance.comes_to_reach(paris.host)
+        new = log.read_bytes()[said:].decode()
+        assert space in new, new
+        assert any(spi.removeprefix("0x") in new for spi in before), new
+
+    agent = world.customers / "customer-gateway" / connection.id / "log" / "agent.log"
+    theirs = [tunnel["endpoint"] for tunnel in paris.customer_gateway(connection)["tunnels"]]
+    for log, space in ((world.log, spaces[0]), (world.log, spaces[1]), (agent, theirs[0])):
+        taken(log, space, lambda space=space: flush(space))
+    taken(world.log, spaces[0], lambda: delete_outbound(spaces[0], connection.tunnel(1).status["outside_address"]))
 
     router = f"lb-{world.instance}-{gateway.id}"
     links = [line.split(":")[1].split("@")[0].strip() for line in _xfrm(router)]
@@ -47,6 +60,19 @@ def test_flushed_sas_and_deleted_interfaces_are_made_anew(world: World) -> None:
     connection.comes_up()
     instance.comes_to_reach(paris.host)
     assert ok("ip", "-n", router, "xfrm", "state") == ""
+
+
+def flush(namespace: str) -> None:
+    """All SAs of a namespace."""
+    ok("ip", "-n", namespace, "xfrm", "state", "flush")
+
+
+def delete_outbound(namespace: str, source: str) -> None:
+    """One SA, by hand."""
+    shown = ok("ip", "-n", namespace, "xfrm", "state")
+    for here, there, spi in re.findall(r"^src (\S+) dst (\S+)\s+proto esp spi (\S+)", shown, re.MULTILINE):
+        if here == source:
+            ok("ip", "-n", namespace, "xfrm", "state", "delete", "src", here, "dst", there, "proto", "esp", "spi", spi)
 
 
 def _xfrm(namespace: str) -> list[str]:

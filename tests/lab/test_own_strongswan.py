@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from packets import Probe
-from shell import ok
+from shell import eventually, ok
 from sites import Site
 from world import World
 
@@ -18,7 +18,8 @@ from stock_swan import StockSwan
 
 pytestmark = pytest.mark.lab
 
-BEHIND_THE_OFFICE = "172.20.0.0/24"
+BEHIND_THE_OFFICE = "10.0.77.0/24"
+"""Within what landbridge's tunnels lead to, which is closed to the Internet: by packets in the clear."""
 KEY = "of.their.own"
 
 
@@ -48,6 +49,12 @@ def of_their_own(site: Site, swan: StockSwan) -> dict[str, object]:
     }
 
 
+def closed(site: Site) -> str:
+    """The rules that drop something on the machine."""
+    rules = ok("ip", "netns", "exec", site.name, "nft", "list", "ruleset").splitlines()
+    return "\n".join(rule for rule in rules if rule.endswith(" drop"))
+
+
 def test_the_machines_own_strongswan_does_not_notice(world: World, tmp_path: Path) -> None:
     """paris's LAN has a tunnel to an office by paris's own strongSwan, and then landbridge's beside it."""
     kernel = world.status()["data_plane"] == "kernel"
@@ -56,7 +63,7 @@ def test_the_machines_own_strongswan_does_not_notice(world: World, tmp_path: Pat
     vpc.main_table.propagate(gateway)
     paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
     office = world.internet_host("office", "198.51.100.20")
-    behind = replace(office, address=IPv4Address("172.20.0.1"))
+    behind = replace(office, address=IPv4Address("10.0.77.1"))
     ok("ip", "-n", office.namespace, "address", "add", f"{behind.address}/32", "dev", "lo")
     here, there = str(paris.public), str(office.address)
     for name in ("paris", "office"):
@@ -77,6 +84,8 @@ def test_the_machines_own_strongswan_does_not_notice(world: World, tmp_path: Pat
             to_paris.comes_up()
             paris.host.comes_to_reach(instance)
             assert of_their_own(paris, own) == before
+            eventually(lambda: "10.0.0.0/16" in closed(paris), "the way to the VPC is closed to the Internet")
+            theirs.passes()
             paris.customer_gateway_down(to_paris)
             assert paris.host.cannot_reach(instance)
             assert of_their_own(paris, own) == before

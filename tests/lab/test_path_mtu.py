@@ -12,10 +12,10 @@ from ipaddress import IPv4Address
 import pytest
 from cloud import Connection, Instance
 from daemons import security_associations
-from packets import Capture, Host
+from packets import Capture, Host, get, web_server
 from shell import eventually, ok
 from sites import Site
-from sizes import carried, large_ping, passes_in_pieces, passes_whole, told
+from sizes import carried, forget_mtus, large_ping, passes_in_pieces, passes_whole, segment_sizes, told
 from world import World, opened
 
 pytestmark = pytest.mark.lab
@@ -75,10 +75,25 @@ directions = pytest.mark.parametrize("direction", ["to the site", "to the VPC"])
 @directions
 def test_who_must_not_be_fragmented_is_told_how_much_fits(lab: Lab, direction: str) -> None:
     sender, receiver = lab.ends(direction)
-    fits = eventually(lambda: told(sender, receiver), "the sender hears of the tunnel's MTU")
-    assert fits == lab.fits
-    assert passes_whole(sender, receiver, fits)
-    assert not passes_whole(sender, receiver, fits + 1)
+    # The one before the tunnel says so, by its address on the link that the packet came by.
+    teller = IPv4Address("169.254.0.2") if direction == "to the site" else lab.paris.gateway.address
+    said = eventually(lambda: told(sender, receiver), "the sender hears of the tunnel's MTU")
+    assert said == (lab.fits, teller)
+    assert passes_whole(sender, receiver, lab.fits)
+    assert not passes_whole(sender, receiver, lab.fits + 1)
+
+
+@directions
+def test_both_ends_of_a_tcp_connection_hear_how_much_fits_into_a_segment(lab: Lab, direction: str) -> None:
+    client, server = lab.ends(direction)
+    for host in (client, server):
+        forget_mtus(host)  # else they would know by themselves
+    with Capture(client.namespace) as at_the_client, Capture(server.namespace) as at_the_server:
+        with web_server(server, b"whatever"):
+            assert get(client, server.address) == b"whatever"
+        assert segment_sizes(at_the_server.frames(), client) == {lab.fits - 40}
+        assert segment_sizes(at_the_client.frames(), server) == {lab.fits - 40}
+        assert segment_sizes(at_the_client.frames(), client) == {1460}, "what it said itself was overruled on the way"
 
 
 @directions

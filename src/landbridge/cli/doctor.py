@@ -33,6 +33,10 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"Linux         {found['kernel_release']}",
     ]
     for name, title in (("programs", "programs"), ("kernel", "kernel ESP"), ("libipsec", "libipsec")):
-        first, *others = missing[name] or ["works" if found["root"] or name == "programs" else "not tried"]
-        lines += [f"{title:<13} {first}", *(f"{'':<13} {other}" for other in others)]
-    return lines
+        lines += _block(title, missing[name] or ["works" if found["root"] or name == "programs" else "not tried"])
+    return lines + _block("forwarding", missing["forwarding"] or ["works"])
+
+
+def _block(title: str, sentences: list[str]) -> list[str]:
+    first, *others = sentences
+    return [f"{title:<13} {first}", *(f"{'':<13} {other}" for other in others)]

@@ -21,6 +21,7 @@ from landbridge.control.network_interfaces import (
     new_interface,
     with_public,
 )
+from landbridge.control.subnets import default_subnet
 from landbridge.model.attached import interfaces_of
 from landbridge.model.errors import (
     Combination,
@@ -31,7 +32,9 @@ from landbridge.model.errors import (
     Unsupported,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import Instance, InstanceState, NetworkInterface, Subnet, Tags
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.network import Subnet
+from landbridge.model.resources import Tags
 
 NOUN: Final = "instance"
 MAX_AT_ONCE: Final = 100
@@ -42,8 +45,8 @@ MAX_TEXT: Final = 255
 class Plugged:
     """An interface that an instance is launched with: one that is there, or a new one in a subnet.
 
-    `public` None: as the subnet says, for the primary one. `delete_on_termination` None: only a new one goes with the
-    instance.
+    With neither named it is a new one in a default subnet. `public` None: as the subnet says, for the primary one.
+    `delete_on_termination` None: only a new one goes with the instance.
     """
 
     device_index: int = 0
@@ -167,6 +170,8 @@ class _Launch:
             )
 
     def _subnet(self, each: Plugged) -> Subnet:
+        if not each.interface_id and not each.subnet_id:
+            return default_subnet(self.scope, self.command.zone or None)
         if not each.interface_id:
             return self.scope.get(Subnet, each.subnet_id, "subnet")
         interface = self.scope.get(NetworkInterface, each.interface_id, INTERFACE)

@@ -10,8 +10,10 @@ from typing import Final
 from landbridge.control import limits, tags, tokens
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import AclEntryExists, Dependency, Invalid, LimitExceeded, NotFound
+from landbridge.model.firewall import EVERYTHING, AclAssociation, AclEntry, NetworkAcl
 from landbridge.model.ids import new_id
-from landbridge.model.resources import EVERYTHING, AclAssociation, AclEntry, NetworkAcl, Resource, Subnet, Tags, Vpc
+from landbridge.model.network import Subnet, Vpc
+from landbridge.model.resources import Resource, Tags
 
 NOUN: Final = "network-acl"
 ENTRY: Final = "network-acl-entry"

@@ -10,15 +10,11 @@ from landbridge.control import limits, tags, tokens
 from landbridge.control.addresses import check_private, free_private, private_in_use, too_few
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import Combination, Invalid, LimitExceeded, NotFound
+from landbridge.model.firewall import SecurityGroup
 from landbridge.model.ids import new_id
-from landbridge.model.resources import (
-    NetworkInterface,
-    PrivateAddress,
-    PublicAddress,
-    SecurityGroup,
-    Subnet,
-    Tags,
-)
+from landbridge.model.instances import NetworkInterface, PrivateAddress, PublicAddress
+from landbridge.model.network import Subnet
+from landbridge.model.resources import Tags
 
 NOUN: Final = "network-interface"
 MAX_GROUPS: Final = 5

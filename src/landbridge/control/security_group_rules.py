@@ -15,7 +15,8 @@ from landbridge.control.base import Command, Context, Outcome, Scope, put, remov
 from landbridge.control.security_groups import NOUN, checked_text, new_rule, rules_of
 from landbridge.control.traffic import described
 from landbridge.model.errors import Invalid, LimitExceeded, Missing, NotFound, OtherVpc, RuleExists, RuleNotFound
-from landbridge.model.resources import SecurityGroup, SecurityGroupRule, Tags, Traffic
+from landbridge.model.firewall import SecurityGroup, SecurityGroupRule, Traffic
+from landbridge.model.resources import Tags
 
 RULE: Final = "security-group-rule"
 MAX_RULES: Final = 60

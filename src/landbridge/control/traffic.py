@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from landbridge.model.errors import Invalid, MalformedRule, Unsupported
-from landbridge.model.resources import EVERYTHING, ICMP, TCP, UDP, Traffic
+from landbridge.model.firewall import EVERYTHING, ICMP, TCP, UDP, Traffic
 
 ANY: Final = -1
 """What callers write for every protocol, every ICMP type, every ICMP code."""

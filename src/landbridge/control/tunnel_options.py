@@ -7,7 +7,7 @@ from typing import Final
 
 from landbridge.model.crypto import Algorithm, CryptoPolicy, IkeVersion, admits, named, title
 from landbridge.model.errors import Combination, Invalid, Unsupported
-from landbridge.model.resources import StartupAction, TunnelOptions
+from landbridge.model.vpn import StartupAction, TunnelOptions
 
 MIN_DPD_TIMEOUT: Final = 30
 MAX_DPD_TIMEOUT: Final = 86_400

@@ -19,9 +19,10 @@ from landbridge.control.base import Context, Pools, Scope
 from landbridge.model.crypto import UNSET, IkeVersion, PhaseOptions
 from landbridge.model.errors import InsideCidrInUse, Invalid, PoolExhausted
 from landbridge.model.ids import Entropy
-from landbridge.model.resources import DpdAction, StartupAction, State, Tunnel, TunnelOptions, VpnConnection
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
 from landbridge.model.snapshot import Index, Snapshot
+from landbridge.model.vpn import DpdAction, StartupAction, Tunnel, TunnelOptions, VpnConnection
 
 INSIDE_RANGE: Final = IPv4Network("169.254.0.0/16")
 INSIDE_PREFIX_LENGTH: Final = 30

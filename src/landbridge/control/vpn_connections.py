@@ -21,8 +21,9 @@ from landbridge.model.errors import (
     WrongState,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import ANYWHERE, CustomerGateway, State, Tags, VpnConnection, VpnGateway
+from landbridge.model.resources import State, Tags
 from landbridge.model.snapshot import Index
+from landbridge.model.vpn import ANYWHERE, CustomerGateway, VpnConnection, VpnGateway
 
 NOUN: Final = "vpn-connection"
 _DELETED: Final = Index(VpnConnection, lambda c: ((c.account, c.region),) if c.state is State.DELETED else ())

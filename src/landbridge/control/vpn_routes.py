@@ -15,7 +15,9 @@ from landbridge.model.errors import (
     ConnectionUnavailable,
     Invalid,
 )
-from landbridge.model.resources import State, StaticRoute, Vpc, VpnConnection, VpnGateway
+from landbridge.model.network import Vpc
+from landbridge.model.resources import State
+from landbridge.model.vpn import StaticRoute, VpnConnection, VpnGateway
 
 _NEVER: Final = tuple(
     IPv4Network(n) for n in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")

@@ -15,28 +15,14 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from landbridge.customer import offers
 from landbridge.desired.device_file import DeviceFile, DeviceTunnel
 from landbridge.desired.endpoint import clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
+from landbridge.desired.health import Health
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import Address, DataPlane
 from landbridge.desired.mtu import UPLINK_MTU, Esp, esp_of, tunnel_mtu, widest
 from landbridge.desired.names import Names
-from landbridge.desired.objects import (
-    HERE,
-    SPEAKER_METRIC,
-    Address,
-    Bfd,
-    BgpSession,
-    Chain,
-    DataPlane,
-    FilterRule,
-    Health,
-    Hook,
-    HostObject,
-    HostState,
-    IkeConnection,
-    Ruleset,
-    Speaker,
-    SpeakerStatic,
-    Verdict,
-    host_state,
-)
+from landbridge.desired.objects import HERE, HostObject, HostState, host_state
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.speakers import SPEAKER_METRIC, Bfd, BgpSession, Speaker, SpeakerStatic
 from landbridge.desired.suites import selectors
 from landbridge.desired.vpn_gateway import router_id, static_routes
 from landbridge.model.crypto import CryptoPolicy
@@ -59,8 +45,8 @@ class CustomerSettings:
     """What the file does not say. `lans` are announced to the cloud. `routes`: the networks behind a static
     connection, which the file does not name. `uplink_mtu`: of the way to the cloud's endpoints. `clear_df`:
     fragment also what must not be, by its own word. `force_udp`: ESP in UDP even where there is no NAT.
-    `crypto_policy`: what may be offered. `learned`: what a dynamic connection brings; `uplinks`: the links that the
-    tunnels go out by, and these networks must not."""
+    `crypto_policy`: what may be offered. `learned`: what a dynamic connection brings; `uplinks`: the links to the
+    Internet, which these networks must not leave by."""
 
     names: Names
     data_plane: DataPlane
@@ -221,14 +207,18 @@ def _ruleset(file: DeviceFile, settings: CustomerSettings, mtus: Sequence[int]) 
 def _closed(file: DeviceFile, settings: CustomerSettings) -> tuple[Chain, ...]:
     """What belongs into the tunnels never takes the machine's way to the Internet, whether a tunnel is up or not.
 
-    Other ways to the same networks (a leased line) stay open. So does a network that the cloud's endpoints are in.
+    Other ways to the same networks (a leased line, IPsec of the machine's own) stay open. So does a network that the
+    cloud's endpoints are in.
     """
     outside = [tunnel.gateway_outside for tunnel in file.tunnels]
     networks = settings.routes if file.static else settings.learned
     inside = tuple(sorted(net for net in networks if not any(address in net for address in outside)))
     if not inside or not settings.uplinks:
         return ()
-    rules = tuple(FilterRule(oif=link, destination=inside, verdict=Verdict.DROP) for link in sorted(settings.uplinks))
+    rules = tuple(
+        FilterRule(oif=link, destination=inside, in_clear=True, verdict=Verdict.DROP)
+        for link in sorted(settings.uplinks)
+    )
     return (Chain(hook=Hook.POSTROUTING, priority=CLOSED_PRIORITY, rules=rules),)
 
 

@@ -20,8 +20,8 @@ from landbridge.desired.device_words import CIPHERS, HASHES, HMACS, NONE
 from landbridge.desired.endpoint import ANYWHERE, DPD_PROBES
 from landbridge.desired.mtu import LIBIPSEC_MTU, TCP_IP_HEADERS, mss
 from landbridge.model.crypto import CryptoPolicy, Encryption, Group, IkeVersion, Integrity, Transforms
-from landbridge.model.resources import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 
 CONNECTION_TYPE: Final = "ipsec.1"
 STATIC_ATTRIBUTE: Final = "NoBGPVPNConnection"

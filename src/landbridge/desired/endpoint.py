@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from landbridge.desired.mtu import mss
-from landbridge.desired.names import OUTSIDE
-from landbridge.desired.objects import (
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import (
     LOOPBACK,
     MAIN_TABLE,
     Address,
-    Chain,
-    Charon,
     DataPlane,
-    FilterRule,
-    Hook,
-    HostObject,
-    IkeConnection,
     KernelRoute,
     Namespace,
-    Ruleset,
     TunnelDevice,
-    Verdict,
     VethEnd,
 )
+from landbridge.desired.mtu import LEAST_PATH_MTU, mss
+from landbridge.desired.names import OUTSIDE
+from landbridge.desired.objects import HostObject
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
 
 ANYWHERE = IPv4Network("0.0.0.0/0")
 DPD_PROBES = 3
@@ -46,7 +41,7 @@ def endpoint(
 ) -> tuple[HostObject, ...]:
     """The endpoint's namespace `ike.namespace`, joined to the outside by `port` of `port_namespace`.
 
-    Only IKE, ESP and ICMP come in; nothing is forwarded.
+    Only IKE, ESP and ICMP come in, and of ICMP nothing that would cripple the tunnel; nothing is forwarded.
     """
     name = ike.namespace
     return (
@@ -73,6 +68,13 @@ def endpoint(
                         FilterRule(iif="lo", verdict=Verdict.ACCEPT),
                         FilterRule(protocol="udp", ports=(500, 4500), verdict=Verdict.ACCEPT),
                         FilterRule(protocol="esp", verdict=Verdict.ACCEPT),
+                        FilterRule(
+                            protocol="icmp",
+                            icmp_type=3,
+                            icmp_code=4,
+                            icmp_mtu_below=min(LEAST_PATH_MTU, uplink_mtu),
+                            verdict=Verdict.DROP,
+                        ),
                         FilterRule(protocol="icmp", verdict=Verdict.ACCEPT),
                     ),
                 ),

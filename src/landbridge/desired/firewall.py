@@ -18,22 +18,12 @@ from typing import Final
 
 from landbridge.desired import names
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names
-from landbridge.desired.objects import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
 from landbridge.desired.tables import Among, Field, Follow, Holder, Kind, NamedMap, NamedSet
+from landbridge.model.firewall import EVERYTHING, ICMP, TCP, UDP, AclEntry, NetworkAcl, SecurityGroupRule, Traffic
 from landbridge.model.ids import short
-from landbridge.model.resources import (
-    EVERYTHING,
-    ICMP,
-    TCP,
-    UDP,
-    AclEntry,
-    NetworkAcl,
-    NetworkInterface,
-    SecurityGroupRule,
-    Subnet,
-    Traffic,
-    Vpc,
-)
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import Subnet, Vpc
 
 Policy = tuple[str, ...]
 """The security groups that an interface is in, sorted: what it may send and get depends on nothing else."""

@@ -16,33 +16,22 @@ from landbridge.control.limits import AWS, Limits
 from landbridge.desired import internet_gateway as igw
 from landbridge.desired import lab, vpc, vpn_gateway
 from landbridge.desired.firewall import firewall
+from landbridge.desired.health import Health
+from landbridge.desired.links import DataPlane
 from landbridge.desired.mtu import UPLINK_MTU, esp_of, tunnel_mtu, widest
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names, tunnel_link
-from landbridge.desired.objects import Bfd, DataPlane, Health, HostObject, HostState, Key
+from landbridge.desired.objects import HostObject, HostState, Key
+from landbridge.desired.speakers import Bfd
 from landbridge.desired.suites import phase_2
 from landbridge.model.attached import by_instance
 from landbridge.model.crypto import CryptoPolicy
-from landbridge.model.resources import (
-    Attachment,
-    CustomerGateway,
-    Instance,
-    InstanceState,
-    InternetGateway,
-    LabHost,
-    LabSite,
-    NetworkAcl,
-    NetworkInterface,
-    RouteTable,
-    SecurityGroup,
-    SecurityGroupRule,
-    State,
-    Subnet,
-    Tunnel,
-    Vpc,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.firewall import NetworkAcl, SecurityGroup, SecurityGroupRule
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.lab import LabHost, LabSite
+from landbridge.model.network import InternetGateway, RouteTable, Subnet, Vpc
+from landbridge.model.resources import Attachment, State
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 from landbridge.routing.tables import followed, leads_somewhere, plugged, propagator
 
 Group = tuple[HostObject, ...]

@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.model.crypto import Cipher, Integrity, Transforms
 
 LIBIPSEC_MTU: Final = 1400
 """libipsec's TUN (fixed in strongSwan's source)."""
 UPLINK_MTU: Final = 1500
 """Never more than that is taken for granted outside: AWS's own limit."""
+LEAST_PATH_MTU: Final = 1280
+"""Bytes. Who says on the Internet that less fits is not believed: everybody can, without being on the way, and a tunnel
+would be crippled for ten minutes each time. IPv6 takes no link that carries less (RFC 8200)."""
 TCP_IP_HEADERS: Final = 40
 _IPV4: Final = 20
 _UDP: Final = 8

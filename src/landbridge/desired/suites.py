@@ -23,7 +23,7 @@ from landbridge.model.crypto import (
     admitted,
     versions,
 )
-from landbridge.model.resources import TunnelOptions
+from landbridge.model.vpn import TunnelOptions
 
 A = TypeVar("A", bound=Algorithm)
 

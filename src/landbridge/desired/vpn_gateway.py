@@ -9,42 +9,17 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from landbridge.control.limits import ADVERTISED_ROUTES, ANNOUNCED_ROUTES, Limits
 from landbridge.desired import names, suites
 from landbridge.desired.endpoint import ANYWHERE, clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
+from landbridge.desired.health import Health
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import MAIN_TABLE, Address, DataPlane, KernelRoute, Namespace, RouteKind, VethEnd
 from landbridge.desired.names import BRIDGE, TO_VPC, TO_VPN_GATEWAY, Names
-from landbridge.desired.objects import (
-    MAIN_TABLE,
-    Address,
-    Bfd,
-    BgpSession,
-    Chain,
-    DataPlane,
-    FilterRule,
-    Health,
-    Hook,
-    HostObject,
-    IkeConnection,
-    InternalSession,
-    KernelRoute,
-    Namespace,
-    RouteKind,
-    Ruleset,
-    Speaker,
-    SpeakerStatic,
-    Verdict,
-    VethEnd,
-)
+from landbridge.desired.objects import HostObject
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.speakers import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
 from landbridge.model.crypto import CryptoPolicy
-from landbridge.model.resources import (
-    Attachment,
-    CustomerGateway,
-    DpdAction,
-    StartupAction,
-    State,
-    Tunnel,
-    TunnelId,
-    Vpc,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.network import Vpc
+from landbridge.model.resources import Attachment, State
+from landbridge.model.vpn import CustomerGateway, DpdAction, StartupAction, Tunnel, TunnelId, VpnConnection, VpnGateway
 
 VPC_SIDE = IPv4Interface("169.254.0.1/30")
 """The VPC router's address towards the gateway: in a /30 that AWS reserves, so that no tunnel can have it."""

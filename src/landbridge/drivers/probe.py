@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.model.errors import OperatorError
 
 PACKAGES: Final = {
@@ -28,9 +28,6 @@ PACKAGES: Final = {
 
 MODULES: Final = ("esp4", "xfrm_user", "xfrm_interface")
 """What kernel ESP takes, where it is not built in."""
-
-AUTO_TAKES_THE_KERNEL: Final = False
-NEW: Final = "this kernel has ESP, but landbridge's use of it is new: ask for it with --data-plane kernel"
 
 NEEDS_ROOT: Final = (
     "Building networks needs root: run this with sudo. "
@@ -71,6 +68,7 @@ class Diagnosis:
 
     root: bool
     programs: tuple[str, ...]
+    namespaces: tuple[str, ...] = ()
     kernel: tuple[str, ...]
     libipsec: tuple[str, ...]
 
@@ -79,10 +77,13 @@ def diagnose() -> Diagnosis:
     """Look at this machine. Modules are loaded where that is allowed; nothing else stays changed."""
     root = os.geteuid() == 0
     missing = sorted({package for program, package in PACKAGES.items() if not _there(program)})
+    # Everything else is tried in a namespace: without one nothing is known of it.
+    refused = _refusal("true") if root and not missing else ""
     return Diagnosis(
         root=root,
         programs=(f"Programs are missing. Install them: apt-get install {' '.join(missing)}",) if missing else (),
-        kernel=tuple(_kernel_lacks()) if root else ("only root can try",),
+        namespaces=(f"Network namespaces cannot be made here: {refused}.",) if refused else (),
+        kernel=(tuple(_kernel_lacks()) if not refused else ("not tried",)) if root else ("only root can try",),
         libipsec=tuple(_libipsec_lacks()) if root else ("only root can try",),
     )
 
@@ -107,20 +108,20 @@ def decide(wanted: str, found: Diagnosis) -> Choice:
     Raises:
         CannotRun: it cannot be had there.
     """
+    if found.namespaces:
+        raise CannotRun(found.namespaces[0])
     kernel, libipsec = "; ".join(found.kernel), "; ".join(found.libipsec)
     if wanted == "kernel":
         if kernel:
             raise CannotRun(f"The kernel cannot do ESP here: {kernel}. Or use --data-plane libipsec.")
         return Choice(DataPlane.KERNEL, "the kernel's ESP was asked for")
-    if wanted == "auto" and AUTO_TAKES_THE_KERNEL and not kernel:
+    if wanted == "auto" and not kernel:
         return Choice(DataPlane.KERNEL, "kernel: it has ESP and XFRM interfaces")
     if libipsec:
         what = f"libipsec cannot be used here: {libipsec}."
         raise CannotRun(f"{what} Nor can the kernel do ESP: {kernel}." if wanted == "auto" and kernel else what)
     if wanted == "libipsec":
         return Choice(DataPlane.LIBIPSEC, "libipsec was asked for")
-    if not kernel:
-        return Choice(DataPlane.LIBIPSEC, f"libipsec: {NEW}")
     return Choice(DataPlane.LIBIPSEC, f"libipsec: {found.kernel[0]}")
 
 
@@ -128,11 +129,13 @@ def _kernel_lacks() -> Iterator[str]:
     """What is missing for ESP in the kernel, found out by doing it in a namespace that ends with the trial."""
     modprobe = shutil.which("modprobe", path=_SBIN)
     if modprobe is not None:
-        subprocess.run([modprobe, "--quiet", "--all", *MODULES], capture_output=True, timeout=_TRIAL, check=False)
-    lacks = [what for what, command in (("ESP", _STATE), ("XFRM interfaces", _INTERFACE)) if not _works(command)]
+        _said((modprobe, "--quiet", "--all", *MODULES))
+    trials = {"ESP": _refusal("ip", *_STATE.split(" ")), "XFRM interfaces": _refusal("ip", *_INTERFACE.split(" "))}
+    lacks = {what: refusal for what, refusal in trials.items() if refusal}
     if not lacks:
         return
     yield f"this kernel has no {' and no '.join(lacks)}"
+    yield f"asked for it, it says: {', '.join(lacks.values())}"
     if modprobe is None:
         yield "modules cannot be loaded, for there is no modprobe (apt-get install kmod)"
     else:
@@ -142,12 +145,22 @@ def _kernel_lacks() -> Iterator[str]:
         )
 
 
-def _works(command: str) -> bool:
-    """Whether `ip` with these words succeeds in a network namespace of its own."""
-    words = ["unshare", "--net", "--", "ip", *command.split(" ")]
+def _refusal(*command: str) -> str:
+    """What is said when the command fails in a network namespace of its own; empty if it succeeds."""
+    return _said(("unshare", "--net", "--", *command))
+
+
+def _said(command: tuple[str, ...]) -> str:
     environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{_SBIN}:/usr/bin:/bin"}
-    done = subprocess.run(words, capture_output=True, timeout=_TRIAL, check=False, env=environment)
-    return done.returncode == 0
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=_TRIAL, check=False, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {_TRIAL:g} s"
+    if done.returncode == 0:
+        return ""
+    return " ".join(done.stderr.split()).rstrip(".") or f"exit code {done.returncode}"
 
 
 def _there(program: str) -> bool:

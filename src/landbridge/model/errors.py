@@ -12,10 +12,14 @@ class LandbridgeError(Exception):
 
 
 class NotFound(LandbridgeError):
-    """An id that names nothing. `kind` is the id's noun, for instance `vpc` or `vpn-connection`."""
+    """An id that names nothing. `kind` is the id's noun, for instance `vpc` or `vpn-connection`.
 
-    def __init__(self, kind: str, identity: str) -> None:
-        super().__init__(f"The {kind} '{identity}' does not exist")
+    `where` says where it was looked for, if that is not everywhere: `in default VPC 'vpc-1'`.
+    """
+
+    def __init__(self, kind: str, identity: str, where: str = "") -> None:
+        self.where = f" {where}" if where else ""
+        super().__init__(f"The {kind} '{identity}' does not exist{self.where}")
         self.kind = kind
         self.identity = identity
 

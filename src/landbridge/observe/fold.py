@@ -9,37 +9,19 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from landbridge.model.crypto import Cipher
-from landbridge.model.resources import (
-    CustomerGateway,
-    RouteTable,
-    Tunnel,
-    TunnelId,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.network import RouteTable
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelId, VpnConnection, VpnGateway
 from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
 from landbridge.observe.ike import Cause, ChildSaStatus, IkeSaStatus
+from landbridge.observe.kernel import NO_LINK, LinkCount
 from landbridge.observe.negotiated import negotiated
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
+from landbridge.observe.why import BEING_BUILT, Side, failed, no_bgp, nothing_yet
 
 BFD_SILENCE: Final = timedelta(seconds=60)
 """How long a peer that answered BFD may be silent while IKE is up before its routes follow IKE again: longer than DPD
 takes to notice that packets are lost, so that BFD keeps the last word on a path that only looks alive."""
-
-_CAUSES: Final[Mapping[Cause, str]] = {
-    Cause.AUTHENTICATION_FAILED: "Authentication failed: the pre-shared keys (or the IKE identities) of the two sides "
-    "differ. Compare the customer gateway's key with the device file.",
-    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the customer gateway offers other algorithms, or another version "
-    "of IKE, than the device file names.",
-    Cause.UNKNOWN_PEER: "Somebody asked who is not this customer gateway: check its public address and IKE identity.",
-    Cause.TRAFFIC_SELECTORS: "The two sides do not agree on traffic selectors: the customer gateway has to propose "
-    "the connection's LocalIpv4NetworkCidr for its side and RemoteIpv4NetworkCidr for the cloud's, 0.0.0.0/0 unless "
-    "they were set.",
-    Cause.PEER_SILENT: "The customer gateway does not answer: its UDP ports 500 and 4500 have to be reachable.",
-    Cause.PEER_CLOSED: "The customer gateway closed the tunnel.",
-    Cause.PROCESS_GONE: "The tunnel's IKE daemon ended; it is being started again.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +52,14 @@ class SpeakerWords:
     protocols: tuple[SpeakerProtocol, ...] = ()
     bfd: tuple[BfdPeer, ...] = ()
 
+    def session(self, neighbour: IPv4Address) -> SpeakerProtocol | None:
+        """The protocol that speaks BGP with that inside address."""
+        return next((p for p in self.protocols if p.bgp is not None and p.bgp.neighbour == neighbour), None)
+
     def peering(self, neighbour: IPv4Address) -> BgpPeering | None:
         """The BGP session with that inside address."""
-        return next((p.bgp for p in self.protocols if p.bgp is not None and p.bgp.neighbour == neighbour), None)
+        session = self.session(neighbour)
+        return session.bgp if session is not None else None
 
     def answers(self, neighbour: IPv4Address) -> BfdPeer | None:
         """The BFD session with that inside address."""
@@ -81,11 +68,13 @@ class SpeakerWords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """Everything heard, by namespace. `routes`: (table, prefix) -> link, of routes that a speaker wrote."""
+    """Everything heard, by namespace. `routes`: (table, prefix) -> link, of routes that a speaker wrote. `counts`: by
+    link, of the namespaces that tunnels lead into."""
 
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     speakers: Mapping[str, SpeakerWords] = field(default_factory=dict)
     routes: Mapping[str, Mapping[tuple[int, IPv4Network], str]] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, LinkCount]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +97,8 @@ class View:
     far_outside: IPv4Address | None
     endpoint: Endpoint
     speaker: SpeakerWords
+    side: Side = Side.CLOUD
+    counted: LinkCount | None = None
 
     @property
     def status(self) -> Status:
@@ -128,8 +119,8 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
     """What is shown of a tunnel. `since`: when it was made, for one that was never anything but down."""
     status = view.status
     changed = before.changed if before is not None and before.status is status else now
-    if before is None and status is Status.DOWN:
-        changed = since
+    if before is None:
+        changed = _so_since(view, since, now)
     sa = view.endpoint.up
     peering = view.speaker.peering(view.far_inside) if view.dynamic else None
     children = sa.children if sa is not None else ()
@@ -148,7 +139,22 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
         suite=sa.suite if sa else "",
         ike_version=str(sa.version) if sa else "",
         esp=_esp(sa) if sa else None,
+        counted=view.counted,
     )
+
+
+def _so_since(view: View, made: datetime, now: datetime) -> datetime:
+    """Since when a tunnel is as it is, by what the daemons remember: nobody here saw it become so.
+
+    charon forgets at an IKE rekey: then it is the time of that.
+    """
+    session = view.speaker.session(view.far_inside) if view.dynamic else None
+    if session is not None:
+        return min(max(session.since, made), now)
+    sa = view.endpoint.up
+    if view.status is Status.UP and sa is not None and sa.established is not None:
+        return min(max(now - timedelta(seconds=sa.established), made), now)
+    return made
 
 
 def _newest(sa: IkeSaStatus) -> ChildSaStatus:
@@ -165,16 +171,15 @@ def _why(view: View, status: Status, peering: BgpPeering | None, accepted: int) 
     if status is Status.UP:
         return f"{accepted} BGP ROUTES" if view.dynamic else ""
     if not view.endpoint.heard:
-        return "The tunnel endpoint is being built."
+        return BEING_BUILT
     if view.endpoint.pid is None:
-        return _CAUSES[Cause.PROCESS_GONE]
+        return failed(view.side, Cause.PROCESS_GONE)
     if view.endpoint.up is not None:
-        detail = f" ({peering.last_error})" if peering is not None and peering.last_error else ""
-        state = peering.state if peering is not None else "not configured yet"
-        return f"IKE is up, BGP is not: {state}{detail}. The customer gateway has to speak BGP from {view.far_inside}."
+        state, detail = (peering.state, peering.last_error) if peering is not None else ("not configured yet", "")
+        return no_bgp(view.side, state, detail, view.far_inside)
     if view.endpoint.cause is not None:
-        return _CAUSES[view.endpoint.cause]
-    return f"Waiting for the customer gateway {view.far_outside or ''} to connect.".replace("  ", " ")
+        return failed(view.side, view.endpoint.cause)
+    return nothing_yet(view.side, view.far_outside)
 
 
 def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard: Heard, place: Place) -> View:
@@ -188,7 +193,13 @@ def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard
         far_outside=customer.address if customer else None,
         endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
         speaker=heard.speakers.get(place.router, SpeakerWords()),
+        counted=_counted(heard, place),
     )
+
+
+def _counted(heard: Heard, place: Place) -> LinkCount | None:
+    counts = heard.counts.get(place.router)
+    return counts.get(place.link, NO_LINK) if counts is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,29 +12,34 @@ from typing import Any, Final, get_origin
 from cattrs import Converter
 from cryptography.fernet import Fernet, InvalidToken
 
-from landbridge.model import resources
+from landbridge.model.firewall import NetworkAcl, SecurityGroup, SecurityGroupRule
+from landbridge.model.instances import ElasticAddress, Instance, NetworkInterface
+from landbridge.model.keys import AccessKey
+from landbridge.model.lab import LabHost, LabSite
+from landbridge.model.network import DhcpOptions, InternetGateway, RouteTable, Subnet, Vpc
 from landbridge.model.resources import Resource
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import CustomerGateway, VpnConnection, VpnGateway
 
 KINDS: Final[Mapping[str, type[Resource]]] = MappingProxyType(
     {
-        "vpc": resources.Vpc,
-        "subnet": resources.Subnet,
-        "route-table": resources.RouteTable,
-        "internet-gateway": resources.InternetGateway,
-        "vpn-gateway": resources.VpnGateway,
-        "customer-gateway": resources.CustomerGateway,
-        "vpn-connection": resources.VpnConnection,
-        "instance": resources.Instance,
-        "network-interface": resources.NetworkInterface,
-        "elastic-ip": resources.ElasticAddress,
-        "security-group": resources.SecurityGroup,
-        "security-group-rule": resources.SecurityGroupRule,
-        "network-acl": resources.NetworkAcl,
-        "dhcp-options": resources.DhcpOptions,
-        "lab-site": resources.LabSite,
-        "lab-host": resources.LabHost,
-        "access-key": resources.AccessKey,
+        "vpc": Vpc,
+        "subnet": Subnet,
+        "route-table": RouteTable,
+        "internet-gateway": InternetGateway,
+        "vpn-gateway": VpnGateway,
+        "customer-gateway": CustomerGateway,
+        "vpn-connection": VpnConnection,
+        "instance": Instance,
+        "network-interface": NetworkInterface,
+        "elastic-ip": ElasticAddress,
+        "security-group": SecurityGroup,
+        "security-group-rule": SecurityGroupRule,
+        "network-acl": NetworkAcl,
+        "dhcp-options": DhcpOptions,
+        "lab-site": LabSite,
+        "lab-host": LabHost,
+        "access-key": AccessKey,
     }
 )
 """The names under which kinds are stored. A name, once released, stays."""

@@ -14,24 +14,12 @@ from typing import Any
 from landbridge.desired import names
 from landbridge.desired.names import Names
 from landbridge.model.attached import by_instance
-from landbridge.model.resources import (
-    CustomerGateway,
-    Instance,
-    InstanceState,
-    InternetGateway,
-    LabHost,
-    LabSite,
-    NetworkInterface,
-    Resource,
-    RouteTable,
-    State,
-    Subnet,
-    Tunnel,
-    Vpc,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.lab import LabHost, LabSite
+from landbridge.model.network import InternetGateway, RouteTable, Subnet, Vpc
+from landbridge.model.resources import Resource, State
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 from landbridge.observe.negotiated import weak
 from landbridge.observe.state import EspState, Observation, TunnelState
 from landbridge.routing import tables

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -27,17 +27,23 @@ from landbridge.customer import device_file
 from landbridge.customer.closed import Closed, follow
 from landbridge.customer.plan import CustomerSettings, links_of, wanted
 from landbridge.desired.device_file import DeviceFile
+from landbridge.desired.health import Health
+from landbridge.desired.links import MAIN_TABLE
 from landbridge.desired.mtu import UPLINK_MTU
 from landbridge.desired.names import Names
-from landbridge.desired.objects import HERE, MAIN_TABLE, Bfd, Health, HostState
-from landbridge.drivers.netlink.here import connected, given_name, uplink_mtu, uplinks
+from landbridge.desired.objects import HERE, HostState
+from landbridge.desired.speakers import Bfd
+from landbridge.drivers.forwarding import NO_FORWARDING, forwarding
+from landbridge.drivers.netlink.here import connected, defaults, given_name, uplink_mtu, uplinks
 from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
 from landbridge.model.crypto import CryptoPolicy
+from landbridge.model.errors import LandbridgeError, OperatorError
 from landbridge.model.options import CustomerGatewayOptions
 from landbridge.observe import fold
 from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
 from landbridge.observe.state import Status, TunnelState
+from landbridge.observe.why import Side
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder
 from landbridge.views.status import esp, weaknesses
@@ -101,31 +107,41 @@ class Task:
 
     file: DeviceFile
     settings: CustomerSettings
+    wish: str
+    """The data plane that was asked for, which may be `auto`."""
     asked: int
 
 
-def recall(folder: Folder) -> Task:
-    """Read what `remember` wrote. LANs are the connected private networks unless some were named."""
+def recall(folder: Folder, before: Task | None = None) -> Task:
+    """Read what `remember` wrote. LANs are the connected private networks unless some were named.
+
+    `before`: what the agent does already. While the same data plane is asked for it is not looked for anew: a trial may
+    fail for reasons that pass, and tunnels would move for it.
+
+    Raises:
+        LandbridgeError, OperatorError, OSError, ValueError: it cannot be read, or not be done on this machine.
+    """
     file = device_file.read((folder.path / DEVICE_FILE).read_text())
     chosen = json.loads((folder.path / OPTIONS).read_text())
     own = Names(folder.instance)
     ours = {link for number in range(1, len(file.tunnels) + 1) for link in links_of(file.vpn_connection_id, number)}
     public = {tunnel.customer_outside for tunnel in file.tunnels}
     lans = tuple(map(IPv4Network, chosen["advertise"])) or connected(without_links=ours, without_addresses=public)
-    interval = chosen["bfd_interval"]
+    interval, wish = chosen["bfd_interval"], chosen.get("data_plane", "auto")
+    kept = before.settings.data_plane if before is not None and before.wish == wish else None
     return Task(
         file,
         CustomerSettings(
             names=own,
-            data_plane=choose(chosen.get("data_plane", "auto")).data_plane,
+            data_plane=kept or choose(wish).data_plane,
             bfd=Bfd(interval=interval, multiplier=_BFD_MULTIPLIER) if interval else None,
             lans=lans,
             routes=tuple(map(IPv4Network, chosen["routes"])),
             clear_df=chosen.get("clear_df", False),
             force_udp=chosen.get("force_udp", False),
             crypto_policy=CryptoPolicy(chosen.get("crypto_policy", "aws")),
-            uplink_mtu=uplink_mtu((tunnel.gateway_outside for tunnel in file.tunnels), UPLINK_MTU),
         ),
+        wish,
         chosen.get("asked", 0),
     )
 
@@ -136,12 +152,19 @@ class Agent:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._task = recall(folder)
+        self._asked = self._task.asked
+        self._refused = ""
+        """Why it does not do what was asked for last; empty if it does."""
         self._health = Health()
         self._states: dict[int, TunnelState] = {}
         self._state: HostState | None = None
-        self._made_of: tuple[Task, Health, frozenset[IPv4Network], frozenset[str]] | None = None
+        self._made_of: tuple[Task, Health, frozenset[IPv4Network], frozenset[str], int] | None = None
         self._closed = Closed(prefixes=_closed_before(folder))
+        self._ways: frozenset[str] = frozenset()
+        """Links by which the cloud's endpoints are, or were, reached."""
         self._uplinks: frozenset[str] = frozenset()
+        """Those, and all that a default route leads to."""
+        self._uplink_mtu = min(UPLINK_MTU, uplink_mtu(self._outside()) or UPLINK_MTU)
         self._revision = 0
         self._said = ""
         self._counted = 0
@@ -161,9 +184,7 @@ class Agent:
         self.reconciler.start()
         while (told := _next(signals, _LOOK_EVERY if self._in_force() else _LOOK_SOON)) not in _END:
             if told == signal.SIGHUP:
-                self._task = recall(self._folder)
-                self._listen()
-                self.reconciler.wake()
+                self._look_again()
             elif told == signal.SIGUSR1:
                 self._counted += 1
                 self._ears.ask_all()
@@ -176,6 +197,17 @@ class Agent:
                 return
             self._news()
         self._stop()
+
+    def _look_again(self) -> None:
+        """Do what is remembered now. If that cannot be done, say so and go on with what was."""
+        try:
+            self._asked = _asked(self._folder)
+            self._task, self._refused = recall(self._folder, self._task), ""
+        except (LandbridgeError, OperatorError, OSError, ValueError) as error:
+            log.error("what is asked for cannot be done; everything stays as it is", reason=str(error))
+            self._refused = str(error)
+        self._listen()
+        self.reconciler.wake()
 
     def _stop(self) -> None:
         self.reconciler.stop(30)
@@ -203,9 +235,14 @@ class Agent:
         ]
 
     def _desired(self) -> tuple[int, HostState]:
-        made_of = (self._task, self._health, self._closed.prefixes, self._uplinks)
+        made_of = (self._task, self._health, self._closed.prefixes, self._uplinks, self._uplink_mtu)
         if self._state is None or made_of != self._made_of:
-            settings = replace(self._task.settings, learned=self._closed.prefixes, uplinks=self._uplinks)
+            settings = replace(
+                self._task.settings,
+                learned=self._closed.prefixes,
+                uplinks=self._uplinks,
+                uplink_mtu=self._uplink_mtu,
+            )
             self._state = wanted(self._task.file, settings, self._health)
             self._made_of = made_of
             self._revision += 1
@@ -231,11 +268,13 @@ class Agent:
             self.reconciler.wake()
 
     def _follow_ways(self, views: list[View]) -> bool:
-        """Which networks must not leave by which links; whether that has changed."""
-        before = (self._closed.prefixes, self._uplinks)
+        """Which networks must not leave by which links, and how much fits those; whether that has changed."""
+        before = (self._closed.prefixes, self._uplinks, self._uplink_mtu)
         file = self._task.file
         # Without a way to the cloud the last one counts: it may be back before we look again.
-        self._uplinks = uplinks(tunnel.gateway_outside for tunnel in file.tunnels) or self._uplinks
+        self._ways = uplinks(self._outside()) or self._ways
+        self._uplinks = self._ways | defaults()
+        self._uplink_mtu = min(UPLINK_MTU, uplink_mtu(self._outside()) or self._uplink_mtu)
         if not file.static:
             tunnels = {view.place.link for view in views}
             routes = self._ears.heard().routes.get(HERE, {})
@@ -244,7 +283,11 @@ class Agent:
         if self._closed.prefixes != before[0]:
             words = json.dumps(sorted(map(str, self._closed.prefixes)))
             self._folder.write_private(self._folder.path / CLOSED, words)
-        return (self._closed.prefixes, self._uplinks) != before
+        return (self._closed.prefixes, self._uplinks, self._uplink_mtu) != before
+
+    def _outside(self) -> list[IPv4Address]:
+        """The addresses of the cloud's endpoints."""
+        return [tunnel.gateway_outside for tunnel in self._task.file.tunnels]
 
     def _views(self) -> list[View]:
         file, heard = self._task.file, self._ears.heard()
@@ -257,6 +300,7 @@ class Agent:
                 far_outside=tunnel.gateway_outside,
                 endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
                 speaker=heard.speakers.get(place.router, SpeakerWords()),
+                side=Side.CUSTOMER,
             )
             for number, (tunnel, place) in enumerate(zip(file.tunnels, self._places(), strict=True), 1)
         ]
@@ -265,14 +309,19 @@ class Agent:
         file = self._task.file
         return {
             "vpn_connection_id": file.vpn_connection_id,
-            "asked": self._task.asked,
+            "asked": self._asked,
             "in_force": self._in_force(),
             "counted": self._counted,
             "static": file.static,
             "clear_df": self._task.settings.clear_df,
             "force_udp": self._task.settings.force_udp,
             "advertised": [str(prefix) for prefix in self._task.settings.lans],
-            "faults": [failure.message for failure in self.reconciler.errors()],
+            "refused": self._refused,
+            "faults": [
+                *((self._refused,) if self._refused else ()),
+                *(failure.message for failure in self.reconciler.errors()),
+                *(() if forwarding().on else (NO_FORWARDING,)),
+            ],
             "tunnels": [
                 {
                     "number": number,
@@ -309,6 +358,11 @@ class Agent:
             "weak": weaknesses(state),
             "esp": esp(state.esp),
         }
+
+
+def _asked(folder: Folder) -> int:
+    number = json.loads((folder.path / OPTIONS).read_text()).get("asked", 0)
+    return int(number)
 
 
 def _closed_before(folder: Folder) -> frozenset[IPv4Network]:

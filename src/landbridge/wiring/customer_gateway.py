@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -20,8 +21,9 @@ from typing import Any, Final
 from landbridge.customer import device_file, offers
 from landbridge.desired.objects import HERE
 from landbridge.drivers.detach import detach
+from landbridge.drivers.forwarding import NO_FORWARDING, forwarding
 from landbridge.drivers.netlink.mounts import original
-from landbridge.drivers.probe import choose
+from landbridge.drivers.probe import CannotRun, choose
 from landbridge.model.errors import Combination, Invalid, OperatorError
 from landbridge.model.options import CustomerGatewayOptions
 from landbridge.store.folder import Folder, FolderError
@@ -56,6 +58,9 @@ def up(options: CustomerGatewayOptions) -> int:
         )
     offers.check(file, options.crypto_policy)
     choose(options.data_plane.value)
+    machine = forwarding()
+    if not machine.on:
+        raise CannotRun(NO_FORWARDING)
     folder = Folder(folder_of(options.state, file.vpn_connection_id))
     asked = customer_agent.remember(folder, options)
     agent = customer_agent.running(folder)
@@ -66,14 +71,19 @@ def up(options: CustomerGatewayOptions) -> int:
         original()
         detach(partial(customer_agent.run, folder.path), folder.logs / "agent.log")
 
-    def in_force(status: dict[str, Any]) -> bool:
-        return bool(status["in_force"]) and all(tunnel["status"] == "UP" for tunnel in status["tunnels"])
+    def settled(status: dict[str, Any]) -> bool:
+        up = all(tunnel["status"] == "UP" for tunnel in status["tunnels"])
+        return bool(status["refused"]) or (bool(status["in_force"]) and up)
 
-    document = _until(folder, asked, in_force, options.wait)
+    document = _until(folder, asked, settled, options.wait)
     if document is None:
         raise CustomerGatewayError(f"The agent did not start. Its log: {folder.logs / 'agent.log'}")
+    if document["refused"]:
+        raise CustomerGatewayError(f"The tunnels stay as they were: {document['refused']}")
     for tunnel in document["tunnels"]:
         print(f"tunnel {tunnel['number']} to {tunnel['cloud_outside']}: {tunnel['status']} {tunnel['why']}".rstrip())
+    for trouble in machine.troubles:
+        print(f"landbridge: {trouble}", file=sys.stderr)
     return 0 if any(tunnel["status"] == "UP" for tunnel in document["tunnels"]) else 1
 
 

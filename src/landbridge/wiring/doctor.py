@@ -1,15 +1,22 @@
-"""`landbridge doctor`: what this machine has, which data plane that gives, and what is missing for the better one."""
+"""`landbridge doctor`: what this machine has, which data plane that gives, and what is missing: for the better one, for
+
+a customer gateway.
+"""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
+from landbridge.drivers.forwarding import forwarding
 from landbridge.drivers.probe import NEEDS_ROOT, CannotRun, decide, diagnose
 
 
 def doctor() -> dict[str, Any]:
-    """The findings as a document: `data_plane` (None: none can be had), `why`, and what is missing for each."""
+    """The findings as a document: `data_plane` (None: none can be had), `why`, and what is missing for each, and for
+
+    forwarding, which a customer gateway takes.
+    """
     found = diagnose()
     data_plane: str | None = None
     if not found.root:
@@ -31,5 +38,6 @@ def doctor() -> dict[str, Any]:
             "programs": list(found.programs),
             "kernel": list(found.kernel),
             "libipsec": list(found.libipsec),
+            "forwarding": list(forwarding().troubles),
         },
     }

@@ -17,8 +17,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from examples import UNKNOWN, built, cloud_at, example_of
 from filters_not_yet import NOT_YET
+from places import takes
 from support import REGION
-from test_every_action import BUILT, NO_SUCH_ID, takes
+from test_every_action import BUILT, NO_SUCH_ID
 from whole_door import HOST, KEY, SECRET, Door, read, written
 from wire_values import EC2
 

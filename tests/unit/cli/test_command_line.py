@@ -20,8 +20,9 @@ from landbridge import __version__
 from landbridge.cli.program import app, run
 from landbridge.control.lifecycle import waiting
 from landbridge.model.crypto import CryptoPolicy
+from landbridge.model.keys import AccessKey, Role
 from landbridge.model.options import DataPlaneChoice, LimitsChoice, ServeOptions
-from landbridge.model.resources import AccessKey, Role, VpnConnection
+from landbridge.model.vpn import VpnConnection
 
 NAMES = {
     "serve",

@@ -17,7 +17,8 @@ from landbridge.control.attachments import AttachNetworkInterface
 from landbridge.control.elastic_addresses import AllocateAddress, AssociateAddress
 from landbridge.control.network_interfaces import CreateNetworkInterface, ModifyNetworkInterface, NewAddresses
 from landbridge.control.tags import CreateTags
-from landbridge.model.resources import Instance, Vpc
+from landbridge.model.instances import Instance
+from landbridge.model.network import Vpc
 from landbridge.views.status import status
 
 GOLDEN = """\

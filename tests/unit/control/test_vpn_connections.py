@@ -36,8 +36,9 @@ from landbridge.model.errors import (
     VpnGatewayUnavailable,
     WrongState,
 )
-from landbridge.model.resources import DpdAction, StartupAction, State, VpnConnection
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import DpdAction, StartupAction, VpnConnection
 
 KEY = "Just_a.Key_1"
 NOTHING = TunnelWish()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 
 from aws_filtering import ECHO_REQUEST, ICMP, Packet
-from landbridge.desired.objects import FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.rulesets import FilterRule, Hook, Ruleset, Verdict
 from landbridge.desired.tables import Among, Field, Value
 
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "esp": 50}
@@ -93,6 +93,7 @@ class _View:
 
     def _fits(self, rule: FilterRule) -> bool:
         unknown = replace(rule, ports=(), source_ports=(), dnatted=False, not_iif=None, snat=None, dnat=None, mss=None)
+        unknown = replace(unknown, in_clear=False, icmp_mtu_below=None)
         assert rule == unknown, "the firewall has a condition that this does not know"
         packet = self.sent.packet
         return all(

@@ -16,21 +16,13 @@ from landbridge.customer import device_file as reader
 from landbridge.customer import offers
 from landbridge.customer.plan import CustomerSettings, inner_network, links_of, wanted
 from landbridge.desired.device_file import DeviceFile, device_file, to_xml
+from landbridge.desired.health import Health
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import DataPlane, TunnelDevice, VethEnd
 from landbridge.desired.names import Names
-from landbridge.desired.objects import (
-    HERE,
-    Bfd,
-    DataPlane,
-    Health,
-    Hook,
-    HostState,
-    IkeConnection,
-    Ruleset,
-    Speaker,
-    TunnelDevice,
-    Verdict,
-    VethEnd,
-)
+from landbridge.desired.objects import HERE, HostState
+from landbridge.desired.rulesets import Hook, Ruleset, Verdict
+from landbridge.desired.speakers import Bfd, Speaker
 from landbridge.model.crypto import (
     PHASE_1,
     PHASE_2,
@@ -162,12 +154,12 @@ def test_what_belongs_into_the_tunnels_never_leaves_by_an_uplink(static: bool) -
         i for i in wanted(file, settings, Health()).values() if isinstance(i, Ruleset) and i.namespace == HERE
     ]
     drops = [
-        (chain.hook, rule.oif, rule.destination)
+        (chain.hook, rule.oif, rule.destination, rule.in_clear)
         for chain in ruleset.chains
         for rule in chain.rules
         if rule.verdict is Verdict.DROP
     ]
-    assert drops == [(Hook.POSTROUTING, "wan0", (VPC,) if static else (LYON,))]
+    assert drops == [(Hook.POSTROUTING, "wan0", (VPC,) if static else (LYON,), True)]
 
 
 WEAK = TunnelWish(

@@ -17,20 +17,12 @@ from aws_filtering import ICMP, TCP, UDP, Packet
 from landbridge.desired import names
 from landbridge.desired.firewall import firewall
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names
-from landbridge.desired.objects import Ruleset
+from landbridge.desired.rulesets import Ruleset
 from landbridge.drivers.nftables import render
-from landbridge.model.resources import (
-    AclAssociation,
-    AclEntry,
-    NetworkAcl,
-    NetworkInterface,
-    PrivateAddress,
-    SecurityGroupRule,
-    State,
-    Subnet,
-    Traffic,
-    Vpc,
-)
+from landbridge.model.firewall import AclAssociation, AclEntry, NetworkAcl, SecurityGroupRule, Traffic
+from landbridge.model.instances import NetworkInterface, PrivateAddress
+from landbridge.model.network import Subnet, Vpc
+from landbridge.model.resources import State
 
 COMMON: dict[str, Any] = {
     "account": "123456789012",

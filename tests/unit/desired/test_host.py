@@ -24,29 +24,25 @@ from landbridge.control.vpcs import CreateVpc
 from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection, SetVpnConnection
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DetachVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute
+from landbridge.desired.health import Health
 from landbridge.desired.host import Planner, Settings, Wanted
+from landbridge.desired.ike import Charon, IkeConnection
 from landbridge.desired.internet_gateway import mapped
-from landbridge.desired.names import Names
-from landbridge.desired.objects import (
+from landbridge.desired.links import (
     MAIN_TABLE,
     Address,
-    Bfd,
-    Charon,
     DataPlane,
-    Health,
-    HostState,
-    IkeConnection,
     KernelRoute,
     KernelRule,
     Namespace,
     RouteKind,
-    Ruleset,
-    Speaker,
     TunnelDevice,
-    Verdict,
     VethEnd,
-    ruleset_key,
 )
+from landbridge.desired.names import Names
+from landbridge.desired.objects import HostState
+from landbridge.desired.rulesets import Ruleset, Verdict, ruleset_key
+from landbridge.desired.speakers import Bfd, Speaker
 from landbridge.desired.tables import Family
 from landbridge.desired.vpc import EDGE
 from landbridge.model.attached import interfaces_of
@@ -63,7 +59,9 @@ from landbridge.model.crypto import (
     Transforms,
     admits,
 )
-from landbridge.model.resources import NetworkInterface, RouteTable, Vpc, VpnConnection
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import RouteTable, Vpc
+from landbridge.model.vpn import VpnConnection
 from landbridge.reconcile.diff import check
 
 SETTINGS = Settings(Names("abc123"), LAB_POOLS, DataPlane.LIBIPSEC, Bfd())

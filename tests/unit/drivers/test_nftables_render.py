@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.objects import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
 from landbridge.desired.tables import Family, Mapped, OneToOne, Port
 from landbridge.drivers.nftables import render
 
@@ -23,7 +23,7 @@ WORDS = frozenset(
         hardware own ifname ether_addr ipv4_addr elements bridge from_ports to_ports ether arp
         zone zones map new original
         reply inwards outwards across itself meta mark pkttype host
-        fib frag off id numgen random mod offset jump 0x4000 0xbfff""",
+        icmp code mtu rt ipsec missing fib frag off id numgen random mod offset jump 0x4000 0xbfff""",
     )
 )
 links = st.one_of(st.text(max_size=20), st.from_regex(r"[a-z0-9._-]{1,15}", fullmatch=True))
@@ -47,6 +47,10 @@ rules = st.builds(
     source_ports=st.lists(st.integers(-1, 70000), max_size=3).map(tuple),
     established=st.booleans(),
     dnatted=st.booleans(),
+    in_clear=st.booleans(),
+    icmp_type=st.one_of(st.none(), st.just(3), st.integers(-1, 256)),
+    icmp_code=st.one_of(st.none(), st.just(4), st.integers(-1, 256)),
+    icmp_mtu_below=st.one_of(st.none(), st.integers(-1, 70000)),
     snat=addresses,
     dnat=addresses,
     mss=st.one_of(st.none(), st.integers(-1, 70000)),
@@ -166,6 +170,7 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         source_ports=(179,),
         established=True,
         dnatted=True,
+        in_clear=True,
         verdict=Verdict.DROP,
     )
     text = render.table(Ruleset(namespace="x", chains=(Chain(hook=Hook.FORWARD, accept=False, rules=(rule,)),)))
@@ -174,7 +179,8 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         "\tchain forward_0 {\n"
         "\t\ttype filter hook forward priority 0; policy drop;\n"
         '\t\tiifname "a" iifname != "b" oifname "c" ip saddr 10.0.0.0/8 ip daddr { 192.0.2.0/25, 198.51.100.1/32 } '
-        "ip protocol 17 udp dport { 500, 4500 } udp sport 179 ct state established,related ct status dnat drop\n"
+        "ip protocol 17 udp dport { 500, 4500 } udp sport 179 ct state established,related ct status dnat "
+        "rt ipsec missing drop\n"
         "\t}\n"
         "}\n"
     )
@@ -201,8 +207,20 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         ({"priority": 501}, {"verdict": Verdict.ACCEPT}, "not within"),
         ({"for_syn": True, "accept": False}, {"verdict": Verdict.ACCEPT}, "its policy is to accept"),
         ({}, {"verdict": Verdict.CLAMP_MSS}, "belong together"),
+        ({}, {"icmp_mtu_below": 1280, "verdict": Verdict.DROP}, "only 'fragmentation needed'"),
+        (
+            {},
+            {"protocol": "icmp", "icmp_type": 8, "icmp_mtu_below": 1280, "verdict": Verdict.DROP},
+            "only 'fragmentation",
+        ),
+        (
+            {},
+            {"protocol": "icmp", "icmp_type": 3, "icmp_code": 4, "icmp_mtu_below": 67, "verdict": Verdict.DROP},
+            "not within",
+        ),
         ({}, {"verdict": Verdict.DROP, "mss": 1000}, "belong together"),
         ({}, {"verdict": Verdict.CLAMP_MSS, "mss": 10}, "not within"),
+        ({"hook": Hook.PREROUTING}, {"in_clear": True, "verdict": Verdict.DROP}, "does not work at"),
         ({"hook": Hook.FORWARD}, {"verdict": Verdict.CLEAR_DF}, "does not work at"),
         ({"hook": Hook.FORWARD}, {"leads_to": ("a",), "verdict": Verdict.DROP}, "does not work at"),
         ({"hook": Hook.PREROUTING}, {"leads_to": ('a"',), "verdict": Verdict.CLEAR_DF}, "not a generated link name"),

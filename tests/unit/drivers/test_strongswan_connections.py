@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.objects import IkeConnection
+from landbridge.desired.ike import IkeConnection
 from landbridge.drivers.strongswan.connections import connection_message, fits, outdated
 from landbridge.drivers.strongswan.identity import FORCED, connection_digest, dialled, digest_of, name_of, secret_id
 from landbridge.drivers.strongswan.links import alias, endpoint_of

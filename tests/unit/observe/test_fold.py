@@ -7,58 +7,20 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 
 import pytest
+from charons import sa
 
 from landbridge.model.crypto import Cipher, Encryption, Integrity
 from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
 from landbridge.observe.fold import BFD_SILENCE, Endpoint, Place, SpeakerWords, View, tunnel_state, vitals
-from landbridge.observe.ike import Cause, ChildSaStatus, ChildState, IkeSaStatus, IkeState
+from landbridge.observe.ike import Cause, ChildState
 from landbridge.observe.state import EspState, Status
+from landbridge.observe.why import Side
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
 MADE = NOW - timedelta(hours=1)
 PEER = IPv4Address("169.254.10.2")
 PLACE = Place(endpoint="endpoint", router="router", link="t1-1")
 ID = ("vpn-1", 1)
-
-
-def sa(*, carries: bool = True) -> IkeSaStatus:
-    child = ChildSaStatus(
-        name="vpn-1-1",
-        unique_id=1,
-        state=ChildState.INSTALLED if carries else ChildState.INSTALLING,
-        spi_in="c0000001",
-        spi_out="c0000002",
-        suite="AES_GCM_16-128",
-        udp=True,
-        bytes_in=100,
-        packets_in=1,
-        bytes_out=200,
-        packets_out=2,
-        installed=5,
-        rekey_in=3000,
-        expires_in=3600,
-    )
-    return IkeSaStatus(
-        connection="vpn-1-1",
-        unique_id=1,
-        state=IkeState.ESTABLISHED,
-        initiator=False,
-        local=IPv4Address("203.0.113.128"),
-        local_port=4500,
-        local_id="203.0.113.128",
-        remote=IPv4Address("203.0.113.77"),
-        remote_port=4500,
-        remote_id="203.0.113.77",
-        nat_local=True,
-        nat_remote=False,
-        nat_fake=True,
-        suite="AES_GCM_16-128/PRF_HMAC_SHA2_256/ECP_256",
-        spi_initiator="1",
-        spi_responder="2",
-        established=5,
-        rekey_in=28000,
-        children=(child,),
-    )
 
 
 def peering(state: str, **more: object) -> SpeakerProtocol:
@@ -72,7 +34,13 @@ def bfd(state: str, since: datetime = NOW) -> BfdPeer:
     return BfdPeer(address=PEER, link="t1-1", state=state, since=since, interval=0.3, timeout=0.9)
 
 
-def view(*, dynamic: bool = True, endpoint: Endpoint | None = None, speaker: SpeakerWords | None = None) -> View:
+def view(
+    *,
+    dynamic: bool = True,
+    endpoint: Endpoint | None = None,
+    speaker: SpeakerWords | None = None,
+    side: Side = Side.CLOUD,
+) -> View:
     return View(
         identity=ID,
         place=PLACE,
@@ -81,6 +49,7 @@ def view(*, dynamic: bool = True, endpoint: Endpoint | None = None, speaker: Spe
         far_outside=IPv4Address("203.0.113.77"),
         endpoint=endpoint or Endpoint(pid=7),
         speaker=speaker or SpeakerWords(),
+        side=side,
     )
 
 
@@ -116,11 +85,19 @@ def test_a_dead_daemons_last_words_do_not_count() -> None:
     assert view(dynamic=False, endpoint=replace(UP, pid=None)).status is Status.DOWN
 
 
+@pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("cause", list(Cause))
-def test_every_cause_is_said_in_a_sentence(cause: Cause) -> None:
-    why = tunnel_state(view(endpoint=Endpoint(pid=7, cause=cause)), None, MADE, NOW).why
+def test_every_cause_is_said_in_a_sentence(cause: Cause, side: Side) -> None:
+    why = tunnel_state(view(endpoint=Endpoint(pid=7, cause=cause), side=side), None, MADE, NOW).why
     assert why.endswith(".")
     assert " " in why
+
+
+@pytest.mark.parametrize(
+    "endpoint", [Endpoint(pid=7), *(Endpoint(pid=7, cause=cause) for cause in Cause), Endpoint(pid=7, sas=(sa(),))]
+)
+def test_a_customer_gateway_is_not_told_about_the_customer_gateway(endpoint: Endpoint) -> None:
+    assert "customer gateway" not in tunnel_state(view(endpoint=endpoint, side=Side.CUSTOMER), None, MADE, NOW).why
 
 
 @pytest.mark.parametrize(
@@ -129,6 +106,7 @@ def test_every_cause_is_said_in_a_sentence(cause: Cause) -> None:
         (Endpoint(heard=False), SpeakerWords(), "being built"),
         (Endpoint(pid=None), SpeakerWords(), "started again"),
         (Endpoint(pid=7), SpeakerWords(), "Waiting for the customer gateway 203.0.113.77"),
+        (UP, SpeakerWords(), "not configured yet. The customer gateway has to speak BGP from 169.254.10.2."),
         (UP, SpeakerWords(protocols=(peering("Active", last_error="Socket: refused"),)), "refused"),
     ],
 )
@@ -145,6 +123,25 @@ def test_the_last_change_is_when_the_status_changed() -> None:
     assert first.changed == NOW
     assert tunnel_state(up, first, MADE, later).changed == NOW
     assert tunnel_state(down, first, MADE, later).changed == later
+
+
+@pytest.mark.parametrize("state", ["Established", "Active"])
+def test_a_service_that_starts_asks_bird_since_when_it_is_so(state: str) -> None:
+    """Nobody saw it change: when the service was started says nothing about the tunnel."""
+    hours = [timedelta(hours=n) for n in range(4)]
+    made, so, now = NOW - hours[3], NOW - hours[2], NOW
+    session = replace(peering(state), since=so)
+    seen = view(endpoint=UP, speaker=SpeakerWords(protocols=(session,)))
+    assert tunnel_state(seen, None, made, now).changed == so
+    assert tunnel_state(seen, None, NOW - hours[1], now).changed == NOW - hours[1], "not before it was made"
+    other = replace(peering("Established"), since=NOW + hours[1])
+    assert tunnel_state(view(speaker=SpeakerWords(protocols=(other,))), None, made, now).changed == now
+
+
+def test_a_service_that_starts_asks_charon_since_when_it_is_up() -> None:
+    up = view(dynamic=False, endpoint=UP)
+    assert tunnel_state(up, None, MADE, NOW).changed == NOW - timedelta(seconds=5)
+    assert tunnel_state(up, None, NOW - timedelta(seconds=1), NOW).changed == NOW - timedelta(seconds=1)
 
 
 def test_vitals_of_tunnels() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 from dataclasses import replace
@@ -18,23 +19,13 @@ from sqlalchemy import create_engine, inspect
 
 from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.errors import Unavailable
-from landbridge.model.resources import (
-    AccessKey,
-    Association,
-    Resource,
-    Role,
-    Route,
-    RouteTable,
-    SecondaryCidr,
-    State,
-    StaticRoute,
-    Tunnel,
-    TunnelOptions,
-    Vpc,
-    VpnConnection,
-)
+from landbridge.model.keys import AccessKey, Role
+from landbridge.model.network import Association, Route, RouteTable, SecondaryCidr, Vpc
+from landbridge.model.resources import Resource, State
 from landbridge.model.secret import Secret
 from landbridge.model.snapshot import Put, Remove, Snapshot
+from landbridge.model.vpn import StaticRoute, Tunnel, TunnelOptions, VpnConnection
+from landbridge.store import sql
 from landbridge.store.codec import KINDS, Codec
 from landbridge.store.folder import Folder, FolderError
 from landbridge.store.schema import metadata
@@ -226,6 +217,39 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         database.execute("UPDATE alembic_version SET version_num='9999'")
     with pytest.raises(StoreError, match="newer"):
         open_store(tmp_path)
+
+
+def test_a_first_start_that_broke_off_is_made_good(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "landbridge.db") as database:
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    store = open_store(tmp_path)
+    store.commit(1, (Put(vpc("vpc-1")),))
+    assert [v.id for v in store.load().all(Vpc)] == ["vpc-1"]
+
+
+ONLY_SQLITES = re.compile(r"(?i)\b(sqlite_\w+|pragma|immediate|exclusive|rowid|glob|autoincrement|replace)\b")
+
+
+def test_only_the_connection_is_sqlites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another database has to take the store's statements one day; what SQLite alone knows is in one place."""
+    said: list[str] = []
+    connect = sql._connect
+
+    def overheard(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.set_trace_callback(said.append)
+        return connection
+
+    open_store(tmp_path).close()
+    monkeypatch.setattr(sql, "_connect", overheard)
+    store = open_store(tmp_path)
+    store.commit(1, (Put(vpc("vpc-1")), Put(connection())))
+    store.commit(2, (Remove(vpc("vpc-1")),))
+    store.load()
+    store.close()
+    verbs = {statement.split()[0] for statement in said}
+    assert verbs == {"SELECT", "BEGIN", "INSERT", "DELETE", "COMMIT"}
+    assert not [statement for statement in said if ONLY_SQLITES.search(statement.partition("VALUES")[0])]
 
 
 def test_the_migrations_make_the_schema(tmp_path: Path) -> None:

@@ -53,6 +53,11 @@ def not_built(action: str) -> Ec2Error:
     return Ec2Error("UnsupportedOperation", f"landbridge does not have the action {action}. Nothing was changed.")
 
 
+def outside_ec2(error: Ec2Error) -> Ec2Error:
+    """The refusal in the words of the services other than EC2, which call a key that there is not something else."""
+    return Ec2Error("InvalidClientTokenId", error.message, 403) if error.code == "AuthFailure" else error
+
+
 def internal_error(request_id: str) -> Ec2Error:
     """What a client is told about a crash: where to look, and nothing else."""
     return Ec2Error("InternalError", f"An internal error has occurred. The service's log has it as {request_id}.", 500)
@@ -133,7 +138,8 @@ def _does_not_exist(error: domain.NotFound | domain.MalformedId) -> str:
         case "address":
             return f"Address '{identity}' not found."
     camel = _camel(error.kind)
-    return f"The {_CALLED.get(error.kind, f'{camel[0].lower()}{camel[1:]} ID')} '{identity}' does not exist"
+    where = error.where if isinstance(error, domain.NotFound) else ""
+    return f"The {_CALLED.get(error.kind, f'{camel[0].lower()}{camel[1:]} ID')} '{identity}' does not exist{where}"
 
 
 def _malformed(error: domain.MalformedId) -> str:

@@ -19,7 +19,8 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
 from typing import Final
 
-from landbridge.desired.objects import MAIN_TABLE, Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
+from landbridge.desired.links import MAIN_TABLE
+from landbridge.desired.speakers import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
 
 CANARY_TABLE: Final = 187_000
 """A kernel table that nothing looks into; see `_canary`."""

@@ -30,21 +30,29 @@ class Message(IntEnum):
     NEWRULE = 32
     DELRULE = 33
     GETRULE = 34
+    GETNSID = 90
 
 
 NLMSG_ERROR: Final = 2
 NLMSG_DONE: Final = 3
 HEADER: Final = struct.Struct("=IHHII")
 _LINK: Final = struct.Struct("=BxHiII")
+_GENERIC: Final = 4
+"""Bytes of a struct rtgenmsg, padded."""
 _ADDRESS: Final = struct.Struct("=BBBBI")
 _ROUTE: Final = struct.Struct("=BBBBBBBBI")
 _ATTRIBUTE: Final = struct.Struct("=HH")
+_NEXT_HOP: Final = struct.Struct("=HBBi")
 _U32: Final = struct.Struct("=I")
+_COUNTS: Final = struct.Struct("=QQQQ")
 _TYPE_MASK: Final = 0x3FFF
 _IFF_UP: Final = 1
 _IFF_LOWER_UP: Final = 0x10000
 _AF_INET: Final = 2
 RTNH_F_ONLINK: Final = 4
+NO_ORIGIN: Final = -1
+"""linux/net_namespace.h: NETNSA_NSID_NOT_ASSIGNED."""
+_NSID: Final = struct.Struct("=i")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,9 @@ class Link:
     spanning_tree: bool = False
     if_id: int = 0
     """Of an XFRM interface."""
+    origin: int = NO_ORIGIN
+    """The number by which the namespace that it is in knows the one that it is bound to (IFLA_LINK_NETNSID); NO_ORIGIN
+    if both are one, or that one is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +166,20 @@ def link(body: bytes) -> Link:
         carrier=bool(flags & _IFF_LOWER_UP),
         spanning_tree=kind == "bridge" and _number(data, 5) != 0,  # IFLA_BR_STP_STATE
         if_id=_number(data, 2) if kind == "xfrm" else 0,  # IFLA_XFRM_IF_ID
+        origin=_NSID.unpack(found[37])[0] if 37 in found else NO_ORIGIN,
     )
+
+
+def namespace_number(body: bytes) -> int:
+    """The number by which one namespace knows another, out of RTM_NEWNSID; NO_ORIGIN if it has none for it."""
+    return int(_NSID.unpack(attributes(body, _GENERIC)[1])[0])
+
+
+def link_bytes(body: bytes) -> tuple[int, int]:
+    """What passed a link, out of RTM_NEWLINK: (received, sent)."""
+    # IFLA_STATS64: rx_packets, tx_packets, rx_bytes, tx_bytes, ...
+    raw = attributes(body, _LINK.size).get(23, bytes(32))
+    return _COUNTS.unpack_from(raw)[2:4]
 
 
 def link_address(body: bytes) -> LinkAddress | None:
@@ -191,6 +215,21 @@ def route(body: bytes) -> Route | None:
         metric=_number(found, 6),
         onlink=bool(flags & RTNH_F_ONLINK),
     )
+
+
+def ways(body: bytes) -> frozenset[int]:
+    """The links of all next hops of a route, which may have several (RTA_MULTIPATH)."""
+    found = attributes(body, _ROUTE.size)
+    single, hops = _number(found, 4), found.get(9, b"")
+    indices = {single} if single else set()
+    offset = 0
+    while offset + _NEXT_HOP.size <= len(hops):
+        length, _, _, index = _NEXT_HOP.unpack_from(hops, offset)
+        if length < _NEXT_HOP.size:
+            break
+        indices.add(index)
+        offset += (length + 3) & ~3
+    return frozenset(indices)
 
 
 def rule(body: bytes) -> Rule | None:

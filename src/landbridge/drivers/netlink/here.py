@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
 from collections.abc import Collection, Iterable
 from ipaddress import IPv4Address, IPv4Network
 
+from landbridge.desired.links import MAIN_TABLE
 from landbridge.desired.objects import HERE
-from landbridge.drivers.netlink import decode
+from landbridge.drivers.netlink import decode, marks
 from landbridge.drivers.netlink.decode import Message
 from landbridge.drivers.netlink.inside import path_of
 from landbridge.drivers.netlink.namespaces import names
-from landbridge.drivers.netlink.routes import addresses
+from landbridge.drivers.netlink.routes import TUNNELS, addresses
 from landbridge.drivers.netlink.rtnl import KernelRefusedError, Rtnl
 
 _IP_MTU = 14  # ip(7)
 _RTA_DST = 1
+_MAIN_ROUTES = struct.pack("=BBBBBBBBI", socket.AF_INET, 0, 0, 0, MAIN_TABLE, 0, 0, 0, 0)
+_DEFAULT = IPv4Network("0.0.0.0/0")
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 
 
@@ -47,12 +51,12 @@ def connected(*, without_links: Collection[str], without_addresses: Collection[I
     return tuple(sorted(found))
 
 
-def uplink_mtu(peers: Iterable[IPv4Address], otherwise: int) -> int:
-    """The largest packet that the kernel knows to fit on the way to all of these; `otherwise` where there is no way.
+def uplink_mtu(peers: Iterable[IPv4Address]) -> int | None:
+    """The largest packet that the kernel knows to fit on the ways that there are to these; None if there is no way.
 
     Connecting a UDP socket sends nothing: the kernel only looks the route up.
     """
-    found = [otherwise]
+    found = []
     for peer in peers:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
@@ -60,7 +64,7 @@ def uplink_mtu(peers: Iterable[IPv4Address], otherwise: int) -> int:
                 found.append(probe.getsockopt(socket.IPPROTO_IP, _IP_MTU))
             except OSError:
                 continue
-    return min(found)
+    return min(found, default=None)
 
 
 def uplinks(peers: Iterable[IPv4Address]) -> frozenset[str]:
@@ -78,3 +82,30 @@ def uplinks(peers: Iterable[IPv4Address]) -> frozenset[str]:
             if route is not None and route.link in names_of:
                 found.add(names_of[route.link])
     return frozenset(found)
+
+
+def defaults() -> frozenset[str]:
+    """The links that all default routes of the main table lead to: those in use, and those that would be if they fail.
+
+    All next hops count. A tunnel of landbridge's is none, also where the cloud announces a default route.
+    """
+    with Rtnl(HERE) as rtnl:
+        names_of = {
+            link.index: link.name
+            for link in rtnl.links()
+            if link.kind not in TUNNELS or marks.owner_of(link.alias) is None
+        }
+        found: set[int] = set()
+        try:
+            for body in rtnl.walk(Message.GETROUTE, _MAIN_ROUTES):
+                route = decode.route(body)
+                if route is None:
+                    continue
+                if route.destination.network_address != _DEFAULT.network_address:
+                    break  # the kernel lists by address (fib_trie), and may have all of the Internet's routes
+                if route.destination == _DEFAULT:
+                    found |= decode.ways(body)
+        except KernelRefusedError as error:
+            if error.errno != errno.ENOENT:  # there is no such table before its first route
+                raise
+    return frozenset(names_of[index] for index in found if index in names_of)

@@ -95,6 +95,15 @@ class Rtnl:
                 return [body for _, body in found if body]
         raise KernelRefusedError(errno.EAGAIN, "the list kept changing while it was read")
 
+    def walk(self, kind: Message, header: bytes) -> Iterator[bytes]:
+        """The same, one after the other as the kernel comes to them. Whoever stops early closes the socket.
+
+        Raises:
+            KernelRefusedError: the kernel does not tell.
+        """
+        self._socket.send(HEADER.pack(HEADER.size + len(header), kind, REQUEST | _DUMP, self._next(), 0) + header)
+        return (body for _, body in self._answers() if body)
+
     def get(self, kind: Message, header: bytes) -> bytes:
         """One object's message without the netlink header.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, collapse_addresses
 from typing import Final
 
-from landbridge.desired.objects import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
 from landbridge.desired.tables import Family
 from landbridge.drivers.nftables import lookups, one_to_one, ports
 from landbridge.drivers.nftables.words import link
@@ -23,9 +23,13 @@ _NUMBERS: Final = range(256)
 _WITH_PORTS: Final = frozenset({"udp", "tcp"})
 _REWRITES_SOURCE: Final = frozenset({Hook.POSTROUTING, Hook.INPUT})
 _REWRITES_DESTINATION: Final = frozenset({Hook.PREROUTING, Hook.OUTPUT})
+_ROUTED: Final = frozenset({Hook.FORWARD, Hook.OUTPUT, Hook.POSTROUTING})
 _NAT_HOOKS: Final = _REWRITES_SOURCE | _REWRITES_DESTINATION
 _MSS: Final = range(88, 65496)
 """From the least IPv4 datagram anybody has to take, less headers, upwards."""
+_MTUS: Final = range(68, 65536)
+"""From what every link of IPv4 carries (RFC 791) upwards."""
+_FRAGMENTATION_NEEDED: Final = (3, 4)
 _SYN: Final = "tcp flags & (syn | rst) == syn"
 _NO_DF: Final = 0xBFFF
 _PRIORITIES: Final = range(-500, 501)
@@ -167,6 +171,9 @@ def _flow(rule: FilterRule, chain: Chain) -> Iterator[str]:
         yield "ct status ! confirmed"
     if rule.dnatted:
         yield "ct status dnat"
+    if rule.in_clear:
+        _at(chain, _ROUTED, "a look at IPsec policies")
+        yield "rt ipsec missing"
     for what, marked in (("meta", rule.marked), ("ct", rule.flow_marked)):
         if marked is not None:
             yield f"{what} mark {'!= ' if marked else ''}0"
@@ -177,6 +184,8 @@ def _flow(rule: FilterRule, chain: Chain) -> Iterator[str]:
 
 
 def _icmp(rule: FilterRule) -> Iterator[str]:
+    if rule.icmp_mtu_below is not None and (rule.icmp_type, rule.icmp_code) != _FRAGMENTATION_NEEDED:
+        raise ValueError("only 'fragmentation needed' (icmp, type 3, code 4) names an MTU")
     if rule.icmp_type is None and rule.icmp_code is None:
         return
     if rule.protocol != "icmp" or rule.icmp_type is None:
@@ -186,6 +195,10 @@ def _icmp(rule: FilterRule) -> Iterator[str]:
             if value not in _NUMBERS:
                 raise ValueError(f"an ICMP {what} is a number from 0 to 255")
             yield f"icmp {what} {int(value)}"
+    if rule.icmp_mtu_below is not None:
+        if rule.icmp_mtu_below not in _MTUS:
+            raise ValueError(f"an MTU of {rule.icmp_mtu_below} is not within {_MTUS}")
+        yield f"icmp mtu < {int(rule.icmp_mtu_below)}"
 
 
 def _port_range(ports: tuple[int, int] | None, protocol: str | int | None) -> Iterator[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Iterable, Mapping
 from ipaddress import IPv4Address
 from typing import Final
 
-from landbridge.desired.objects import DataPlane, HostObject, IkeConnection, Key, Seen
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import DataPlane
+from landbridge.desired.objects import HostObject, Key, Seen
 from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.endpoints import Endpoints
 from landbridge.drivers.strongswan.identity import FORCED, connection_digest, digest_of, name_of, secret_id
@@ -27,6 +30,8 @@ OUTDATED: Final = "its SAs were made under another setting"
 
 LOST: Final = "lost its SAs"
 """The fingerprint of a connection whose SAs charon believes in and the kernel does not have."""
+
+log = logging.getLogger(__name__)
 
 AGREED_WITHIN: Final = 5.0
 """Seconds in which a peer has to answer before SAs that should be replaced are told as a fault."""
@@ -140,10 +145,10 @@ def fits(sa: IkeSaStatus, wanted: IkeConnection) -> bool:
     )
 
 
-def _missing(believed: Iterable[IkeSaStatus], there: sas.Installed) -> frozenset[tuple[str, int]]:
-    """(connection, CHILD SA) of those that charon believes in and the kernel has not, or not wholly."""
+def _missing(believed: Iterable[IkeSaStatus], there: sas.Installed) -> frozenset[tuple[str, str, str]]:
+    """(connection, both SPIs) of CHILD SAs that charon believes in and the kernel has not, or not wholly."""
     return frozenset(
-        (ike.connection, child.unique_id)
+        (ike.connection, child.spi_in, child.spi_out)
         for ike in believed
         for child in ike.children
         # One that is being rekeyed is about to get new ones.
@@ -206,17 +211,20 @@ class IkeConnectionDriver:
                 fingerprint=found,
             )
 
-    def _lost(self, namespace: str, vici: Vici) -> frozenset[str]:
-        """Connections with a CHILD SA that is not in the kernel.
+    def _lost(self, namespace: str, vici: Vici) -> dict[str, list[str]]:
+        """Connections with a CHILD SA that is not in the kernel, and the SPIs of all such.
 
         A rekeying may come between the two questions, so what is missing has to be missing twice.
         """
         running = self._endpoints.charon(namespace)
         if running is None or running.data_plane is not DataPlane.KERNEL:
-            return frozenset()
+            return {}
         once = _missing(vici.sas(), sas.installed(namespace))
         again = once and once & _missing(vici.sas(), sas.installed(namespace))
-        return frozenset(name for name, _ in again)
+        found: dict[str, list[str]] = {}
+        for name, *spis in sorted(again):
+            found.setdefault(name, []).extend(spis)
+        return found
 
     def _outdated(self, namespace: str, name: str, *, forced: bool, vici: Vici) -> bool:
         """Whether the connection's SAs were made while UDP was forced and no longer is, or the other way round.
@@ -266,7 +274,15 @@ class IkeConnectionDriver:
             before = loaded.get(wanted.name)
             if before is not None and not (_same_peers(before, wanted) and self._all_fit(vici, wanted)):
                 vici.terminate(wanted.name)
-        if wanted.name in self._lost(wanted.namespace, vici):
+        lost = self._lost(wanted.namespace, vici).get(wanted.name)
+        if lost:
+            log.warning(
+                "Somebody took SAs of %s (SPIs %s) or their policies from the kernel in %s: nothing passes until the "
+                "peer has agreed to new ones, which it is being asked for.",
+                wanted.name,
+                " ".join(lost),
+                wanted.namespace,
+            )
             vici.rekey(wanted.name)
         elif self._outdated(wanted.namespace, wanted.name, forced=wanted.force_udp, vici=vici):
             self._replace(vici, wanted)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Final
 
-from landbridge.desired.objects import IkeConnection
+from landbridge.desired.ike import IkeConnection
 
 FORCED: Final = "-udp"
 """Marks a connection that forces UDP: whether its SAs are like that can be told."""

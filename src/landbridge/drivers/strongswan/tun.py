@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from landbridge.desired.objects import DataPlane, HostObject, TunnelDevice
+from landbridge.desired.links import DataPlane, TunnelDevice
+from landbridge.desired.objects import HostObject
 from landbridge.drivers.netlink.inside import NamespaceMissing
 from landbridge.drivers.netlink.rtnl import KernelRefusedError, Rtnl
 from landbridge.drivers.strongswan import links, xfrm
@@ -28,7 +29,10 @@ class TunnelDeviceDriver:
         self._owner = owner
 
     def read(self, namespaces: Collection[str]) -> Iterable[HostObject]:
-        """The moved devices in these namespaces. One that is down or lacks its placeholder reads with an MTU of 0."""
+        """The moved devices in these namespaces.
+
+        One that is down, lacks its placeholder or leads into a namespace that is gone reads with an MTU of 0.
+        """
         seen: list[TunnelDevice] = []
         for namespace in namespaces:
             for link in links.devices(namespace):
@@ -36,7 +40,8 @@ class TunnelDeviceDriver:
                 if endpoint is None or link.name == links.MADE_AS or namespace == endpoint:
                     continue  # not moved yet
                 kernel = link.kind == links.XFRM
-                whole = link.up and (kernel or links.has_placeholder(endpoint))
+                stands = xfrm.is_bound(namespace, link, endpoint) if kernel else links.has_placeholder(endpoint)
+                whole = link.up and stands
                 self._endpoints.routers[endpoint] = namespace
                 seen.append(
                     TunnelDevice(

@@ -16,10 +16,11 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.drivers.strongswan.endpoints import Endpoints
 from landbridge.drivers.strongswan.identity import dialled
 from landbridge.drivers.strongswan.sas import LossEvents, installed
@@ -84,6 +85,8 @@ class IkeWatcher:
         self._lock = threading.Lock()
         self._followed: dict[str, _Followed] = {}
         self._selector = selectors.DefaultSelector()
+        self._bell: int | None
+        """None once it is closed: its number may be somebody else's file then."""
         self._alarm, self._bell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._selector.register(self._alarm, selectors.EVENT_READ)
         self._thread: threading.Thread | None = None
@@ -165,13 +168,15 @@ class IkeWatcher:
             self._thread.join()
         self._selector.close()
         os.close(self._alarm)
-        os.close(self._bell)
+        with self._lock:
+            if self._bell is not None:
+                os.close(self._bell)
+            self._bell = None
 
     def _ring(self) -> None:
-        try:
-            os.write(self._bell, b"x")
-        except BlockingIOError:
-            return  # so many rings wait to be heard that one more changes nothing
+        with self._lock, suppress(BlockingIOError):  # so many rings wait to be heard that one more changes nothing
+            if self._bell is not None:
+                os.write(self._bell, b"x")
 
     def _tell(self, event: IkeEvent) -> None:
         self._call(self._on_event, event)

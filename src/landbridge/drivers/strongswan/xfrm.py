@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 from typing import Final
 
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from landbridge.desired.objects import TunnelDevice
-from landbridge.drivers.netlink.decode import Link, Message
+from landbridge.desired.links import TunnelDevice
+from landbridge.drivers.netlink.decode import NO_ORIGIN, Link, Message, namespace_number
 from landbridge.drivers.netlink.inside import NamespaceMissing, open_namespace
 from landbridge.drivers.netlink.rtnl import CREATE, EXCLUSIVE, KernelRefusedError, Rtnl
 from landbridge.drivers.strongswan.links import XFRM, alias, change, endpoint_of, ours
 from landbridge.reconcile.driver import DriverError
 
+_GENERIC: Final = bytes(4)  # struct rtgenmsg, padded
+_NETNSA_FD: Final = 3  # linux/net_namespace.h
 _UNSUPPORTED: Final = (errno.EOPNOTSUPP, errno.ENOTSUP)
 
 
@@ -33,7 +36,10 @@ def put(wanted: TunnelDevice, owner: str) -> None:
     mark = alias(owner, wanted.endpoint)
     with Rtnl(wanted.endpoint) as beside, Rtnl(wanted.namespace) as there:
         found = ours(there, wanted.namespace, wanted.name, owner)
-        if found is not None and (found.kind != XFRM or found.if_id != wanted.if_id or found.alias != mark):
+        if found is not None and not (
+            (found.kind, found.if_id, found.alias) == (XFRM, wanted.if_id, mark)
+            and _is_bound(there, found, wanted.endpoint)
+        ):
             _delete(there, found)
             found = None
         if found is None:
@@ -47,6 +53,27 @@ def put(wanted: TunnelDevice, owner: str) -> None:
         if found is None:
             raise DriverError(f"The tunnel device {wanted.name} vanished from {wanted.namespace} while it was set up.")
         change(there, found.index, ("IFLA_IFALIAS", mark), ("IFLA_MTU", wanted.mtu), up=True)
+
+
+def is_bound(namespace: str, link: Link, endpoint: str) -> bool:
+    """Whether an interface in the router's namespace belongs to the one that has the endpoint's name now.
+
+    A namespace that was deleted while a process holds it lives on without its name, and so does an interface of it.
+    """
+    try:
+        with Rtnl(namespace) as there:
+            return _is_bound(there, link, endpoint)
+    except NamespaceMissing:
+        return False
+
+
+def _is_bound(there: Rtnl, link: Link, endpoint: str) -> bool:
+    handle = open_namespace(endpoint)
+    try:
+        answer = there.get(Message.GETNSID, _GENERIC + struct.pack("=HHI", 8, _NETNSA_FD, handle))
+    finally:
+        os.close(handle)
+    return link.origin != NO_ORIGIN and namespace_number(answer) == link.origin
 
 
 def _make(beside: Rtnl, wanted: TunnelDevice, mark: str) -> None:

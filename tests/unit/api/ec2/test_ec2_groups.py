@@ -146,7 +146,7 @@ def test_authorize_answers_with_the_rules_and_describe_groups_them(ec2: Ec2, gro
         GroupId=group,
         IpPermissions=[
             tcp(443, 443, "10.1.2.3/8", "192.168.0.0/16"),
-            {"IpProtocol": "6", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupName": "default"}]},
+            {"IpProtocol": "6", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": group}]},
             {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "IpRanges": [{"CidrIp": ANYWHERE, "Description": "e"}]},
             {"IpProtocol": "50", "FromPort": 7, "ToPort": 7, "IpRanges": [{"CidrIp": ANYWHERE}]},
         ],
@@ -195,13 +195,6 @@ def test_the_flat_form(ec2: Ec2, group: str) -> None:
     gone = ec2("RevokeSecurityGroupIngress", GroupId=group, **flat)["RevokedSecurityGroupRules"]
     assert [r["SecurityGroupRuleId"] for r in gone] == [rule["SecurityGroupRuleId"]]
 
-    added = ec2("AuthorizeSecurityGroupIngress", GroupId=group, SourceSecurityGroupName="default")
-    assert [(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in added["SecurityGroupRules"]] == [
-        ("icmp", -1, -1),
-        ("tcp", 0, 65535),
-        ("udp", 0, 65535),
-    ]
-
 
 GOOD = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
 
@@ -228,7 +221,7 @@ GOOD = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp
         ({"PrefixListIds": [{"PrefixListId": "pl-12345678"}]}, "UnsupportedOperation"),
         ({"UserIdGroupPairs": [{"GroupId": "sg-" + UNKNOWN}]}, "InvalidGroup.NotFound"),
         ({"UserIdGroupPairs": [{"GroupId": "x"}]}, "InvalidGroupId.Malformed"),
-        ({"UserIdGroupPairs": [{"GroupName": "nobody"}]}, "InvalidGroup.NotFound"),
+        ({"UserIdGroupPairs": [{"GroupName": "web"}]}, "VPCIdNotSpecified"),
         ({"UserIdGroupPairs": [{"GroupName": "default", "UserId": "999999999999"}]}, "UnsupportedOperation"),
         ({"UserIdGroupPairs": [{"GroupName": "default", "VpcPeeringConnectionId": "pcx-1"}]}, "UnsupportedOperation"),
     ],
@@ -246,7 +239,7 @@ def test_rules_that_cannot_be(ec2: Ec2, group: str, change: dict[str, Any], code
         ({"IpProtocol": "tcp", "CidrIp": ANYWHERE}, "InvalidParameterValue"),
         ({"CidrIp": ANYWHERE, "IpPermissions": [GOOD]}, "InvalidParameterCombination"),
         ({"CidrIp": ANYWHERE, "SourceSecurityGroupName": "default"}, "InvalidParameterCombination"),
-        ({"SourceSecurityGroupName": "nobody"}, "InvalidGroup.NotFound"),
+        ({"SourceSecurityGroupName": "web"}, "VPCIdNotSpecified"),
         ({"SourceSecurityGroupOwnerId": ACCOUNT}, "MissingParameter"),
     ],
 )
@@ -254,8 +247,7 @@ def test_requests_that_are_none(ec2: Ec2, group: str, given: dict[str, Any], cod
     assert ec2.code("AuthorizeSecurityGroupIngress", GroupId=group, **given) == code
 
 
-def test_groups_are_named_by_id_outside_of_a_default_vpc(ec2: Ec2, vpc: str, group: str) -> None:
-    assert ec2.code("AuthorizeSecurityGroupIngress", GroupName="web", IpPermissions=[GOOD]) == "InvalidGroup.NotFound"
+def test_a_group_is_named_once(ec2: Ec2, group: str) -> None:
     assert ec2.code("AuthorizeSecurityGroupIngress", IpPermissions=[GOOD]) == "MissingParameter"
     assert ec2.code("DeleteSecurityGroup", GroupId=group, GroupName="web") == "InvalidParameterCombination"
     assert ec2.code("DeleteSecurityGroup") == "MissingParameter"

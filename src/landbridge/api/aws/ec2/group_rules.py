@@ -14,7 +14,7 @@ from landbridge.api.aws.ec2.permissions import FLAT, one_rule, revoked_shape, ru
 from landbridge.control import security_group_rules as rules
 from landbridge.control.security_group_rules import RULE
 from landbridge.model.errors import Combination
-from landbridge.model.resources import SecurityGroupRule
+from landbridge.model.firewall import SecurityGroupRule
 
 
 def _authorize(desk: Desk, params: Params, *, egress: bool) -> Shape:

@@ -9,7 +9,8 @@ from typing import Final
 from landbridge.api.aws.ec2.door import Desk
 from landbridge.api.aws.ec2.filters import Field, absent, moment
 from landbridge.control.zones import zone_id
-from landbridge.model.resources import Instance, InstanceState, Subnet
+from landbridge.model.instances import Instance, InstanceState
+from landbridge.model.network import Subnet
 
 USER_ENDED_IT: Final[Mapping[str, str]] = {
     "Code": "Client.UserInitiatedShutdown",

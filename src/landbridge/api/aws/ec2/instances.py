@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from landbridge.api.aws.ec2 import interfaces
@@ -12,11 +13,11 @@ from landbridge.api.aws.ec2.instance_filters import MONITORING, USER_ENDED_IT, h
 from landbridge.api.aws.ec2.interface_actions import addresses_of, groups_in
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import checked_id, id_of, ids_of, only, required, tag_list, tags_of
-from landbridge.control import instances
+from landbridge.control import instances, security_groups
 from landbridge.control.instances import NOUN, Plugged
 from landbridge.model.attached import by_instance
 from landbridge.model.errors import Combination, Missing
-from landbridge.model.resources import Instance, InstanceState, NetworkInterface
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
 
 CODES: Final[Mapping[InstanceState, int]] = {
     InstanceState.PENDING: 0,
@@ -106,6 +107,7 @@ def run_instances(desk: Desk, params: Params) -> Shape:
         "SubnetId",
         "PrivateIpAddress",
         "SecurityGroupIds",
+        "SecurityGroups",
         "NetworkInterfaces",
         "InstanceType",
         "KeyName",
@@ -122,7 +124,7 @@ def run_instances(desk: Desk, params: Params) -> Shape:
             "InstanceInitiatedShutdownBehavior": "stop",
         },
     )
-    plugged, placement = _plugged(params), params.get("Placement") or {}
+    plugged, placement = _plugged(desk, params), params.get("Placement") or {}
     only(placement, "AvailabilityZone", inert={"Tenancy": "default", "GroupName": ""})
     launched = desk.run(
         instances.RunInstances(
@@ -143,17 +145,23 @@ def run_instances(desk: Desk, params: Params) -> Shape:
     return _reservation(desk, launched)
 
 
-def _plugged(params: Params) -> tuple[Plugged, ...]:
+def _plugged(desk: Desk, params: Params) -> tuple[Plugged, ...]:
     """The network interfaces, whichever way they are given."""
     top = {
         "SubnetId": params.get("SubnetId"),
         "PrivateIpAddress": params.get("PrivateIpAddress"),
         "Groups": params.get("SecurityGroupIds"),
     }
-    given = params.get("NetworkInterfaces")
+    names, given = params.get("SecurityGroups"), params.get("NetworkInterfaces")
     if not given:
-        return (_interface(top | {"DeviceIndex": 0}),)
-    if any(value is not None for value in top.values()):
+        plugged = _interface(top | {"DeviceIndex": 0})
+        if not names:
+            return (plugged,)
+        if top["SubnetId"] is not None:
+            raise Combination("The parameter groupName cannot be used with the parameter subnet. Use group ids.")
+        by_name = (security_groups.named(desk.scope, name).id for name in dict.fromkeys(names))
+        return (replace(plugged, groups=(*plugged.groups, *by_name)),)
+    if names or any(value is not None for value in top.values()):
         raise Combination(
             "Network interfaces and an instance-level subnet, address or security groups may not be specified on the "
             "same request. Give them in NetworkInterface.1 only."
@@ -192,7 +200,7 @@ def _interface(given: Params) -> Plugged:
     return Plugged(
         device_index=given["DeviceIndex"],
         interface_id=checked_id(there, "network-interface") if there else "",
-        subnet_id="" if there else id_of(given, "SubnetId", "subnet"),
+        subnet_id=id_of(given, "SubnetId", "subnet") if given.get("SubnetId") is not None else "",
         addresses=addresses_of(given),
         public=given.get("AssociatePublicIpAddress"),
         groups=groups_in(given, "Groups"),

@@ -11,15 +11,10 @@ from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import ids_of, only, tag_list
 from landbridge.control.network_interfaces import NOUN
 from landbridge.control.zones import zone_id
-from landbridge.model.resources import (
-    Attachment,
-    InterfaceAttachment,
-    NetworkInterface,
-    PrivateAddress,
-    PublicAddress,
-    SecurityGroup,
-    Subnet,
-)
+from landbridge.model.firewall import SecurityGroup
+from landbridge.model.instances import InterfaceAttachment, NetworkInterface, PrivateAddress, PublicAddress
+from landbridge.model.network import Subnet
+from landbridge.model.resources import Attachment
 
 T = TypeVar("T")
 

@@ -17,7 +17,8 @@ from landbridge.control.attachments import MAX_ATTACHED
 from landbridge.control.instances import MAX_TEXT, NOUN
 from landbridge.control.network_interfaces import MAX_ADDRESSES
 from landbridge.model.errors import MalformedId, NotFound
-from landbridge.model.resources import Instance, Tags
+from landbridge.model.instances import Instance
+from landbridge.model.resources import Tags
 
 ARCHITECTURE: Final = "x86_64"
 _DESCRIPTION: Final = "Accepted by landbridge as any image is: instances are network namespaces."

@@ -21,7 +21,7 @@ from landbridge.control.traffic import (
     shown_range,
 )
 from landbridge.model.errors import Invalid, MalformedRule, Unsupported
-from landbridge.model.resources import EVERYTHING, ICMP, AclEntry, NetworkAcl, Traffic
+from landbridge.model.firewall import EVERYTHING, ICMP, AclEntry, NetworkAcl, Traffic
 
 _ANYWHERE: Final = IPv4Network("0.0.0.0/0")
 _ACTIONS: Final = {"allow": True, "deny": False}

@@ -8,10 +8,10 @@ from typing import Any, Final
 from landbridge.api.aws.ec2.door import Desk, Params, Shape
 from landbridge.api.aws.ec2.params import checked_id, network, only, required, tag_list
 from landbridge.control.security_group_rules import Permission
-from landbridge.control.security_groups import NOUN, by_name
+from landbridge.control.security_groups import NOUN, named
 from landbridge.control.traffic import ANY, group_traffic, icmp_traffic, ports_traffic, protocol_name, shown_range
-from landbridge.model.errors import Combination, Invalid, Missing, NotFound, RuleNotFound, Unsupported
-from landbridge.model.resources import SecurityGroup, SecurityGroupRule, Traffic
+from landbridge.model.errors import Combination, Invalid, Missing, RuleNotFound, Unsupported
+from landbridge.model.firewall import SecurityGroup, SecurityGroupRule, Traffic
 
 FLAT: Final = (
     "CidrIp",
@@ -38,14 +38,14 @@ def wanted(desk: Desk, group: SecurityGroup, params: Params, *, new: bool) -> tu
     if flat and given:
         raise Combination(f"The parameter ipPermissions may not be used in combination with {flat[0]}.")
     if flat:
-        return tuple(_flat(desk, group, params))
+        return tuple(_flat(desk, params))
     permissions = tuple(each for one in given for each in _permissions(desk, group, one, new=new))
     if len(permissions) > MAX_PERMISSIONS:
         raise Invalid("IpPermissions", f"{len(permissions)} rules are more than any security group can have.")
     return permissions
 
 
-def _flat(desk: Desk, group: SecurityGroup, params: Params) -> Iterator[Permission]:
+def _flat(desk: Desk, params: Params) -> Iterator[Permission]:
     source = params.get("SourceSecurityGroupName")
     if source is None:
         if params.get("SourceSecurityGroupOwnerId") is not None:
@@ -59,7 +59,7 @@ def _flat(desk: Desk, group: SecurityGroup, params: Params) -> Iterator[Permissi
             "ICMP, TCP and UDP. Use IpPermissions."
         )
     _check_owner(desk, params.get("SourceSecurityGroupOwnerId"))
-    peer = _named(desk, group, source)
+    peer = named(desk.scope, source).id
     for traffic in (icmp_traffic(ANY, ANY), ports_traffic("tcp", 0, 65535), ports_traffic("udp", 0, 65535)):
         yield Permission(traffic=traffic, peer_group_id=peer)
 
@@ -117,19 +117,12 @@ def _peer(desk: Desk, group: SecurityGroup, given: Mapping[str, Any]) -> str:
     _check_owner(desk, given.get("UserId"))
     if given.get("GroupId"):
         return checked_id(given["GroupId"], NOUN)
-    return _named(desk, group, required(given, "GroupName"))
+    return named(desk.scope, required(given, "GroupName")).id
 
 
 def _check_owner(desk: Desk, account: str | None) -> None:
     if account not in (None, "", desk.account):
         raise Unsupported("landbridge has no VPC peering: a rule can name groups of your own account only.")
-
-
-def _named(desk: Desk, group: SecurityGroup, name: str) -> str:
-    peer = by_name(desk.scope.all(SecurityGroup), group.vpc_id, name)
-    if peer is None:
-        raise NotFound(NOUN, name[:100])
-    return peer.id
 
 
 def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:

@@ -18,8 +18,9 @@ from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnCon
 from landbridge.desired import device_file
 from landbridge.model.crypto import Algorithm, CryptoPolicy, PhaseOptions
 from landbridge.model.errors import Invalid, Unsupported
-from landbridge.model.resources import CustomerGateway, State, Tunnel, VpnConnection, VpnGateway
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 from landbridge.observe.state import Observation, TunnelState
 
 CATEGORY: Final = "VPN"

@@ -15,8 +15,8 @@ from landbridge.api.aws.ec2.vpn_option_values import ML_KEM, check_connection, c
 from landbridge.control.tunnels import TunnelWish, Wishes
 from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.errors import Invalid, Unsupported
-from landbridge.model.resources import ANYWHERE, DpdAction, StartupAction
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import ANYWHERE, DpdAction, StartupAction
 
 E = TypeVar("E", DpdAction, StartupAction)
 A = TypeVar("A", IkeVersion, Encryption, Integrity, Group)

@@ -17,7 +17,8 @@ from landbridge.control.tunnels import TunnelWish
 from landbridge.control.vpn_connections import NOUN
 from landbridge.control.vpn_gateways import usable_gateway
 from landbridge.model.errors import Combination, ConnectionUnavailable, Invalid, Missing, NotFound, Unsupported
-from landbridge.model.resources import State, Tunnel, VpnConnection
+from landbridge.model.resources import State
+from landbridge.model.vpn import Tunnel, VpnConnection
 from landbridge.observe.negotiated import negotiated
 from landbridge.observe.state import TunnelState
 
