@@ -247,7 +247,7 @@ def test_two_owners_in_one_namespace_do_not_see_each_other(net: Network) -> None
     net.put(*wanted)
     script = f"""
 from ipaddress import IPv4Interface, IPv4Network
-from landbridge.desired.objects import *
+from landbridge.desired.links import *
 from landbridge.drivers.netlink import decode
 from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.drivers.netlink.inside import inside

@@ -9,6 +9,9 @@ from typing import Final
 
 from landbridge.desired.objects import HERE, HostObject, Key, namespace_key
 
+LOOPBACK: Final = "lo"
+"""The link that every namespace has."""
+
 PROTOCOL: Final = 76
 """The kernel's routing protocol number of what the reconciler writes (`ip route` shows `proto 76`): nobody else's."""
 

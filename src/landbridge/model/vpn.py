@@ -11,6 +11,8 @@ from landbridge.model.crypto import UNSET, IkeVersion, PhaseOptions
 from landbridge.model.resources import Attachment, Resource, State
 from landbridge.model.secret import Secret
 
+ANYWHERE = IPv4Network("0.0.0.0/0")
+
 TunnelId = tuple[str, int]
 """A connection's id and the tunnel's number, 1 or 2."""
 

@@ -32,8 +32,8 @@ _CUSTOMER: Final[Mapping[Cause, str]] = {
     "of IKE, than the device file names, or does not know this machine. Download the file again, and see that the "
     "Internet knows this machine by the public address in it.",
     Cause.UNKNOWN_PEER: "Somebody asked who is not the cloud's endpoint in the device file. Download the file again.",
-    Cause.TRAFFIC_SELECTORS: "The two sides do not agree on traffic selectors: the connection has to take those "
-    "of the device file, 0.0.0.0/0 where it names none.",
+    Cause.TRAFFIC_SELECTORS: "The two sides do not agree on traffic selectors: the connection has to take what the "
+    "device file says, 0.0.0.0/0 for both where it says nothing. Download the file again.",
     Cause.PEER_SILENT: "The cloud's endpoint does not answer: this machine has to reach its UDP ports 500 and 4500.",
     Cause.PEER_CLOSED: "The cloud's endpoint closed the tunnel.",
     Cause.PROCESS_GONE: _GONE,

@@ -14,14 +14,7 @@ from hypothesis import strategies as st
 
 from landbridge.customer.device_file import MAX_LENGTH, BadDeviceFile, read
 from landbridge.desired.device_file import DeviceBgp, DeviceFile, DeviceTunnel, Suite, device_file, to_xml
-from landbridge.model.crypto import (
-    CryptoPolicy,
-    Encryption,
-    Group,
-    IkeVersion,
-    Integrity,
-    PhaseOptions,
-)
+from landbridge.model.crypto import CryptoPolicy, Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.resources import State
 from landbridge.model.secret import Secret
 from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelOptions, VpnConnection, VpnGateway
