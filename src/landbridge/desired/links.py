@@ -15,9 +15,6 @@ LOOPBACK: Final = "lo"
 PROTOCOL: Final = 76
 """The kernel's routing protocol number of what the reconciler writes (`ip route` shows `proto 76`): nobody else's."""
 
-LOOPBACK: Final = "lo"
-"""The link that every namespace has."""
-
 MAIN_TABLE: Final = 254
 
 
