@@ -1,4 +1,4 @@
-"""What tools ask after and landbridge has none of: no volumes, NAT gateways, endpoints, peerings, key pairs, prefix lists.
+"""What tools ask after and landbridge has none of: volumes, NAT gateways, endpoints, peerings, key pairs, prefix lists.
 
 The empty set is the truth, and who names one hears that it is not there.
 
