@@ -12,7 +12,7 @@ from landbridge.control import limits, tags
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.control.subnets import in_default_vpc
 from landbridge.model.errors import Dependency, GroupExists, GroupStays, Invalid, Missing, NotFound
-from landbridge.model.firewall import DEFAULT_GROUP, EVERYTHING, SecurityGroup, SecurityGroupRule, Traffic
+from landbridge.model.firewall import DEFAULT_GROUP, EVERYTHING, Prefix, SecurityGroup, SecurityGroupRule, Traffic
 from landbridge.model.ids import new_id
 from landbridge.model.instances import NetworkInterface
 from landbridge.model.network import Vpc
@@ -96,7 +96,7 @@ def new_rule(
     *,
     egress: bool,
     traffic: Traffic = EVERYTHING,
-    cidr: IPv4Network | None = None,
+    cidr: Prefix | None = None,
     peer: str | None = None,
     description: str = "",
     tags: Tags = (),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
+from typing import TypeAlias
 
 from landbridge.model.resources import Resource
+
+Prefix: TypeAlias = IPv4Network | IPv6Network
+"""What a rule's addresses are. There is no IPv6 in a VPC, so a rule about it is kept and shown, and fits no packet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """What a rule is about. `protocol` is IP's number of it, None for every one.
 
-    TCP and UDP: the destination ports from `first` to `last`, both included. ICMP: `first` is the type and `last` the
-    code, None for every one. Of any other protocol everything: both are None.
+    TCP and UDP: the destination ports from `first` to `last`, both included. ICMP and ICMPv6: `first` is the type and
+    `last` the code, None for every one. Of any other protocol everything: both are None.
     """
 
     protocol: int | None = None
@@ -21,7 +25,7 @@ class Traffic:
     last: int | None = None
 
 
-TCP, UDP, ICMP = 6, 17, 1
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 """IP's numbers of the protocols that rules look into."""
 
 EVERYTHING = Traffic()
@@ -57,7 +61,7 @@ class SecurityGroupRule(Resource):
     group_id: str
     egress: bool
     traffic: Traffic
-    cidr: IPv4Network | None = None
+    cidr: Prefix | None = None
     peer_group_id: str | None = None
     description: str = ""
 
@@ -70,7 +74,7 @@ class AclEntry:
     egress: bool
     allow: bool
     traffic: Traffic
-    cidr: IPv4Network
+    cidr: Prefix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
 from typing import Any, Final, get_origin
 
 from cattrs import Converter
 from cryptography.fernet import Fernet, InvalidToken
 
-from landbridge.model.firewall import NetworkAcl, SecurityGroup, SecurityGroupRule
+from landbridge.model.firewall import NetworkAcl, Prefix, SecurityGroup, SecurityGroupRule
 from landbridge.model.instances import ElasticAddress, Instance, NetworkInterface
 from landbridge.model.keys import AccessKey
 from landbridge.model.lab import LabHost, LabSite
@@ -80,9 +80,11 @@ class Codec:
 
     def _make_converter(self) -> Converter:
         converter = Converter(forbid_extra_keys=True)
-        for kind in (IPv4Address, IPv4Network):
+        for kind in (IPv4Address, IPv4Network, IPv6Network):
             converter.register_unstructure_hook(kind, str)
             converter.register_structure_hook(kind, lambda text, to: to(text))
+        converter.register_structure_hook(Prefix, lambda text, _: ip_network(text))
+        converter.register_structure_hook(Prefix | None, lambda text, _: None if text is None else ip_network(text))
         converter.register_unstructure_hook(datetime, datetime.isoformat)
         converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
         converter.register_unstructure_hook(Secret, self._seal)

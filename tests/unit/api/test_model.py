@@ -11,6 +11,7 @@ from botocore.model import ServiceModel
 from landbridge.api.aws.model import (
     EC2,
     MONITORING,
+    OPEN_ENDED,
     STS,
     ListOf,
     MapOf,
@@ -82,7 +83,7 @@ class Compared:
                 facts = theirs.metadata
                 assert ours.type == theirs.type_name
                 assert (ours.minimum, ours.maximum) == (facts.get("min"), facts.get("max"))
-                assert ours.choices == tuple(facts.get("enum", ()))
+                assert ours.choices == (() if theirs.name in OPEN_ENDED else tuple(facts.get("enum", ())))
                 assert ours.sensitive == facts.get("sensitive", False)
 
     def structure(self, ours: Structure, theirs: Any) -> None:

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from sqlalchemy import create_engine, inspect
 
 from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.errors import Unavailable
+from landbridge.model.firewall import EVERYTHING, AclEntry, NetworkAcl, SecurityGroupRule
 from landbridge.model.keys import AccessKey, Role
 from landbridge.model.network import Association, Route, RouteTable, SecondaryCidr, Vpc
 from landbridge.model.resources import Resource, State
@@ -295,3 +296,17 @@ def test_a_key_of_before_there_were_roles_is_an_admins() -> None:
     loaded = codec.decode("access-key", json.dumps(text))
     assert isinstance(loaded, AccessKey)
     assert loaded.role is Role.ADMIN
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.0/8", "2001:db8::/32", None])
+def test_rules_are_about_either_version_of_ip(cidr: str | None) -> None:
+    codec = Codec(KEY)
+    prefix = ip_network(cidr) if cidr else None
+    rule = SecurityGroupRule(
+        id="sgr-1", group_id="sg-1", egress=False, traffic=EVERYTHING, cidr=prefix, peer_group_id="sg-2", **COMMON
+    )
+    assert codec.decode("security-group-rule", codec.encode(rule)) == rule
+    if prefix is not None:
+        entry = AclEntry(number=1, egress=False, allow=True, traffic=EVERYTHING, cidr=prefix)
+        acl = NetworkAcl(id="acl-1", vpc_id="vpc-1", entries=(entry,), **COMMON)
+        assert codec.decode("network-acl", codec.encode(acl)) == acl

@@ -25,7 +25,7 @@ MONITORING: Final = "monitoring"
 _FOLDERS: Final = {MONITORING: "cloudwatch"}
 """Where botocore calls a service otherwise."""
 
-_OPEN_ENDED: Final = frozenset({"AccountAttributeName", "InstanceType"})
+OPEN_ENDED: Final = frozenset({"AccountAttributeName", "InstanceType"})
 """Where the model's choices are not all there are: it names two of the six account attributes that its text lists, and
 of instance types those of its day. The actions know."""
 
@@ -181,7 +181,7 @@ class Service:
                     self._location(shape["value"]) or "value",
                 )
             case _:
-                made = _scalar(shape, open_ended=name in _OPEN_ENDED)
+                made = _scalar(shape, open_ended=name in OPEN_ENDED)
         self._shapes[name] = made
         return made
 

@@ -205,7 +205,7 @@ GOOD = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp
         ({"IpProtocol": "tcpp"}, "InvalidParameterValue"),
         ({"IpProtocol": "256"}, "InvalidParameterValue"),
         ({"IpProtocol": "-2"}, "InvalidParameterValue"),
-        ({"IpProtocol": "icmpv6"}, "UnsupportedOperation"),
+        ({"IpProtocol": "icmpv6", "FromPort": -1, "ToPort": -1}, "InvalidParameterValue"),
         ({"FromPort": 23}, "InvalidParameterValue"),
         ({"FromPort": -1, "ToPort": -1}, "InvalidParameterValue"),
         ({"ToPort": 65536}, "InvalidParameterValue"),
@@ -217,7 +217,9 @@ GOOD = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp
         ({"IpRanges": []}, "MissingParameter"),
         ({"IpRanges": [{"CidrIp": "10.0.0.0/8"}, {"CidrIp": "10.1.0.0/8"}]}, "InvalidParameterValue"),
         ({"IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "<a>"}]}, "InvalidParameterValue"),
-        ({"Ipv6Ranges": [{"CidrIpv6": "::/0"}]}, "UnsupportedOperation"),
+        ({"Ipv6Ranges": [{"CidrIpv6": "::/129"}]}, "InvalidParameterValue"),
+        ({"Ipv6Ranges": [{"CidrIpv6": "10.0.0.0/8"}]}, "InvalidParameterValue"),
+        ({"IpRanges": [], "Ipv6Ranges": [{"Description": "x"}]}, "MissingParameter"),
         ({"PrefixListIds": [{"PrefixListId": "pl-12345678"}]}, "UnsupportedOperation"),
         ({"UserIdGroupPairs": [{"GroupId": "sg-" + UNKNOWN}]}, "InvalidGroup.NotFound"),
         ({"UserIdGroupPairs": [{"GroupId": "x"}]}, "InvalidGroupId.Malformed"),
@@ -360,7 +362,7 @@ def test_modify_changes_rules_in_place(ec2: Ec2, vpc: str, group: str) -> None:
     assert ec2.code(modify, **change(second)) == "InvalidPermission.Duplicate"
     assert ec2.code(modify, **change(second, CidrIpv4=None)) == "InvalidParameterCombination"
     assert ec2.code(modify, **change(second, CidrIpv4=None, ReferencedGroupId=group)) == "InvalidParameterValue"
-    assert ec2.code(modify, **change(second, CidrIpv4=None, CidrIpv6="::/0")) == "UnsupportedOperation"
+    assert ec2.code(modify, **change(second, CidrIpv4=None, CidrIpv6="::/0")) == "InvalidParameterValue"
     assert ec2.code(modify, **change("sgr-" + UNKNOWN)) == "InvalidSecurityGroupRuleId.NotFound"
     swap = change(first, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIpv4="10.0.0.0/8")
     swap["SecurityGroupRules"] += change(second, FromPort=54, ToPort=54)["SecurityGroupRules"]
@@ -486,3 +488,45 @@ def test_arns_have_the_partition_of_the_region(region: str, partition: str) -> N
     found = [group["SecurityGroupArn"], *(rule["SecurityGroupRuleArn"] for rule in rules)]
     assert len(found) == 3
     assert all(arn.startswith(f"arn:{partition}:ec2:{region}:") for arn in found)
+
+
+def test_rules_about_ipv6_are_kept_and_shown(ec2: Ec2, group: str) -> None:
+    """Terraform's modules write them whether a VPC has IPv6 or not."""
+    both = tcp(443) | {"Ipv6Ranges": [{"CidrIpv6": "2001:db8::1/32", "Description": "us"}, {"CidrIpv6": "::/0"}]}
+    added = ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[both])["SecurityGroupRules"]
+    assert [each.get("CidrIpv6") for each in added] == [None, "2001:db8::/32", "::/0"]
+    assert "CidrIpv4" not in added[1]
+    (permission,) = shown(ec2, group)["IpPermissions"]
+    assert permission["Ipv6Ranges"] == [{"CidrIpv6": "2001:db8::/32", "Description": "us"}, {"CidrIpv6": "::/0"}]
+    assert (
+        ec2.code("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[both]) == "InvalidPermission.Duplicate"
+    )
+    for name, value, found in (("ipv6-cidr", "2001:db8::/32", [group]), ("cidr", "2001:*", []), ("cidr", "::/0", [])):
+        answer = ec2("DescribeSecurityGroups", Filters=[{"Name": f"ip-permission.{name}", "Values": [value]}])
+        assert [each["GroupId"] for each in answer["SecurityGroups"]] == found
+    changed = {"IpProtocol": "icmpv6", "FromPort": 128, "ToPort": -1, "CidrIpv6": "fd00::/8"}
+    rule_id = added[2]["SecurityGroupRuleId"]
+    change = [{"SecurityGroupRuleId": rule_id, "SecurityGroupRule": changed}]
+    ec2("ModifySecurityGroupRules", GroupId=group, SecurityGroupRules=change)
+    (rule,) = ec2("DescribeSecurityGroupRules", SecurityGroupRuleIds=[rule_id])["SecurityGroupRules"]
+    assert {name: rule[name] for name in changed} == changed
+    gone = ec2("RevokeSecurityGroupIngress", GroupId=group, SecurityGroupRuleIds=[rule_id])["RevokedSecurityGroupRules"]
+    assert gone[0]["CidrIpv6"] == "fd00::/8"
+    one = tcp(443) | {"IpRanges": [], "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}
+    ec2("RevokeSecurityGroupIngress", GroupId=group, IpPermissions=[one])
+    assert [each.get("CidrIpv4") for each in rules_of(ec2, group) if not each["IsEgress"]] == ["10.0.0.0/8"]
+    of_all = {"IpProtocol": "58", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+    (rule,) = ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[of_all])["SecurityGroupRules"]
+    assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("icmpv6", -1, -1)
+
+
+def test_sixty_rules_of_each_version_of_ip(ec2: Ec2, group: str) -> None:
+    def six(port: int) -> dict[str, Any]:
+        return tcp(port) | {"IpRanges": [], "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+
+    both = [rule for n in range(1, MAX_RULES + 1) for rule in (tcp(n), six(n))]
+    ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=both)
+    named = tcp(1000) | {"IpRanges": [], "UserIdGroupPairs": [{"GroupId": group}]}
+    for more in (tcp(1000), six(1000), named):
+        refused = {"GroupId": group, "IpPermissions": [more]}
+        assert ec2.code("AuthorizeSecurityGroupIngress", **refused) == "RulesPerSecurityGroupLimitExceeded"

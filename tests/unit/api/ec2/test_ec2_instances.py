@@ -19,7 +19,7 @@ def ec2() -> Ec2:
 
 
 def launched(ec2: Ec2, **more: Any) -> dict[str, Any]:
-    (instance,) = ec2("RunInstances", ImageId="ami-1", MinCount=1, MaxCount=1, **more)["Instances"]
+    (instance,) = ec2("RunInstances", **{"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, **more})["Instances"]
     assert isinstance(instance, dict)
     return instance
 
@@ -213,6 +213,34 @@ def test_there_are_no_key_pairs(ec2: Ec2, subnet: str) -> None:
     launch = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "KeyName": "mine"}
     expected = ("InvalidKeyPair.NotFound", "The key pair 'mine' does not exist")
     assert ec2.said("RunInstances", launch) == expected
+
+
+def test_an_image_may_be_looked_for_by_name(ec2: Ec2, subnet: str) -> None:
+    """As Terraform's `data "aws_ami"` does it; any image can be launched, and the same name is the same image."""
+    wanted = [
+        {"Name": "name", "Values": ["al2023-ami-2023.*-x86_64"]},
+        {"Name": "virtualization-type", "Values": ["hvm"]},
+        {"Name": "architecture", "Values": ["x86_64"]},
+    ]
+    (image,) = ec2("DescribeImages", Owners=["amazon"], ExecutableUsers=["all"], Filters=wanted)["Images"]
+    assert image["Name"] == "al2023-ami-2023.-x86_64"
+    assert ec2("DescribeImages", Filters=wanted)["Images"] == [image]
+    instance = launched(ec2, SubnetId=subnet, ImageId=image["ImageId"])
+    assert instance["ImageId"] == image["ImageId"]
+    assert [each["ImageId"] for each in ec2("DescribeImages", Owners=["self"])["Images"]] == [image["ImageId"]]
+    assert ec2("DescribeImages", Filters=[*wanted, {"Name": "root-device-type", "Values": ["ebs"]}])["Images"] == []
+    for pattern, name in ((r"a\*b", "a*b"), ("a??", "a00"), ("a", "a"), ("x" * 300, None)):
+        found = ec2("DescribeImages", Filters=[{"Name": "name", "Values": [pattern]}])["Images"]
+        assert [each["Name"] for each in found] == ([name] if name else []), pattern
+    everything = ec2("DescribeImages", Filters=[{"Name": "name", "Values": ["*"]}])["Images"]
+    assert [each["ImageId"] for each in everything] == [image["ImageId"]]
+
+
+def test_types_may_be_looked_for_by_a_filter(ec2: Ec2) -> None:
+    wanted = [{"Name": "instance-type", "Values": ["m5.large", "t2.*", "mood"]}]
+    assert [each["InstanceType"] for each in ec2("DescribeInstanceTypes", Filters=wanted)["InstanceTypes"]] == [
+        "m5.large"
+    ]
 
 
 def test_a_launch_needs_an_image(ec2: Ec2, subnet: str) -> None:

@@ -94,12 +94,12 @@ def _port(rule: SecurityGroupRule, place: int) -> Iterable[str]:
 def filters(desk: Desk, rules: Rules) -> Mapping[str, Field[SecurityGroup]]:
     """DescribeSecurityGroups' filters."""
     of_rules: Mapping[str, Field[SecurityGroupRule]] = {
-        "cidr": lambda r: (str(r.cidr),) if r.cidr is not None else (),
+        "cidr": lambda r: (str(r.cidr),) if r.cidr is not None and r.cidr.version == 4 else (),
         "from-port": lambda r: _port(r, 0),
         "to-port": lambda r: _port(r, 1),
         "group-id": lambda r: (r.peer_group_id,) if r.peer_group_id else (),
         "group-name": lambda r: _peer_name(desk, r),
-        "ipv6-cidr": lambda r: (),
+        "ipv6-cidr": lambda r: (str(r.cidr),) if r.cidr is not None and r.cidr.version == 6 else (),
         "prefix-list-id": lambda r: (),
         "protocol": lambda r: (protocol_name(r.traffic.protocol),),
         "user-id": lambda r: (r.account,) if r.peer_group_id else (),

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from landbridge.api.aws.ec2.door import Desk, Params, Shape
-from landbridge.api.aws.ec2.params import checked_id, network, only, required, tag_list
+from landbridge.api.aws.ec2.params import checked_id, network, network6, only, required, tag_list
 from landbridge.control.security_group_rules import Permission
 from landbridge.control.security_groups import NOUN, named
 from landbridge.control.traffic import ANY, group_traffic, icmp_traffic, ports_traffic, protocol_name, shown_range
 from landbridge.model.errors import Combination, Invalid, Missing, RuleNotFound, Unsupported
-from landbridge.model.firewall import SecurityGroup, SecurityGroupRule, Traffic
+from landbridge.model.firewall import Prefix, SecurityGroup, SecurityGroupRule, Traffic
 from landbridge.model.regions import partition
 
 FLAT: Final = (
@@ -31,8 +31,8 @@ def wanted(desk: Desk, group: SecurityGroup, params: Params, *, new: bool) -> tu
 
     Raises:
         Combination: both ways at once.
-        Unsupported: a new rule about IPv6 or a prefix list.
-        RuleNotFound: an old one about these, which cannot be there.
+        Unsupported: a new rule about a prefix list.
+        RuleNotFound: an old one about one, which cannot be there.
     """
     flat = [name for name in FLAT if params.get(name) is not None]
     given = params.get("IpPermissions") or ()
@@ -67,16 +67,22 @@ def _flat(desk: Desk, params: Params) -> Iterator[Permission]:
 
 def _permissions(desk: Desk, group: SecurityGroup, given: Mapping[str, Any], *, new: bool) -> Iterator[Permission]:
     traffic = group_traffic(required(given, "IpProtocol"), given.get("FromPort"), given.get("ToPort"))
-    others = (*(given.get("Ipv6Ranges") or ()), *(given.get("PrefixListIds") or ()))
-    if others:
-        _refuse_others(new=new)
+    if given.get("PrefixListIds"):
+        _refuse_lists(new=new)
     ranges, pairs = given.get("IpRanges") or (), given.get("UserIdGroupPairs") or ()
-    if not (ranges or pairs):
+    ranges6 = given.get("Ipv6Ranges") or ()
+    if not (ranges or ranges6 or pairs):
         raise Missing("IpPermissions.IpRanges")
     for each in ranges:
         yield Permission(
             traffic=traffic,
             cidr=network(required(each, "CidrIp"), "CidrIp"),
+            description=each.get("Description") or "",
+        )
+    for each in ranges6:
+        yield Permission(
+            traffic=traffic,
+            cidr=network6(required(each, "CidrIpv6"), "CidrIpv6"),
             description=each.get("Description") or "",
         )
     for each in pairs:
@@ -91,26 +97,26 @@ def one_rule(given: Mapping[str, Any]) -> Permission:
     Raises:
         Combination: not exactly one of addresses and a group.
     """
-    if given.get("CidrIpv6") or given.get("PrefixListId"):
-        _refuse_others(new=True)
-    cidr, peer = given.get("CidrIpv4"), given.get("ReferencedGroupId")
-    if bool(cidr) == bool(peer):
-        raise Combination("Specify exactly one of CidrIpv4 and ReferencedGroupId for a security group rule.")
+    if given.get("PrefixListId"):
+        _refuse_lists(new=True)
+    cidr, cidr6, peer = (given.get(name) or None for name in ("CidrIpv4", "CidrIpv6", "ReferencedGroupId"))
+    if len([each for each in (cidr, cidr6, peer) if each is not None]) != 1:
+        raise Combination("Specify exactly one of CidrIpv4, CidrIpv6 and ReferencedGroupId for a security group rule.")
+    prefix: Prefix | None = network6(cidr6, "CidrIpv6") if cidr6 else None
     return Permission(
         traffic=group_traffic(required(given, "IpProtocol"), given.get("FromPort"), given.get("ToPort")),
-        cidr=network(cidr, "CidrIpv4") if cidr else None,
+        cidr=network(cidr, "CidrIpv4") if cidr else prefix,
         peer_group_id=checked_id(peer, NOUN) if peer else None,
         description=given.get("Description") or "",
     )
 
 
-def _refuse_others(*, new: bool) -> None:
+def _refuse_lists(*, new: bool) -> None:
     if new:
         raise Unsupported(
-            "landbridge has neither IPv6 nor prefix lists in security groups. Give IPv4 ranges or security groups. "
-            "Nothing was changed."
+            "landbridge has no prefix lists in security groups. Give ranges or security groups. Nothing was changed."
         )
-    raise RuleNotFound("The specified rule does not exist in this security group: it has none about IPv6 or a list.")
+    raise RuleNotFound("The specified rule does not exist in this security group: it has none about a list.")
 
 
 def _peer(desk: Desk, group: SecurityGroup, given: Mapping[str, Any]) -> str:
@@ -147,7 +153,9 @@ def grouped(rules: Iterable[SecurityGroupRule | Permission], account: str) -> li
                 "UserIdGroupPairs": [],
             }
         shown, said = by_traffic[rule.traffic], rule.description or None
-        if rule.cidr is not None:
+        if rule.cidr is not None and rule.cidr.version == 6:
+            shown["Ipv6Ranges"].append({"CidrIpv6": str(rule.cidr), "Description": said})
+        elif rule.cidr is not None:
             shown["IpRanges"].append({"CidrIp": str(rule.cidr), "Description": said})
         else:
             pair = {"GroupId": rule.peer_group_id, "UserId": account, "Description": said}
@@ -181,6 +189,7 @@ def _common(rule: SecurityGroupRule) -> Shape:
         "IpProtocol": protocol_name(rule.traffic.protocol),
         "FromPort": first,
         "ToPort": last,
-        "CidrIpv4": str(rule.cidr) if rule.cidr is not None else None,
+        "CidrIpv4": str(rule.cidr) if rule.cidr is not None and rule.cidr.version == 4 else None,
+        "CidrIpv6": str(rule.cidr) if rule.cidr is not None and rule.cidr.version == 6 else None,
         "Description": rule.description or None,
     }
