@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.error
@@ -122,6 +123,27 @@ def test_prometheus(reader: Reader) -> None:
         assert {"landbridge_info", "landbridge_converged", "process_resident_memory_bytes"} <= names
     with pytest.raises(urllib.error.HTTPError, match="405"):
         urllib.request.urlopen(f"{reader.service.url}/metrics", data=b"x", timeout=10)
+
+
+def test_the_documents_commands(reader: Reader) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    script = "".join(["set -euo pipefail\n", *blocks])
+    script = script.replace("http://127.0.0.1:8780", reader.service.url)
+    script = script.replace("/var/lib/landbridge", str(reader.service.state))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    path = f"{Path(sys.executable).parent}:{kept['PATH']}"
+    done = subprocess.run(
+        ("bash", "-c", script),
+        env={**kept, "PATH": path, "AWS_SHARED_CREDENTIALS_FILE": str(reader.service.state / "credentials")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"Label": "TunnelState"' in done.stdout
+    assert done.stdout.count("\nlandbridge_faults 0.0") == 2
 
 
 def test_the_log_has_no_crash(reader: Reader) -> None:

@@ -390,6 +390,11 @@ EXAMPLES: dict[str, Example] = {
     "DescribeInstanceAttribute": lambda ec2, w: {"InstanceId": w.instance, "Attribute": "sourceDestCheck"},
     "ModifyInstanceAttribute": lambda ec2, w: {"InstanceId": w.instance, "SourceDestCheck": {"Value": False}},
     "DescribeVolumes": lambda ec2, w: {},
+    "DescribeNatGateways": lambda ec2, w: {"Filter": _filter("vpc-id", w.vpc)},
+    "DescribeVpcEndpoints": lambda ec2, w: {"Filters": _filter("vpc-id", w.vpc)},
+    "DescribeVpcPeeringConnections": lambda ec2, w: {"Filters": _filter("requester-vpc-info.vpc-id", w.vpc)},
+    "DescribeKeyPairs": lambda ec2, w: {"IncludePublicKey": True},
+    "DescribePrefixLists": lambda ec2, w: {},
     # security groups
     "CreateSecurityGroup": lambda ec2, w: {
         "GroupName": "web",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
@@ -39,6 +40,7 @@ from landbridge.model.resources import Tags
 NOUN: Final = "instance"
 MAX_AT_ONCE: Final = 100
 MAX_TEXT: Final = 255
+_TYPE: Final = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,6 @@ class RunInstances(Command):
     least: int = 1
     most: int = 1
     instance_type: str = "t3.micro"
-    key_name: str = ""
     private_address: IPv4Address | None = None
     public_address: bool | None = None
     groups: tuple[str, ...] = ()
@@ -130,7 +131,6 @@ def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[
             image_id=command.image_id,
             instance_type=command.instance_type,
             reservation_id=reservation,
-            key_name=command.key_name,
             launch_index=index,
             client_token=command.client_token,
             request=tokens.digest(command),
@@ -232,16 +232,19 @@ class _Launch:
         )
 
 
+def is_type(text: str) -> bool:
+    """Whether it can be the name of an instance type; what it says of a machine means nothing here."""
+    return len(text) <= MAX_TEXT and _TYPE.fullmatch(text) is not None
+
+
 def _check_form(command: RunInstances) -> None:
     if not command.image_id:
         raise Missing("ImageId")
-    for name, text in (
-        ("ImageId", command.image_id),
-        ("InstanceType", command.instance_type),
-        ("KeyName", command.key_name),
-    ):
+    for name, text in (("ImageId", command.image_id),):
         if len(text) > MAX_TEXT:
             raise Invalid(name, f"The parameter {name} takes at most {MAX_TEXT} characters.")
+    if not is_type(command.instance_type):
+        raise Invalid("InstanceType", f"Invalid value '{command.instance_type[:100]}' for InstanceType.")
     if not 1 <= command.least <= command.most:
         raise Invalid(
             "MinCount", f"MinCount ({command.least}) must be at least 1 and at most MaxCount ({command.most})."

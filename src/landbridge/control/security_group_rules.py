@@ -13,6 +13,7 @@ from typing import Final
 from landbridge.control import tags
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.control.security_groups import NOUN, checked_text, new_rule, rules_of
+from landbridge.control.subnets import default_vpc
 from landbridge.control.traffic import described
 from landbridge.model.errors import Invalid, LimitExceeded, Missing, NotFound, OtherVpc, RuleExists, RuleNotFound
 from landbridge.model.firewall import SecurityGroup, SecurityGroupRule, Traffic
@@ -48,12 +49,20 @@ class AuthorizeRules(Command):
 
 @dataclass(frozen=True, slots=True)
 class RevokeRules(Command):
-    """Take rules away, by id or by what they allow. Reply: tuple of SecurityGroupRule, as they were."""
+    """Take rules away, by id or by what they allow. Reply: a Revoked."""
 
     group_id: str
     egress: bool
     rule_ids: tuple[str, ...] = ()
     permissions: tuple[Permission, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """What was taken away, as it was, and in the default VPC what was not there."""
+
+    rules: tuple[SecurityGroupRule, ...]
+    unknown: tuple[Permission, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +118,22 @@ def authorize(scope: Scope, command: AuthorizeRules, context: Context) -> Outcom
     return Outcome(added, put(*added))
 
 
-def revoke(scope: Scope, command: RevokeRules, context: Context) -> Outcome[tuple[SecurityGroupRule, ...]]:
-    """Refuses rules that the group does not have in that direction."""
+def revoke(scope: Scope, command: RevokeRules, context: Context) -> Outcome[Revoked]:
+    """Refuses rules that the group does not have in that direction; in the default VPC, as EC2, only ids of such."""
     group = scope.get(SecurityGroup, command.group_id, NOUN)
     if not command.rule_ids and not command.permissions:
         raise Missing("IpPermissions")
     found = [_rule(scope, group, rule_id, command.egress) for rule_id in command.rule_ids]
-    found += [_same(scope, group, permission, command.egress) for permission in command.permissions]
+    vpc, unknown = default_vpc(scope), list[Permission]()
+    for permission in command.permissions:
+        try:
+            found.append(_same(scope, group, permission, command.egress))
+        except RuleNotFound:
+            if vpc is None or vpc.id != group.vpc_id:
+                raise
+            unknown.append(permission)
     gone = tuple({rule.id: rule for rule in found}.values())
-    return Outcome(gone, remove(*gone))
+    return Outcome(Revoked(gone, tuple(unknown)), remove(*gone))
 
 
 def modify(scope: Scope, command: ModifyRules, context: Context) -> Outcome[None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from landbridge.model.errors import Invalid, MalformedRule, Unsupported
+from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.firewall import EVERYTHING, ICMP, TCP, UDP, Traffic
 
 ANY: Final = -1
@@ -23,7 +23,7 @@ def protocol_number(text: str) -> int | None:
     """IP's number of a protocol given by name or number; None for every protocol.
 
     Raises:
-        MalformedRule: it is neither.
+        Invalid: it is neither.
         Unsupported: ICMP of IPv6.
     """
     name = text.strip().lower()
@@ -34,9 +34,7 @@ def protocol_number(text: str) -> int | None:
     if name in ("icmpv6", str(_ICMPV6)):
         raise Unsupported("landbridge has no IPv6 in a VPC, and so no ICMPv6. Nothing was changed.")
     if not (name.isascii() and name.isdigit() and len(name) <= 3 and int(name) in _BYTE):
-        raise MalformedRule(
-            f'Unsupported IP protocol "{text[:40]}" - supported: tcp, udp, icmp, -1 for all, or a number from 0 to 255.'
-        )
+        raise Invalid("IpProtocol", f"Invalid value '{text[:40]}' for IP protocol. Unknown protocol.")
     return int(name)
 
 
@@ -49,8 +47,7 @@ def group_traffic(protocol: str, first: int | None, last: int | None) -> Traffic
     """A security group rule's traffic from IpProtocol, FromPort and ToPort. ICMP's type and code stand for the ports.
 
     Raises:
-        Invalid: ports, a type or a code that cannot be.
-        MalformedRule: no such protocol.
+        Invalid: a protocol, ports, a type or a code that cannot be.
     """
     number = protocol_number(protocol)
     if number not in _BY_NUMBER:

@@ -14,6 +14,7 @@ from landbridge.model.errors import (
     ConnectionRouteNotFound,
     ConnectionUnavailable,
     Invalid,
+    NotFound,
 )
 from landbridge.model.network import Vpc
 from landbridge.model.resources import State
@@ -78,6 +79,8 @@ def delete(scope: Scope, command: DeleteVpnConnectionRoute, context: Context) ->
 
 def _static_connection(scope: Scope, vpn_connection_id: str) -> VpnConnection:
     connection = scope.get(VpnConnection, vpn_connection_id, NOUN)
+    if connection.state is State.DELETED:
+        raise NotFound(NOUN, connection.id)
     if not connection.static_only:
         raise ConnectionIsDynamic(
             f"The VPN connection {connection.id} learns its routes by BGP and takes no static routes. "

@@ -146,6 +146,10 @@ class NotPermitted(LandbridgeError):
     """Something that is never done, or not while an attribute forbids it (EC2's OperationNotPermitted)."""
 
 
+class UnknownType(LandbridgeError):
+    """What cannot be the name of an instance type."""
+
+
 class AmbiguousInstance(LandbridgeError):
     """An instance was named where one interface is meant, and it has several."""
 
@@ -202,8 +206,8 @@ class RuleNotFound(LandbridgeError):
     """The security group has no such rule."""
 
 
-class MalformedRule(LandbridgeError):
-    """A rule that says nothing that could be in force."""
+class OtherNetwork(LandbridgeError):
+    """A security group of another VPC for an interface."""
 
 
 class OtherVpc(LandbridgeError):

@@ -16,6 +16,9 @@ ANYWHERE = IPv4Network("0.0.0.0/0")
 TunnelId = tuple[str, int]
 """A connection's id and the tunnel's number, 1 or 2."""
 
+ANYWHERE = IPv4Network("0.0.0.0/0")
+"""The traffic selector that lets everything pass."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VpnGateway(Resource):

@@ -28,9 +28,9 @@ _CLOUD: Final[Mapping[Cause, str]] = {
 _CUSTOMER: Final[Mapping[Cause, str]] = {
     Cause.AUTHENTICATION_FAILED: "Authentication failed: the pre-shared keys (or the IKE identities) of the two sides "
     "differ. Download the device file again and bring it up.",
-    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the cloud's endpoint takes other algorithms than the device file "
-    "names, or does not know this machine. Download the file again, and see that the Internet knows this machine by "
-    "the public address in it.",
+    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the cloud's endpoint takes other algorithms, or another version "
+    "of IKE, than the device file names, or does not know this machine. Download the file again, and see that the "
+    "Internet knows this machine by the public address in it.",
     Cause.UNKNOWN_PEER: "Somebody asked who is not the cloud's endpoint in the device file. Download the file again.",
     Cause.TRAFFIC_SELECTORS: "The two sides do not agree on traffic selectors: the connection has to take what the "
     "device file says, 0.0.0.0/0 for both where it says nothing. Download the file again.",

@@ -98,7 +98,7 @@ def broken(action: str, right: Mapping[str, str]) -> Iterator[dict[str, str]]:
 # --- ids --------------------------------------------------------------------------------------------------------------
 
 IS_ID = re.compile(r"[A-Z]\w*Id(?:\.\d+)?")
-NO_SUCH_ID = re.compile(r"Invalid\w+\.(?:NotFound|Malformed)|InvalidID")
+NO_SUCH_ID = re.compile(r"Invalid\w+\.(?:NotFound|Malformed)|InvalidID|NatGateway(?:NotFound|Malformed)")
 ANYTHING_GOES = {"ImageId", "VpnConcentratorId", "VpnConnectionDeviceTypeId"}  # of such there are none
 
 

@@ -23,13 +23,14 @@ from test_every_action import BUILT, NO_SUCH_ID
 from whole_door import HOST, KEY, SECRET, Door, read, written
 from wire_values import EC2
 
+from landbridge.api.aws.ec2 import none_here
 from landbridge.model.resources import Resource
 from landbridge.model.snapshot import Put, Remove, Snapshot
 
 FILTERED = [action for action in BUILT if takes(action, "Filters")]
 PAGED = [action for action in BUILT if takes(action, "MaxResults")]
 
-OF_NOTHING = {"DescribeAddressesAttribute", "DescribeInstanceCreditSpecifications", "DescribeVolumes"}
+OF_NOTHING = {"DescribeAddressesAttribute", "DescribeInstanceCreditSpecifications", *none_here.ACTIONS}
 """What they would show does not exist here."""
 
 OF_WHAT_INSTANCES_NAME = {"DescribeImages", "DescribeInstanceTypes"}

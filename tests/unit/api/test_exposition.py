@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -111,6 +113,12 @@ def test_openmetrics_for_those_who_prefer_it(world: World) -> None:
     assert open_.headers["content-type"].startswith("application/openmetrics-text")
     families = {family.name for family in read_openmetrics(open_.text)}
     assert {"landbridge_tunnel_up", "landbridge_tunnel_received_bytes"} <= families
+
+
+def test_the_documentation_has_them_all(world: World) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
+    told = {name for name, _ in samples(world) if name.startswith("landbridge_")}
+    assert set(re.findall(r"`(landbridge_\w+)`", text)) == told
 
 
 def asked(world: World, client: Any, method: str = "GET", path: str = "/metrics") -> httpx.Response:

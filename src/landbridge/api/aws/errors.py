@@ -55,7 +55,9 @@ def not_built(action: str) -> Ec2Error:
 
 def outside_ec2(error: Ec2Error) -> Ec2Error:
     """The refusal in the words of the services other than EC2, which call a key that there is not something else."""
-    return Ec2Error("InvalidClientTokenId", error.message, 403) if error.code == "AuthFailure" else error
+    if error.code != "AuthFailure":
+        return error
+    return Ec2Error("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
 
 
 def internal_error(request_id: str) -> Ec2Error:
@@ -89,6 +91,9 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "address": "InvalidAddress.NotFound",
     "network-acl-association": "InvalidAssociationID.NotFound",
     "volume": "InvalidVolume.NotFound",
+    "key-pair": "InvalidKeyPair.NotFound",
+    "nat-gateway": "NatGatewayNotFound",
+    "vpc-endpoint": "InvalidVpcEndpointId.NotFound",
     "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
@@ -110,6 +115,8 @@ _MALFORMED: Final[Mapping[str, str]] = {
     "elastic-ip": "InvalidAllocationID.NotFound",
     "image": "InvalidAMIID.Malformed",
     "volume": "InvalidVolumeID.Malformed",
+    "nat-gateway": "NatGatewayMalformed",
+    "key-pair": "InvalidKeyPair.NotFound",
     "attachment": "InvalidAttachmentID.NotFound",
 }
 _CALLED: Final[Mapping[str, str]] = {
@@ -117,6 +124,7 @@ _CALLED: Final[Mapping[str, str]] = {
     "dhcp-options": "dhcpOption ID",
     "elastic-association": "association ID",
     "elastic-ip": "allocation ID",
+    "key-pair": "key pair",
     "network-acl-association": "association ID",
     "route-table-association": "association ID",
     "security-group": "security group",
@@ -187,6 +195,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], Row]] = {
     domain.GatewayNotAttached: ("Gateway.NotAttached", 400),
     domain.InterfaceInUse: ("InvalidNetworkInterface.InUse", 400),
     domain.NotPermitted: ("OperationNotPermitted", 400),
+    domain.UnknownType: ("InvalidInstanceType", 400),
     domain.AmbiguousInstance: ("InvalidInstanceID", 400),
     domain.AlreadyAssociated: ("Resource.AlreadyAssociated", 400),
     domain.ConnectionExists: ("InvalidOption.Conflict", 400),
@@ -200,7 +209,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], Row]] = {
     domain.GroupStays: ("CannotDelete", 400),
     domain.RuleExists: ("InvalidPermission.Duplicate", 400),
     domain.RuleNotFound: ("InvalidPermission.NotFound", 400),
-    domain.MalformedRule: ("InvalidPermission.Malformed", 400),
+    domain.OtherNetwork: ("InvalidParameter", 400),
     domain.OtherVpc: ("InvalidGroup.NotFound", 400),
     domain.AclEntryExists: ("NetworkAclEntryAlreadyExists", 400),
     domain.TokenMismatch: ("IdempotentParameterMismatch", 400),

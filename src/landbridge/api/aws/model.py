@@ -25,6 +25,10 @@ MONITORING: Final = "monitoring"
 _FOLDERS: Final = {MONITORING: "cloudwatch"}
 """Where botocore calls a service otherwise."""
 
+_OPEN_ENDED: Final = frozenset({"AccountAttributeName", "InstanceType"})
+"""Where the model's choices are not all there are: it names two of the six account attributes that its text lists, and
+of instance types those of its day. The actions know."""
+
 ScalarType: TypeAlias = Literal["string", "integer", "long", "boolean", "double", "float", "timestamp", "blob"]
 
 
@@ -177,7 +181,7 @@ class Service:
                     self._location(shape["value"]) or "value",
                 )
             case _:
-                made = _scalar(shape)
+                made = _scalar(shape, open_ended=name in _OPEN_ENDED)
         self._shapes[name] = made
         return made
 
@@ -204,12 +208,12 @@ class Service:
         return location[0].upper() + location[1:] if location else name
 
 
-def _scalar(shape: Mapping[str, Any]) -> Scalar:
+def _scalar(shape: Mapping[str, Any], *, open_ended: bool) -> Scalar:
     return Scalar(
         type=cast(ScalarType, shape["type"]),
         minimum=shape.get("min"),
         maximum=shape.get("max"),
-        choices=tuple(shape.get("enum", ())),
+        choices=() if open_ended else tuple(shape.get("enum", ())),
         sensitive=shape.get("sensitive", False),
     )
 

@@ -36,9 +36,10 @@ _INDEX: Final = re.compile(r"[1-9][0-9]{0,3}")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _INTEGER_BITS: Final[Mapping[ScalarType, int]] = {"integer": 32, "long": 64}
 
-# An empty scalar counts as absent (Terraform sends `AvailabilityZone=`), but for two: an item of a list is there
-# because it was listed (a filter for an empty tag value), and a tag may be empty, which DeleteTags tells from none.
-_MAY_BE_EMPTY: Final = frozenset({("Tag", "Value")})
+# An empty scalar counts as absent (Terraform sends `AvailabilityZone=`), but for three: an item of a list is there
+# because it was listed (a filter for an empty tag value), a tag may be empty, which DeleteTags tells from none, and so
+# may the new value of an attribute (a description).
+_MAY_BE_EMPTY: Final = frozenset({("Tag", "Value"), ("AttributeValue", "Value")})
 
 
 @dataclass(slots=True)

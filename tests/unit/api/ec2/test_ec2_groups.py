@@ -202,9 +202,9 @@ GOOD = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"IpProtocol": "tcpp"}, "InvalidPermission.Malformed"),
-        ({"IpProtocol": "256"}, "InvalidPermission.Malformed"),
-        ({"IpProtocol": "-2"}, "InvalidPermission.Malformed"),
+        ({"IpProtocol": "tcpp"}, "InvalidParameterValue"),
+        ({"IpProtocol": "256"}, "InvalidParameterValue"),
+        ({"IpProtocol": "-2"}, "InvalidParameterValue"),
         ({"IpProtocol": "icmpv6"}, "UnsupportedOperation"),
         ({"FromPort": 23}, "InvalidParameterValue"),
         ({"FromPort": -1, "ToPort": -1}, "InvalidParameterValue"),
@@ -269,6 +269,23 @@ def test_another_vpcs_group_is_none_of_ours(ec2: Ec2, group: str) -> None:
     )
 
 
+def test_an_unknown_protocol_is_refused_in_ec2s_words(ec2: Ec2, group: str) -> None:
+    refused = {"GroupId": group, "IpPermissions": [GOOD | {"IpProtocol": "foo"}]}
+    expected = ("InvalidParameterValue", "Invalid value 'foo' for IP protocol. Unknown protocol.")
+    assert ec2.said("AuthorizeSecurityGroupIngress", refused) == expected
+
+
+def test_a_peers_id_and_name_have_to_be_of_one_group(ec2: Ec2, vpc: str, group: str) -> None:
+    other = group_of(ec2, vpc, "other")
+
+    def rule(**pair: str) -> dict[str, Any]:
+        return {"GroupId": group, "IpPermissions": [{"IpProtocol": "-1", "UserIdGroupPairs": [pair]}]}
+
+    for action in ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"):
+        assert ec2.code(action, **rule(GroupId=other, GroupName="default")) == "InvalidParameterCombination"
+        ec2(action, **rule(GroupId=other, GroupName="other"))
+
+
 def test_sixty_rules_in_each_direction(ec2: Ec2, group: str) -> None:
     ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[tcp(n) for n in range(1, MAX_RULES + 1)])
     more = {"GroupId": group, "IpPermissions": [tcp(1000)]}
@@ -276,6 +293,22 @@ def test_sixty_rules_in_each_direction(ec2: Ec2, group: str) -> None:
     many = [tcp(n) for n in range(1, MAX_RULES)]
     ec2("AuthorizeSecurityGroupEgress", GroupId=group, IpPermissions=many)  # with the one that it was made with: 60
     assert ec2.code("AuthorizeSecurityGroupEgress", **more) == "RulesPerSecurityGroupLimitExceeded"
+
+
+def test_in_the_default_vpc_revoking_what_is_not_there_is_no_error(ec2: Ec2) -> None:
+    """EC2 does what it can there and says what it could not."""
+    vpc = ec2("CreateDefaultVpc")["Vpc"]["VpcId"]
+    group = group_of(ec2, vpc, "mine")
+    ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[GOOD])
+    other = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": group}]}
+    answer = ec2("RevokeSecurityGroupIngress", GroupId=group, IpPermissions=[GOOD, other])
+    assert answer["Return"] is True
+    assert [each["FromPort"] for each in answer["RevokedSecurityGroupRules"]] == [22]
+    (unknown,) = answer["UnknownIpPermissions"]
+    assert (unknown["IpProtocol"], unknown["FromPort"], unknown["ToPort"]) == ("tcp", 80, 80)
+    assert unknown["UserIdGroupPairs"] == [{"GroupId": group, "UserId": ACCOUNT}]
+    again = ec2("RevokeSecurityGroupEgress", GroupId=group, IpPermissions=[GOOD])
+    assert (again["RevokedSecurityGroupRules"], len(again["UnknownIpPermissions"])) == ([], 1)
 
 
 def test_revoking_what_is_not_there(ec2: Ec2, vpc: str, group: str) -> None:
@@ -442,3 +475,14 @@ def test_there_is_an_end_of_groups(ec2: Ec2, monkeypatch: pytest.MonkeyPatch) ->
     ec2("CreateSecurityGroup", GroupName="second", Description="with the default one", VpcId=vpc)
     third = {"GroupName": "third", "Description": "one too many", "VpcId": vpc}
     assert ec2.code("CreateSecurityGroup", **third) == "SecurityGroupLimitExceeded"
+
+
+@pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def test_arns_have_the_partition_of_the_region(region: str, partition: str) -> None:
+    ec2 = Ec2(Cloud(), region=region)
+    vpc_of(ec2)
+    (group,) = ec2("DescribeSecurityGroups")["SecurityGroups"]
+    rules = ec2("DescribeSecurityGroupRules")["SecurityGroupRules"]
+    found = [group["SecurityGroupArn"], *(rule["SecurityGroupRuleArn"] for rule in rules)]
+    assert len(found) == 3
+    assert all(arn.startswith(f"arn:{partition}:ec2:{region}:") for arn in found)

@@ -589,8 +589,26 @@ def test_static_routes(ec2: Ec2) -> None:
         ("InvalidParameterValue", {**route, "DestinationCidrBlock": "192.168.60.0/33"}),
     ):
         assert ec2.code("DeleteVpnConnectionRoute", **arguments) == code
+
+
+@pytest.mark.parametrize(
+    ("builds", "state", "code"),
+    [
+        (True, "deleting", "InvalidVpnConnection.InvalidState"),
+        (False, "deleted", "InvalidVpnConnectionID.NotFound"),
+    ],
+)
+def test_the_routes_of_a_connection_go_with_it(builds: bool, state: str, code: str) -> None:
+    cloud = Cloud()
+    ec2 = Ec2(cloud)
+    static = connect(ec2, hub(ec2), site(ec2), Options={"StaticRoutesOnly": True})["VpnConnectionId"]
+    route = {"VpnConnectionId": static, "DestinationCidrBlock": "192.168.60.0/24"}
+    ec2("CreateVpnConnectionRoute", **route)
+    ec2 = Ec2(Cloud(builds=builds, found=cloud.snapshot))
     ec2("DeleteVpnConnection", VpnConnectionId=static)
-    assert ec2.code("CreateVpnConnectionRoute", **route) == "InvalidVpnConnection.InvalidState"
+    assert [each["State"] for each in shown(ec2, static)["Routes"]] == [state]
+    for action in ("CreateVpnConnectionRoute", "DeleteVpnConnectionRoute"):
+        assert ec2.code(action, **route) == code
 
 
 @pytest.mark.parametrize(

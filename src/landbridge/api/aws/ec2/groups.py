@@ -16,6 +16,7 @@ from landbridge.control.security_groups import NOUN
 from landbridge.control.traffic import protocol_name, shown_range
 from landbridge.model.errors import Combination, Invalid, Missing
 from landbridge.model.firewall import SecurityGroup, SecurityGroupRule
+from landbridge.model.regions import partition
 
 Rules = Mapping[str, list[SecurityGroupRule]]
 """By the id of their group, in order of creation."""
@@ -23,7 +24,7 @@ Rules = Mapping[str, list[SecurityGroupRule]]
 
 def arn(group: SecurityGroup) -> str:
     """The group's ARN."""
-    return f"arn:aws:ec2:{group.region}:{group.account}:security-group/{group.id}"
+    return f"arn:{partition(group.region)}:ec2:{group.region}:{group.account}:security-group/{group.id}"
 
 
 def group_of(desk: Desk, params: Params) -> SecurityGroup:
@@ -74,8 +75,8 @@ def _shape(group: SecurityGroup, rules: Rules) -> Shape:
         "VpcId": group.vpc_id,
         "OwnerId": group.account,
         "SecurityGroupArn": arn(group),
-        "IpPermissions": grouped(rule for rule in mine if not rule.egress),
-        "IpPermissionsEgress": grouped(rule for rule in mine if rule.egress),
+        "IpPermissions": grouped((rule for rule in mine if not rule.egress), group.account),
+        "IpPermissionsEgress": grouped((rule for rule in mine if rule.egress), group.account),
         "Tags": tag_list(group.tags),
     }
 

@@ -1,7 +1,7 @@
-"""Images, instance types, volumes and credits at the EC2 door.
+"""Images, instance types and credits at the EC2 door.
 
 An instance is a network namespace: an image's id and a type's name are kept as they are given, and mean nothing here.
-Clients ask for what they name, and get what is true of it; nothing has volumes or CPU credits.
+Clients ask for what they name, and get what is true of it; nothing has CPU credits.
 """
 
 from __future__ import annotations
@@ -14,13 +14,23 @@ from landbridge.api.aws.ec2.filters import Field, absent, select, yes
 from landbridge.api.aws.ec2.paging import page
 from landbridge.api.aws.ec2.params import ids_of, only
 from landbridge.control.attachments import MAX_ATTACHED
-from landbridge.control.instances import MAX_TEXT, NOUN
+from landbridge.control.instances import MAX_TEXT, NOUN, is_type
 from landbridge.control.network_interfaces import MAX_ADDRESSES
-from landbridge.model.errors import MalformedId, NotFound
+from landbridge.model.errors import MalformedId, UnknownType
 from landbridge.model.instances import Instance
 from landbridge.model.resources import Tags
 
 ARCHITECTURE: Final = "x86_64"
+OF_ANY_IMAGE: Final[Shape] = {
+    "Architecture": ARCHITECTURE,
+    "Hypervisor": "xen",
+    "VirtualizationType": "hvm",
+    "RootDeviceType": "instance-store",
+    "PlatformDetails": "Linux/UNIX",
+    "UsageOperation": "RunInstances",
+    "EnaSupport": True,
+}
+"""What is shown of every image, and so of every instance."""
 _DESCRIPTION: Final = "Accepted by landbridge as any image is: instances are network namespaces."
 _CREATED: Final = "2026-01-01T00:00:00.000Z"
 
@@ -114,26 +124,6 @@ _NO_TYPE_HAS: Final[Mapping[str, Field[str]]] = absent(
     "vcpu-info.valid-cores",
     "vcpu-info.valid-threads-per-core",
 )
-_NO_VOLUME_HAS: Final[Mapping[str, Field[object]]] = absent(
-    "attachment.attach-time",
-    "attachment.delete-on-termination",
-    "attachment.device",
-    "attachment.instance-id",
-    "attachment.status",
-    "availability-zone",
-    "availability-zone-id",
-    "create-time",
-    "encrypted",
-    "fast-restored",
-    "multi-attach-enabled",
-    "operator.managed",
-    "operator.principal",
-    "size",
-    "snapshot-id",
-    "status",
-    "volume-id",
-    "volume-type",
-)
 
 
 def _nothing(_: object) -> Tags:
@@ -151,13 +141,7 @@ def _image(image_id: str, account: str) -> Shape:
         "OwnerId": account,
         "CreationDate": _CREATED,
         "Public": True,
-        "Architecture": ARCHITECTURE,
-        "Hypervisor": "xen",
-        "VirtualizationType": "hvm",
-        "RootDeviceType": "instance-store",
-        "PlatformDetails": "Linux/UNIX",
-        "UsageOperation": "RunInstances",
-        "EnaSupport": True,
+        **OF_ANY_IMAGE,
         "BlockDeviceMappings": [],
         "ProductCodes": [],
         "Tags": [],
@@ -228,6 +212,9 @@ def _type(name: str) -> Shape:
 def describe_instance_types(desk: Desk, params: Params) -> Shape:
     """DescribeInstanceTypes: those that are named, and otherwise those of the instances that are there."""
     only(params, "InstanceTypes", "Filters", "MaxResults", "NextToken")
+    for each in params.get("InstanceTypes") or ():
+        if not is_type(each):
+            raise UnknownType(f"The following supplied instance types do not exist: [{each[:100]}]")
     named: Iterable[str] = params.get("InstanceTypes") or (i.instance_type for i in desk.scope.all(Instance))
     fields: Mapping[str, Field[str]] = {
         **_NO_TYPE_HAS,
@@ -249,23 +236,6 @@ def describe_instance_types(desk: Desk, params: Params) -> Shape:
     return {"InstanceTypes": [_type(each) for each in shown], "NextToken": token}
 
 
-def describe_volumes(desk: Desk, params: Params) -> Shape:
-    """DescribeVolumes: there are none."""
-    only(
-        params,
-        "VolumeIds",
-        "Filters",
-        "MaxResults",
-        "NextToken",
-        inert={"IncludeManagedResources": (True, False)},
-    )
-    for each in ids_of(params, "VolumeIds", "volume"):
-        raise NotFound("volume", each)
-    select((), params.get("Filters"), _NO_VOLUME_HAS, _nothing)
-    desk.reads()
-    return {"Volumes": []}
-
-
 def describe_instance_credit_specifications(desk: Desk, params: Params) -> Shape:
     """DescribeInstanceCreditSpecifications: no instance has any."""
     only(params, "InstanceIds", "Filters", "MaxResults", "NextToken")
@@ -279,6 +249,5 @@ def describe_instance_credit_specifications(desk: Desk, params: Params) -> Shape
 ACTIONS: Final[Mapping[str, Action]] = {
     "DescribeImages": describe_images,
     "DescribeInstanceTypes": describe_instance_types,
-    "DescribeVolumes": describe_volumes,
     "DescribeInstanceCreditSpecifications": describe_instance_credit_specifications,
 }

@@ -20,7 +20,7 @@ from landbridge.control.traffic import (
     protocol_number,
     shown_range,
 )
-from landbridge.model.errors import Invalid, MalformedRule, Unsupported
+from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.firewall import EVERYTHING, ICMP, AclEntry, NetworkAcl, Traffic
 
 _ANYWHERE: Final = IPv4Network("0.0.0.0/0")
@@ -91,11 +91,7 @@ def _entry_of(params: Params) -> tuple[str, AclEntry]:
 
 def _traffic(params: Params) -> Traffic:
     """AWS: ports count with TCP and UDP only, a type and code with ICMP only; both are required there."""
-    given = required(params, "Protocol")
-    try:
-        number = protocol_number(given)
-    except MalformedRule as wrong:
-        raise Invalid("Protocol", wrong.message) from None
+    number = protocol_number(required(params, "Protocol"))
     if number == ICMP:
         kind = required(params, "IcmpTypeCode")
         return icmp_traffic(_part(kind, "IcmpTypeCode", "Type"), _part(kind, "IcmpTypeCode", "Code"))

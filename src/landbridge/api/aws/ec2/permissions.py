@@ -12,6 +12,7 @@ from landbridge.control.security_groups import NOUN, named
 from landbridge.control.traffic import ANY, group_traffic, icmp_traffic, ports_traffic, protocol_name, shown_range
 from landbridge.model.errors import Combination, Invalid, Missing, RuleNotFound, Unsupported
 from landbridge.model.firewall import SecurityGroup, SecurityGroupRule, Traffic
+from landbridge.model.regions import partition
 
 FLAT: Final = (
     "CidrIp",
@@ -116,7 +117,12 @@ def _peer(desk: Desk, group: SecurityGroup, given: Mapping[str, Any]) -> str:
     only(given, "GroupId", "GroupName", "UserId", "Description", inert={"VpcId": group.vpc_id})
     _check_owner(desk, given.get("UserId"))
     if given.get("GroupId"):
-        return checked_id(given["GroupId"], NOUN)
+        peer = desk.scope.get(SecurityGroup, checked_id(given["GroupId"], NOUN), NOUN)
+        if given.get("GroupName") not in (None, "", peer.group_name):
+            raise Combination(
+                f"The group '{peer.id}' is not called '{given['GroupName'][:100]}'. Give its GroupId or its GroupName."
+            )
+        return peer.id
     return named(desk.scope, required(given, "GroupName")).id
 
 
@@ -125,8 +131,8 @@ def _check_owner(desk: Desk, account: str | None) -> None:
         raise Unsupported("landbridge has no VPC peering: a rule can name groups of your own account only.")
 
 
-def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:
-    """Rules as IpPermissions: one for each kind of traffic, with all addresses and groups of it."""
+def grouped(rules: Iterable[SecurityGroupRule | Permission], account: str) -> list[Shape]:
+    """An account's rules as IpPermissions: one for each kind of traffic, with all addresses and groups of it."""
     by_traffic: dict[Traffic, Shape] = {}
     for rule in rules:
         if rule.traffic not in by_traffic:
@@ -144,7 +150,7 @@ def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:
         if rule.cidr is not None:
             shown["IpRanges"].append({"CidrIp": str(rule.cidr), "Description": said})
         else:
-            pair = {"GroupId": rule.peer_group_id, "UserId": rule.account, "Description": said}
+            pair = {"GroupId": rule.peer_group_id, "UserId": account, "Description": said}
             shown["UserIdGroupPairs"].append(pair)
     return list(by_traffic.values())
 
@@ -152,11 +158,12 @@ def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:
 def rule_shape(rule: SecurityGroupRule) -> Shape:
     """A SecurityGroupRule. Where a protocol has no ports EC2 shows -1 here, and nothing in IpPermissions."""
     peer = {"GroupId": rule.peer_group_id, "UserId": rule.account}
+    where = f"arn:{partition(rule.region)}:ec2:{rule.region}:{rule.account}"
     return _common(rule) | {
         "GroupOwnerId": rule.account,
         "ReferencedGroupInfo": peer if rule.peer_group_id else None,
         "Tags": tag_list(rule.tags),
-        "SecurityGroupRuleArn": f"arn:aws:ec2:{rule.region}:{rule.account}:security-group-rule/{rule.id}",
+        "SecurityGroupRuleArn": f"{where}:security-group-rule/{rule.id}",
     }
 
 

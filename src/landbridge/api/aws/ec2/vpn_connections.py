@@ -152,7 +152,11 @@ def shape(desk: Desk, connection: VpnConnection) -> Shape:
             "TunnelOptions": [_options(tunnel, connection.state in _LIVE) for tunnel in connection.tunnels],
         },
         "Routes": [
-            {"DestinationCidrBlock": str(route.destination), "Source": "Static", "State": str(route.state)}
+            {
+                "DestinationCidrBlock": str(route.destination),
+                "Source": "Static",
+                "State": str(route.state if connection.state in _LIVE else connection.state),  # routes go with it
+            }
             for route in connection.routes
         ],
         "Tags": tag_list(connection.tags),
