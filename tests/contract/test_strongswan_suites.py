@@ -21,6 +21,7 @@ from vpn import PSK, Vpn
 
 from landbridge.desired.ike import IkeConnection
 from landbridge.drivers.netlink.inside import inside
+from landbridge.drivers.strongswan.settings import PLUGINS
 from landbridge.model.crypto import PHASE_1, PHASE_2, Encryption, Group, IkeVersion, Integrity, Transforms
 from landbridge.observe.ike import Cause, ChildSaStatus, IkeEventKind, IkeSaStatus
 from stock_swan import StockSwan
@@ -121,6 +122,12 @@ def carrying(vpn: Vpn) -> tuple[IkeSaStatus, ChildSaStatus]:
     """The initiator's SAs that carry packets."""
     sa = next(sa for sa in vpn.sas(vpn.a) if sa.up)
     return sa, min((child for child in sa.children if child.carries), key=lambda child: child.installed)
+
+
+def test_no_plugin_is_loaded_but_those_that_these_algorithms_take(vpn: Vpn) -> None:
+    with vpn.control(vpn.a) as session:
+        loaded = {name.decode() for name in session.stats()["plugins"]}
+    assert loaded == {"charon-systemd", *PLUGINS} - ({"kernel-libipsec"} if KERNEL else set())
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
