@@ -145,11 +145,14 @@ def test_sas_that_somebody_took_are_noticed_and_made_anew(
 
 
 def test_one_sa_deleted_by_hand_is_noticed_and_made_anew(vpn: Vpn, caplog: pytest.LogCaptureFixture) -> None:
+    """Also with packets on their way: for these the kernel keeps a place of the same SPI for a while, without a key."""
     vpn.both()
     vpn.await_ping()
     wanted = vpn.a.connection(vpn.b, initiate=True)
     [child] = vpn.sas(vpn.a)[0].children
     ip(f"-n {vpn.a.endpoint} xfrm state delete src {vpn.a.outside} dst {vpn.b.outside} proto esp spi 0x{child.spi_out}")
+    assert not vpn.pings()
+    assert child.spi_out in ip(f"-n {vpn.a.endpoint} xfrm state")
     assert vpn.seen()[wanted.key].fingerprint == LOST  # type: ignore[attr-defined]
     vpn.put(wanted)
     assert child.spi_out in warnings(caplog)[0]

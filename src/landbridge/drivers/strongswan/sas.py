@@ -32,6 +32,7 @@ _WINDOW_AT: Final = 215
 _FLAGS_AT: Final = 216
 _ESN: Final = 128
 _IF_ID: Final = 31
+_ALGORITHMS: Final = frozenset({1, 2, 18, 20})  # XFRMA_ALG_AUTH, ALG_CRYPT, ALG_AEAD, ALG_AUTH_TRUNC
 _REPLAY_ESN: Final = 23
 _REPLAY_ESN_WINDOW_AT: Final = 20
 _GROUPS: Final = 0x4 | 0x8  # XFRMGRP_SA, XFRMGRP_POLICY
@@ -111,17 +112,21 @@ def _ask(connection: socket.socket, kind: _Message, flags: int, body: bytes = b"
 def installed(namespace: str) -> Installed:
     """The SAs and policies in the namespace now; none when it does not exist.
 
+    Where an SA is missing, a packet that needs it makes the kernel keep a place for it (`acq`), with the same SPI and
+    without algorithms, while it asks charon for one. That is no SA.
+
     Raises:
         DriverError: the kernel could not be asked.
     """
     try:
         with _open(namespace) as connection:
-            states = _ask(connection, _Message.GETSA, _DUMP)
+            entries = _ask(connection, _Message.GETSA, _DUMP)
             policies = _ask(connection, _Message.GETPOLICY, _DUMP)
     except NamespaceMissing:
         return Installed(frozenset(), frozenset())
     except OSError as error:
         raise DriverError(f"The kernel's SAs in {namespace} could not be read: {error.strerror or error}.") from error
+    states = [body for body in entries if attributes(body, _STATE_INFO).keys() & _ALGORITHMS]
     directions: dict[int, set[int]] = {}
     for body in policies:
         raw = attributes(body, _POLICY_INFO).get(_IF_ID)
