@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -20,16 +19,6 @@ pytestmark = pytest.mark.lab
 SOON = 9
 """Seconds of DPD timeout: shorter than AWS takes, for the tests' sake."""
 SUITE = Transforms((Encryption.AES_CBC_128,), (Integrity.SHA2_256,), (Group.ECP_256,))
-
-
-@pytest.fixture
-def vpn() -> Iterator[Vpn]:
-    made = Vpn()
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
 
 
 def detecting(connection: IkeConnection, version: IkeVersion, timeout: int, action: str = "clear") -> IkeConnection:

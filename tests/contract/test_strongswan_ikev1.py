@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
 
@@ -19,16 +18,6 @@ from landbridge.observe.ike import Cause, IkeEventKind
 pytestmark = pytest.mark.lab
 
 SUITE = Transforms((Encryption.AES_CBC_128,), (Integrity.SHA1,), (Group.MODP_1024,))
-
-
-@pytest.fixture
-def vpn() -> Iterator[Vpn]:
-    made = Vpn()
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
 
 
 def old(connection: IkeConnection) -> IkeConnection:

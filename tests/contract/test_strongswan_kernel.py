@@ -9,7 +9,6 @@ import signal
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address
 
@@ -32,16 +31,6 @@ pytestmark = [
     pytest.mark.lab,
     pytest.mark.skipif(not KERNEL, reason="this run's data plane is libipsec (LANDBRIDGE_TEST_DATA_PLANE)"),
 ]
-
-
-@pytest.fixture
-def vpn() -> Iterator[Vpn]:
-    made = Vpn()
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
 
 
 def spis(vpn: Vpn, side: Side) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -20,16 +19,6 @@ from landbridge.observe.ike import Cause, IkeEventKind
 from landbridge.reconcile.driver import DriverError
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-def vpn() -> Iterator[Vpn]:
-    made = Vpn()
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
 
 
 def test_different_keys_are_told_as_the_cause_and_the_right_key_heals(vpn: Vpn) -> None:

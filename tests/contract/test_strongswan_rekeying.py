@@ -9,7 +9,6 @@ import struct
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -40,16 +39,6 @@ netem = pytest.mark.skipif(
     NETEM.returncode != 0 and not IN_THE_VM,
     reason="this kernel has no netem (sch_netem), which loses and delays packets; scripts/vm boots one that has",
 )
-
-
-@pytest.fixture
-def vpn() -> Iterator[Vpn]:
-    made = Vpn()
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
 
 
 @dataclass
@@ -93,6 +82,15 @@ def streams(vpn: Vpn) -> list[Stream]:
 
     a, b = bound(vpn.a, vpn.b), bound(vpn.b, vpn.a)
     return [Stream(a, b), Stream(b, a)]
+
+
+def drain(both: list[Stream]) -> None:
+    """Take what is still on its way, until nothing has come for a while."""
+    quiet = time.monotonic()
+    while time.monotonic() < quiet + PAUSE * max(1.0, SLOW / 5):
+        if [stream for stream in both if stream.step()]:
+            quiet = time.monotonic()
+        time.sleep(EVERY)
 
 
 def short_lived(connection: IkeConnection) -> IkeConnection:
@@ -172,11 +170,7 @@ def test_rekeying_loses_no_more_than_the_link(vpn: Vpn, data_plane: DataPlane, l
     try:
         with reader:
             replace_all(vpn, both)
-        quiet = time.monotonic()
-        while time.monotonic() < quiet + PAUSE * max(1.0, SLOW / 5):
-            if [stream for stream in both if stream.step()]:
-                quiet = time.monotonic()
-            time.sleep(EVERY)
+        drain(both)
     finally:
         for stream in both:
             stream.sender.close()
@@ -212,11 +206,7 @@ def test_ikev1_renews_both_kinds_of_keys_and_packets_go_on(vpn: Vpn) -> None:
                 stream.send()
                 stream.step()
             time.sleep(EVERY)
-        quiet = time.monotonic()
-        while time.monotonic() < quiet + PAUSE * max(1.0, SLOW / 5):
-            if [stream for stream in both if stream.step()]:
-                quiet = time.monotonic()
-            time.sleep(EVERY)
+        drain(both)
     finally:
         for stream in both:
             stream.sender.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -19,16 +18,6 @@ from landbridge.reconcile.driver import DriverError
 
 pytestmark = pytest.mark.lab
 libipsec = pytest.mark.skipif(KERNEL, reason="the kernel's ESP has no TUN that dies with charon, and no placeholder")
-
-
-@pytest.fixture
-def vpn() -> Iterator[Vpn]:
-    made = Vpn()
-    try:
-        made.up()
-        yield made
-    finally:
-        made.down()
 
 
 def test_a_tunnel_carries_packets_and_none_once_it_is_dropped(vpn: Vpn) -> None:
