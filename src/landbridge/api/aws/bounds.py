@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from landbridge.api.aws.errors import Ec2Error
-from landbridge.api.aws.model import ListOf, Scalar
+from landbridge.api.aws.model import ListOf, Scalar, ScalarType
 from landbridge.api.aws.xmltext import unfit
 
 MAX_VALUE: Final = 65_536
 MAX_DEPTH: Final = 16
+_BITS: Final[Mapping[ScalarType, int]] = {"integer": 32, "long": 64}
 _SHOWN: Final = 100
 _FEW: Final = 12
 
@@ -36,6 +38,20 @@ def check_text(text: str, shape: Scalar) -> str:
     if shape.maximum is not None and len(text) > shape.maximum:
         raise ValueError(f"Its length must be at most {shape.maximum}.")
     return text
+
+
+def check_integer(number: int | None, shape: Scalar) -> int:
+    """The number, if it is one that the model's type can hold, and allows; None is what was none at all.
+
+    Raises:
+        ValueError: a sentence that says what it should be.
+    """
+    bits = _BITS[shape.type]
+    limit = 1 << (bits - 1)
+    if number is None or not -limit <= number < limit:
+        raise ValueError(f"Expecting a whole number of {bits} bits.")
+    check_range(number, shape)
+    return number
 
 
 def check_range(number: float, shape: Scalar) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 from landbridge.api.aws.bounds import (
     check_characters,
     check_count,
+    check_integer,
     check_range,
     check_text,
     invalid,
@@ -25,8 +26,6 @@ from landbridge.api.aws.bounds import (
 )
 from landbridge.api.aws.model import ListOf, MapOf, Scalar, ScalarType, Shape, Structure
 from landbridge.api.aws.serialize import ReplyError
-
-_BITS: Final[Mapping[ScalarType, int]] = {"integer": 32, "long": 64}
 
 
 def read(shape: Structure, tree: Any) -> dict[str, Any]:
@@ -91,11 +90,7 @@ def _string(value: Any, shape: Scalar) -> str:
 
 
 def _integer(value: Any, shape: Scalar) -> int:
-    limit = 1 << (_BITS[shape.type] - 1)
-    if not isinstance(value, int) or isinstance(value, bool) or not -limit <= value < limit:
-        raise ValueError(f"Expecting a whole number of {_BITS[shape.type]} bits.")
-    check_range(value, shape)
-    return value
+    return check_integer(value if isinstance(value, int) and not isinstance(value, bool) else None, shape)
 
 
 def _float(value: Any, shape: Scalar) -> float:

@@ -20,6 +20,7 @@ from landbridge.api.aws.bounds import (
     MAX_DEPTH,
     check_characters,
     check_count,
+    check_integer,
     check_range,
     check_text,
     invalid,
@@ -34,7 +35,7 @@ MAX_NAME: Final = 512
 
 _INDEX: Final = re.compile(r"[1-9][0-9]{0,3}")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
-_INTEGER_BITS: Final[Mapping[ScalarType, int]] = {"integer": 32, "long": 64}
+_WHOLE: Final[frozenset[ScalarType]] = frozenset({"integer", "long"})
 
 # An empty scalar counts as absent (Terraform sends `AvailabilityZone=`), but for three: an item of a list is there
 # because it was listed (a filter for an empty tag value), a tag may be empty, which DeleteTags tells from none, and so
@@ -138,18 +139,14 @@ def _scalar(shape: Scalar, node: _Node, path: str, *, may_be_empty: bool) -> Any
         value = _FROM_TEXT[shape.type](text, shape)
     except ValueError as unfit_text:
         quoted = "***" if shape.sensitive else shown(text)
-        if shape.type in _INTEGER_BITS:
+        if shape.type in _WHOLE:
             quoted = f" {quoted} "  # EC2 writes numbers so
         raise invalid(f"Value ({quoted}) for parameter {path} is invalid. {unfit_text}") from None
     return value
 
 
 def _integer(text: str, shape: Scalar) -> int:
-    limit = 1 << (_INTEGER_BITS[shape.type] - 1)
-    if _INTEGER.fullmatch(text) is None or not -limit <= (number := int(text)) < limit:
-        raise ValueError(f"Expecting a whole number of {_INTEGER_BITS[shape.type]} bits.")
-    check_range(number, shape)
-    return number
+    return check_integer(int(text) if _INTEGER.fullmatch(text) else None, shape)
 
 
 def _float(text: str, shape: Scalar) -> float:
