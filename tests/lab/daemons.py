@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import vici
 from shell import alive, ok
+
+_BGP = "( sport = :179 or dport = :179 )"
 
 
 def run_folder(instance: str) -> Path:
@@ -58,15 +61,32 @@ def associations(instance: str, endpoint: str) -> list[tuple[dict[str, Any], lis
     ]
 
 
-def bgp_sessions(instance: str) -> dict[str, str]:
-    """Established BGP sessions and since when, in BIRD's words."""
+def bgp_sessions(instance: str) -> dict[str, frozenset[str]]:
+    """Established BGP sessions, each with the TCP connections of its BIRD's network, which a new session has others of.
+
+    Not since when, which BIRD tells by the clock on the wall: that is set a millisecond now and then.
+    """
     found = {}
     for path in run_folder(instance).glob("*/bird.ctl"):
+        connections = _bgp_connections(path.with_name("bird.conf"))
         for line in ok("birdc", "-s", str(path), "show", "protocols").splitlines():
             words = line.split()
             if len(words) > 1 and words[1] == "BGP" and "Established" in line:
-                found[f"{path.parent.name} {words[0]}"] = " ".join(words[3:6])
+                assert connections, f"{path} has an established session without a TCP connection"
+                found[f"{path.parent.name} {words[0]}"] = connections
     return found
+
+
+def _bgp_connections(configuration: Path) -> frozenset[str]:
+    """Both ends of each TCP connection of BGP in the network of the BIRD that has this configuration."""
+    mark = f"LANDBRIDGE_SPEAKER={configuration}\0".encode()
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and alive(int(folder.name)):
+            with suppress(OSError):  # it ended meanwhile
+                if mark in (folder / "environ").read_bytes() and (folder / "comm").read_text().strip() == "bird":
+                    listed = ok("nsenter", f"--net={folder}/ns/net", "ss", "-Htn", "state", "established", _BGP)
+                    return frozenset(" ".join(line.split()[2:4]) for line in listed.splitlines())
+    return frozenset()
 
 
 def process_ids(instance: str) -> set[int]:
