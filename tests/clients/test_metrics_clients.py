@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from aws_cli import Shell
 from prometheus_client.parser import text_string_to_metric_families
 from serving import Service
 
@@ -35,21 +36,10 @@ class Reader:
     home: Path
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return subprocess.run(
-            (sys.executable, "-m", "awscli", "--profile", "landbridge", "cloudwatch", *words, "--output", "json"),
-            env={**kept, "HOME": str(self.home), "AWS_PAGER": "", "AWS_MAX_ATTEMPTS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        return Shell(self.home).run("cloudwatch", *words, "--output", "json")
 
     def aws(self, *words: str) -> Any:
-        done = self.run(*words)
-        assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout)
+        return Shell(self.home).aws("cloudwatch", *words)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from faults import (
 from packets import Probe
 from shell import SLOW, eventually
 from sites import Site
+from two_sites import two_sites
 from world import World
 
 pytestmark = pytest.mark.lab
@@ -58,19 +59,10 @@ class Line:
 
 @pytest.fixture(scope="module")
 def lines(world: World) -> dict[str, Line]:
-    vpc = world.cloud.vpc("10.0.0.0/16").opened()
-    instance = vpc.subnet("10.0.1.0/24").instance()
-    gateway = vpc.vpn_gateway()
-    vpc.main_table.propagate(gateway)
-    paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
-    lyon = world.site("lyon", "203.0.113.78", "192.168.61.0/24")
-    dynamic = gateway.connect(paris, asn=65_010)
-    static = gateway.connect(lyon, static=["192.168.61.0/24"])
-    paris.customer_gateway_up(dynamic)
-    lyon.customer_gateway_up(static, "--route", "10.0.0.0/16")
+    lab = two_sites(world)
     return {
-        "bgp": Line(world, instance, gateway, paris, dynamic),
-        "static": Line(world, instance, gateway, lyon, static),
+        "bgp": Line(world, lab.instance, lab.gateway, lab.paris, lab.dynamic),
+        "static": Line(world, lab.instance, lab.gateway, lab.lyon, lab.static),
     }
 
 

@@ -18,6 +18,7 @@ from faults import bgp_torn, charon_killed
 from prometheus_client.parser import text_string_to_metric_families
 from shell import eventually, ok, within
 from sites import Site
+from two_sites import two_sites
 from world import World
 
 pytestmark = pytest.mark.lab
@@ -69,20 +70,11 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(world: World) -> Lab:
-    vpc = world.cloud.vpc("10.0.0.0/16").opened()
-    instance = vpc.subnet("10.0.1.0/24").instance()
-    gateway = vpc.vpn_gateway()
-    vpc.main_table.propagate(gateway)
-    paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
-    lyon = world.site("lyon", "203.0.113.78", "192.168.61.0/24")
-    dynamic = gateway.connect(paris, asn=65_010)
-    static = gateway.connect(lyon, static=["192.168.61.0/24"])
-    paris.customer_gateway_up(dynamic)
-    lyon.customer_gateway_up(static, "--route", "10.0.0.0/16")
-    for connection in (dynamic, static):
+    made = two_sites(world)
+    for connection in (made.dynamic, made.static):
         connection.comes_up()
-    paris.host.comes_to_reach(instance)
-    return Lab(world, instance, gateway, paris, dynamic, static)
+    made.paris.host.comes_to_reach(made.instance)
+    return Lab(world, made.instance, made.gateway, made.paris, made.dynamic, made.static)
 
 
 def test_a_tunnel_whose_bgp_is_down_is_down_and_the_connection_is_a_half(lab: Lab) -> None:

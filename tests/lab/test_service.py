@@ -5,15 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cloud import Connection, Instance, Vpc, VpnGateway
 from daemons import bgp_sessions, everything, process_ids, run_folder, security_associations
 from packets import Probe
 from shell import alive, eventually, namespaces, ok, run
-from sites import Site
+from two_sites import TwoSites, two_sites
 from world import LANDBRIDGE, World
 
 pytestmark = pytest.mark.lab
@@ -28,42 +26,22 @@ AWKWARD = (
 )
 
 
-@dataclass(frozen=True)
-class Lab:
-    """instance -- VPC -- VGW == BGP == paris, and == static == lyon"""
-
-    vpc: Vpc
-    instance: Instance
-    gateway: VpnGateway
-    paris: Site
-    lyon: Site
-    dynamic: Connection
-    static: Connection
-
-
-def build(world: World) -> Lab:
-    vpc = world.cloud.vpc("10.0.0.0/16").opened()
-    instance = vpc.subnet("10.0.1.0/24").instance()
-    gateway = vpc.vpn_gateway()
-    vpc.main_table.propagate(gateway)
-    paris = world.site("paris", "203.0.113.77", "192.168.60.0/24")
-    lyon = world.site("lyon", "203.0.113.78", "192.168.61.0/24")
-    dynamic = gateway.connect(paris, asn=65_010)
-    static = gateway.connect(lyon, static=["192.168.61.0/24"])
-    paris.customer_gateway_up(dynamic)
-    lyon.customer_gateway_up(static, "--route", "10.0.0.0/16")
-    dynamic.is_watched(paris)
-    static.is_watched(lyon)
-    return Lab(vpc, instance, gateway, paris, lyon, dynamic, static)
+def build(world: World) -> TwoSites:
+    lab = two_sites(world)
+    lab.dynamic.is_watched(lab.paris)
+    lab.static.is_watched(lab.lyon)
+    return lab
 
 
 @pytest.fixture(scope="module")
-def lab(world: World) -> Lab:
+def lab(world: World) -> TwoSites:
     return build(world)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_the_service_ends_and_starts_again_and_no_packet_is_lost(world: World, lab: Lab, how: signal.Signals) -> None:
+def test_the_service_ends_and_starts_again_and_no_packet_is_lost(
+    world: World, lab: TwoSites, how: signal.Signals
+) -> None:
     with Probe(lab.paris.host, lab.instance) as one, Probe(lab.instance, lab.lyon.host) as two:
         one.passes()
         two.passes()
@@ -89,7 +67,7 @@ def test_the_service_ends_and_starts_again_and_no_packet_is_lost(world: World, l
     assert world.admin.plan() == [], "what runs was taken over as it is"
 
 
-def test_it_says_nothing_after_a_start_when_all_is_right(world: World, lab: Lab) -> None:
+def test_it_says_nothing_after_a_start_when_all_is_right(world: World, lab: TwoSites) -> None:
     world.kill()
     at = len(world.log.read_bytes())
     world.start()
@@ -100,7 +78,7 @@ def test_it_says_nothing_after_a_start_when_all_is_right(world: World, lab: Lab)
     assert "Traceback" not in said
 
 
-def test_what_went_wrong_meanwhile_is_repaired_at_the_start(world: World, lab: Lab) -> None:
+def test_what_went_wrong_meanwhile_is_repaired_at_the_start(world: World, lab: TwoSites) -> None:
     status = lab.static.tunnel(1).status
     world.kill()
     ok("ip", "-n", status["endpoint_namespace"], "link", "delete", status["outside_link"])
@@ -112,13 +90,13 @@ def test_what_went_wrong_meanwhile_is_repaired_at_the_start(world: World, lab: L
     lab.lyon.host.comes_to_reach(lab.instance)
 
 
-def lab_bird(world: World, lab: Lab) -> int:
+def lab_bird(world: World, lab: TwoSites) -> int:
     """The gateway's BIRD, by the file that it was noted in."""
     [path] = run_folder(world.instance).glob(f"*{lab.gateway.id}/bird.pid")
     return int(path.read_text())
 
 
-def test_a_bird_killed_while_the_service_runs_comes_back_without_a_long_outage(world: World, lab: Lab) -> None:
+def test_a_bird_killed_while_the_service_runs_comes_back_without_a_long_outage(world: World, lab: TwoSites) -> None:
     with Probe(lab.paris.host, lab.instance) as probe:
         probe.passes()
         dead = lab_bird(world, lab)
@@ -129,7 +107,7 @@ def test_a_bird_killed_while_the_service_runs_comes_back_without_a_long_outage(w
         assert probe.outage() < 2.0
 
 
-def test_a_second_service_on_the_same_state_is_refused(world: World, lab: Lab) -> None:
+def test_a_second_service_on_the_same_state_is_refused(world: World, lab: TwoSites) -> None:
     before = everything(world.instances())
     second = run(LANDBRIDGE, "serve", "--lab", "--listen", "127.0.0.1:0", "--state", str(world.state))
     assert second.returncode == 1
@@ -152,7 +130,7 @@ def test_a_port_in_use_is_a_sentence_and_nothing_is_built(world: World) -> None:
     assert not any(instance in name for name in namespaces())
 
 
-def test_what_users_typed_reaches_no_file_of_a_daemon(world: World, lab: Lab) -> None:
+def test_what_users_typed_reaches_no_file_of_a_daemon(world: World, lab: TwoSites) -> None:
     marked = [f"canary-7c1f {text}" for text in AWKWARD]
     for number, resource in enumerate((lab.vpc.id, lab.instance.id, lab.gateway.id, lab.dynamic.id, lab.static.id)):
         tags = [{"Key": "Name", "Value": marked[number]}]
@@ -177,7 +155,7 @@ def test_what_users_typed_reaches_no_file_of_a_daemon(world: World, lab: Lab) ->
     lab.paris.host.comes_to_reach(lab.instance)
 
 
-def test_keys_are_in_no_file_and_in_no_command_line(world: World, lab: Lab) -> None:
+def test_keys_are_in_no_file_and_in_no_command_line(world: World, lab: TwoSites) -> None:
     import xml.etree.ElementTree as ET
 
     keys = [
@@ -198,7 +176,7 @@ def test_keys_are_in_no_file_and_in_no_command_line(world: World, lab: Lab) -> N
             assert not any(key in (pid / "cmdline").read_bytes() + (pid / "environ").read_bytes() for key in keys), pid
 
 
-def test_two_services_do_not_disturb_each_other(world: World, lab: Lab) -> None:
+def test_two_services_do_not_disturb_each_other(world: World, lab: TwoSites) -> None:
     before = everything(world.instances())
     with Probe(lab.paris.host, lab.instance) as probe:
         probe.passes()
@@ -246,7 +224,7 @@ def test_ctrl_c_while_it_builds_leaves_something_that_can_be_taken_over(own_worl
     assert "Traceback" not in world.log.read_text()
 
 
-def test_status_says_what_it_says_in_both_forms(world: World, lab: Lab) -> None:
+def test_status_says_what_it_says_in_both_forms(world: World, lab: TwoSites) -> None:
     import json
 
     document = json.loads(ok(LANDBRIDGE, "status", "--json", "--state", str(world.state)))
