@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network
 from itertools import filterfalse
@@ -16,13 +16,12 @@ from typing import Final
 
 from landbridge.control import tunnel_options
 from landbridge.control.base import Context, Pools, Scope
-from landbridge.model.crypto import UNSET, IkeVersion, PhaseOptions
 from landbridge.model.errors import InsideCidrInUse, Invalid, PoolExhausted
 from landbridge.model.ids import Entropy
 from landbridge.model.resources import State
 from landbridge.model.secret import Secret
 from landbridge.model.snapshot import Index, Snapshot
-from landbridge.model.vpn import DpdAction, StartupAction, Tunnel, TunnelOptions, VpnConnection
+from landbridge.model.vpn import Tunnel, TunnelOptions, VpnConnection
 
 INSIDE_RANGE: Final = IPv4Network("169.254.0.0/16")
 INSIDE_PREFIX_LENGTH: Final = 30
@@ -52,15 +51,8 @@ class TunnelWish:
 
     inside: IPv4Network | None = None
     psk: Secret | None = None
-    dpd_timeout_seconds: int | None = None
-    dpd_action: DpdAction | None = None
-    startup: StartupAction | None = None
-    replay_window_size: int | None = None
-    ike_versions: tuple[IkeVersion, ...] | None = None
-    phase1: PhaseOptions = UNSET
-    phase2: PhaseOptions = UNSET
-    rekey_margin_seconds: int | None = None
-    rekey_fuzz_percentage: int | None = None
+    others: TunnelOptions = field(default_factory=TunnelOptions)
+    """All options but these two, which are a tunnel's own values."""
 
     def grants(self, tunnel: Tunnel) -> bool:
         """Whether this very wish made that tunnel."""
@@ -73,19 +65,7 @@ class TunnelWish:
     @property
     def options(self) -> TunnelOptions:
         """What is kept of the wish beside the values themselves."""
-        return TunnelOptions(
-            pre_shared_key_set=self.psk is not None,
-            inside_cidr_set=self.inside is not None,
-            dpd_timeout_seconds=self.dpd_timeout_seconds,
-            dpd_timeout_action=self.dpd_action,
-            startup_action=self.startup,
-            replay_window_size=self.replay_window_size,
-            ike_versions=self.ike_versions,
-            phase1=self.phase1,
-            phase2=self.phase2,
-            rekey_margin_seconds=self.rekey_margin_seconds,
-            rekey_fuzz_percentage=self.rekey_fuzz_percentage,
-        )
+        return replace(self.others, pre_shared_key_set=self.psk is not None, inside_cidr_set=self.inside is not None)
 
 
 Wishes = tuple[TunnelWish, TunnelWish]

@@ -109,7 +109,7 @@ def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outc
 def _check_selectors(command: CreateVpnConnection) -> None:
     """IKEv1 has one traffic selector on each side: there is none left for the ends of the tunnel."""
     everything = command.customer_network.prefixlen == command.cloud_network.prefixlen == 0
-    only_ikev1 = any(wish.ike_versions == (IkeVersion.IKEV1,) for wish in command.wishes)
+    only_ikev1 = any(wish.others.ike_versions == (IkeVersion.IKEV1,) for wish in command.wishes)
     if only_ikev1 and not everything and not command.static_only:
         raise Unsupported(
             "With IKEv1 alone BGP does not pass a tunnel whose LocalIpv4NetworkCidr or RemoteIpv4NetworkCidr is not "

@@ -38,7 +38,7 @@ from landbridge.model.errors import (
 )
 from landbridge.model.resources import State
 from landbridge.model.secret import Secret
-from landbridge.model.vpn import DpdAction, StartupAction, VpnConnection
+from landbridge.model.vpn import DpdAction, StartupAction, TunnelOptions, VpnConnection
 
 KEY = "Just_a.Key_1"
 NOTHING = TunnelWish()
@@ -109,9 +109,9 @@ def test_wishes_are_granted_and_remembered_and_the_other_tunnel_gets_defaults() 
     wished = TunnelWish(
         inside=IPv4Network("169.254.10.0/30"),
         psk=Secret(KEY),
-        dpd_timeout_seconds=45,
-        dpd_action=DpdAction.RESTART,
-        startup=StartupAction.START,
+        others=TunnelOptions(
+            dpd_timeout_seconds=45, dpd_timeout_action=DpdAction.RESTART, startup_action=StartupAction.START
+        ),
     )
     one, two = connect(cloud, hub(cloud), site(cloud), wished).tunnels
     assert (one.inside, one.psk.reveal()) == (IPv4Network("169.254.10.0/30"), KEY)
@@ -158,15 +158,25 @@ def test_reserved_inside_cidrs(cidr: IPv4Network) -> None:
         (
             CryptoPolicy.MODERN,
             TunnelWish(
-                ike_versions=tuple(IkeVersion),
-                phase1=PhaseOptions(groups=(Group.MODP_1024, Group.MODP_2048)),
-                phase2=PhaseOptions(integrity=(Integrity.SHA1,)),
+                others=TunnelOptions(
+                    ike_versions=tuple(IkeVersion),
+                    phase1=PhaseOptions(groups=(Group.MODP_1024, Group.MODP_2048)),
+                    phase2=PhaseOptions(integrity=(Integrity.SHA1,)),
+                )
             ),
             "IKEv1, Diffie-Hellman group 2, SHA1",
         ),
-        (CryptoPolicy.MODERN, TunnelWish(phase2=PhaseOptions(groups=(Group.MODP_1024_160,))), "group 22"),
-        (CryptoPolicy.CNSA, TunnelWish(phase1=PhaseOptions(encryption=(Encryption.AES_GCM_16_128,))), "AES128-GCM-16"),
-        (CryptoPolicy.CNSA, TunnelWish(phase2=PhaseOptions(groups=(Group.ECP_256,))), "group 19"),
+        (
+            CryptoPolicy.MODERN,
+            TunnelWish(others=TunnelOptions(phase2=PhaseOptions(groups=(Group.MODP_1024_160,)))),
+            "group 22",
+        ),
+        (
+            CryptoPolicy.CNSA,
+            TunnelWish(others=TunnelOptions(phase1=PhaseOptions(encryption=(Encryption.AES_GCM_16_128,)))),
+            "AES128-GCM-16",
+        ),
+        (CryptoPolicy.CNSA, TunnelWish(others=TunnelOptions(phase2=PhaseOptions(groups=(Group.ECP_256,)))), "group 19"),
     ],
 )
 def test_what_the_crypto_policy_does_not_admit_is_refused_by_name(
@@ -184,14 +194,16 @@ def test_what_the_crypto_policy_does_not_admit_is_refused_by_name(
 @pytest.mark.parametrize("policy", CryptoPolicy)
 def test_every_policy_takes_what_names_nothing(policy: CryptoPolicy) -> None:
     cloud = Cloud(crypto_policy=policy)
-    connect(cloud, hub(cloud), site(cloud), TunnelWish(phase1=PhaseOptions(lifetime_seconds=3_601)))
+    connect(
+        cloud, hub(cloud), site(cloud), TunnelWish(others=TunnelOptions(phase1=PhaseOptions(lifetime_seconds=3_601)))
+    )
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 29, 86_401])
 def test_impossible_timeouts(seconds: int) -> None:
     cloud = Cloud()
     gateway, customer = hub(cloud), site(cloud)
-    wishes: Wishes = (TunnelWish(dpd_timeout_seconds=seconds), NOTHING)
+    wishes: Wishes = (TunnelWish(others=TunnelOptions(dpd_timeout_seconds=seconds)), NOTHING)
     assert str(seconds) in refused(cloud, Invalid, CreateVpnConnection(gateway, customer, wishes=wishes))
 
 
@@ -223,7 +235,7 @@ def test_the_same_request_gives_the_same_connection_and_another_is_a_conflict() 
         ((NOTHING, wished), False),
         ((TunnelWish(psk=Secret("Another.Key"), inside=wished.inside), NOTHING), False),
         ((TunnelWish(psk=wished.psk), NOTHING), False),
-        ((wished, TunnelWish(dpd_timeout_seconds=30)), False),
+        ((wished, TunnelWish(others=TunnelOptions(dpd_timeout_seconds=30))), False),
     ]
     for wishes, static in different:
         message = refused(cloud, ConnectionExists, CreateVpnConnection(gateway, customer, static, wishes))

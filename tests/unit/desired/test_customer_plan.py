@@ -37,6 +37,7 @@ from landbridge.model.crypto import (
     admitted,
 )
 from landbridge.model.errors import Unsupported
+from landbridge.model.vpn import TunnelOptions
 from landbridge.reconcile.diff import check
 
 LAN = IPv4Network("192.168.60.0/24")
@@ -163,8 +164,10 @@ def test_what_belongs_into_the_tunnels_never_leaves_by_an_uplink(static: bool) -
 
 
 WEAK = TunnelWish(
-    phase1=PhaseOptions((Encryption.AES_CBC_128,), (Integrity.SHA1,), (Group.MODP_1024,), 7_200),
-    phase2=PhaseOptions((Encryption.AES_CBC_256,), (Integrity.SHA2_512,), (Group.MODP_2048,), 900),
+    others=TunnelOptions(
+        phase1=PhaseOptions((Encryption.AES_CBC_128,), (Integrity.SHA1,), (Group.MODP_1024,), 7_200),
+        phase2=PhaseOptions((Encryption.AES_CBC_256,), (Integrity.SHA2_512,), (Group.MODP_2048,), 900),
+    )
 )
 
 
@@ -190,7 +193,7 @@ def test_a_policy_of_its_own_offers_more_where_the_file_names_what_it_does_not_a
     cnsa = replace(SETTINGS, crypto_policy=CryptoPolicy.CNSA)
     _, two = connections(wanted(downloaded(static=True), cnsa, Health()))
     assert two.esp == admitted(CryptoPolicy.CNSA, PHASE_2)
-    old = downloaded(static=True, wish=TunnelWish(ike_versions=(IkeVersion.IKEV1,)))
+    old = downloaded(static=True, wish=TunnelWish(others=TunnelOptions(ike_versions=(IkeVersion.IKEV1,))))
     offers.check(old, CryptoPolicy.AWS)
     with pytest.raises(Unsupported, match="IKEv1, which the crypto policy modern does not admit"):
         offers.check(old, CryptoPolicy.MODERN)

@@ -16,7 +16,7 @@ from landbridge.control.tunnels import TunnelWish, Wishes
 from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.secret import Secret
-from landbridge.model.vpn import ANYWHERE, DpdAction, StartupAction
+from landbridge.model.vpn import ANYWHERE, DpdAction, StartupAction, TunnelOptions
 
 E = TypeVar("E", DpdAction, StartupAction)
 A = TypeVar("A", IkeVersion, Encryption, Integrity, Group)
@@ -119,15 +119,17 @@ def wish_of(options: Params) -> TunnelWish:
     return TunnelWish(
         inside=None if inside is None else _inside(inside),
         psk=None if key is None else Secret(key),
-        dpd_timeout_seconds=options.get("DPDTimeoutSeconds"),
-        dpd_action=_choice(DpdAction, options, "DPDTimeoutAction"),
-        startup=_choice(StartupAction, options, "StartupAction"),
-        replay_window_size=options.get("ReplayWindowSize"),
-        ike_versions=_several(IkeVersion, options, "IKEVersions"),
-        phase1=_phase(options, 1),
-        phase2=_phase(options, 2),
-        rekey_margin_seconds=options.get("RekeyMarginTimeSeconds"),
-        rekey_fuzz_percentage=options.get("RekeyFuzzPercentage"),
+        others=TunnelOptions(
+            dpd_timeout_seconds=options.get("DPDTimeoutSeconds"),
+            dpd_timeout_action=_choice(DpdAction, options, "DPDTimeoutAction"),
+            startup_action=_choice(StartupAction, options, "StartupAction"),
+            replay_window_size=options.get("ReplayWindowSize"),
+            ike_versions=_several(IkeVersion, options, "IKEVersions"),
+            phase1=_phase(options, 1),
+            phase2=_phase(options, 2),
+            rekey_margin_seconds=options.get("RekeyMarginTimeSeconds"),
+            rekey_fuzz_percentage=options.get("RekeyFuzzPercentage"),
+        ),
     )
 
 
