@@ -32,7 +32,7 @@ from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute
 from landbridge.desired.names import Names
 from landbridge.model.network import RouteTable
-from landbridge.model.vpn import VpnConnection
+from landbridge.model.vpn import TunnelOptions, VpnConnection
 from landbridge.observe.metrics import Metrics
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
 from landbridge.reconcile.loop import Counts
@@ -109,7 +109,7 @@ class World:
         run(EnableVgwRoutePropagation(table.id, vgw.id))
         tunnels: dict[tuple[str, int], TunnelState] = {}
         learned: list[LearnedRoute] = []
-        wishes = (TunnelWish(replay_window_size=1024), TunnelWish())
+        wishes = (TunnelWish(others=TunnelOptions(replay_window_size=1024)), TunnelWish())
         for number, static in ((1, False), (2, True)):
             address = IPv4Address(f"203.0.113.{10 + number}")
             customer = run(CreateCustomerGateway(address=address, asn=65000 + number))

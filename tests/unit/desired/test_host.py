@@ -61,7 +61,7 @@ from landbridge.model.crypto import (
 )
 from landbridge.model.instances import NetworkInterface
 from landbridge.model.network import RouteTable, Vpc
-from landbridge.model.vpn import VpnConnection
+from landbridge.model.vpn import TunnelOptions, VpnConnection
 from landbridge.reconcile.diff import check
 
 SETTINGS = Settings(Names("abc123"), LAB_POOLS, DataPlane.LIBIPSEC, Bfd())
@@ -483,7 +483,7 @@ def test_libipsecs_tunnels_have_its_mtu_whatever_is_known() -> None:
 def test_the_mtu_goes_by_what_is_negotiated_or_else_by_what_may_be(
     phase2: PhaseOptions, cipher: Cipher | None, mtu: int
 ) -> None:
-    town = Town(wish=TunnelWish(phase2=phase2))
+    town = Town(wish=TunnelWish(others=TunnelOptions(phase2=phase2)))
     town.planner = Planner(replace(SETTINGS, data_plane=DataPlane.KERNEL))
     ciphers = frozenset({((town.vpn.id, 1), cipher)} if cipher is not None else ())
     state = town.wanted(Health(ciphers=ciphers)).state
@@ -501,12 +501,14 @@ def ike(town: Town, number: int = 1) -> IkeConnection:
 def test_a_tunnels_options_are_what_its_endpoint_is_told() -> None:
     town = Town(
         wish=TunnelWish(
-            ike_versions=(IkeVersion.IKEV1,),
-            phase1=PhaseOptions((Encryption.AES_CBC_256,), (Integrity.SHA2_256,), (Group.MODP_2048,), 7_200),
-            phase2=PhaseOptions(lifetime_seconds=1_800),
-            rekey_margin_seconds=600,
-            rekey_fuzz_percentage=0,
-            dpd_timeout_seconds=60,
+            others=TunnelOptions(
+                ike_versions=(IkeVersion.IKEV1,),
+                phase1=PhaseOptions((Encryption.AES_CBC_256,), (Integrity.SHA2_256,), (Group.MODP_2048,), 7_200),
+                phase2=PhaseOptions(lifetime_seconds=1_800),
+                rekey_margin_seconds=600,
+                rekey_fuzz_percentage=0,
+                dpd_timeout_seconds=60,
+            )
         )
     )
     one, two = ike(town), ike(town, 2)
