@@ -21,27 +21,17 @@ from lib import netns
 from lib.run import Bench, main, median, say, spread, until
 
 from landbridge.desired.firewall import firewall
+from landbridge.desired.links import Namespace
 from landbridge.desired.names import Names
-from landbridge.desired.objects import HostObject, Namespace, Ruleset
+from landbridge.desired.objects import HostObject
+from landbridge.desired.rulesets import Ruleset
 from landbridge.desired.vpc import instance, interface, ports, router, subnet
 from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.drivers.nftables.driver import NftablesDriver
-from landbridge.model.resources import (
-    EVERYTHING,
-    TCP,
-    AclAssociation,
-    AclEntry,
-    Attachment,
-    InterfaceAttachment,
-    NetworkAcl,
-    NetworkInterface,
-    PrivateAddress,
-    SecurityGroupRule,
-    State,
-    Subnet,
-    Traffic,
-    Vpc,
-)
+from landbridge.model.firewall import EVERYTHING, TCP, AclAssociation, AclEntry, NetworkAcl, SecurityGroupRule, Traffic
+from landbridge.model.instances import InterfaceAttachment, NetworkInterface, PrivateAddress
+from landbridge.model.network import Subnet, Vpc
+from landbridge.model.resources import Attachment, State
 
 RATIO = 0.9
 MANY, GROUPS, RULES, ENTRIES = 1000, 20, 60, 19

@@ -16,26 +16,11 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import structlog
 
-from landbridge.desired.objects import (
-    HERE,
-    Address,
-    Chain,
-    Charon,
-    DataPlane,
-    Hook,
-    HostObject,
-    HostState,
-    IkeConnection,
-    KernelRoute,
-    KernelRule,
-    Key,
-    Namespace,
-    Ruleset,
-    Speaker,
-    TunnelDevice,
-    VethEnd,
-    host_state,
-)
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import Address, DataPlane, KernelRoute, KernelRule, Namespace, TunnelDevice, VethEnd
+from landbridge.desired.objects import HERE, HostObject, HostState, Key, host_state
+from landbridge.desired.rulesets import Chain, Hook, Ruleset
+from landbridge.desired.speakers import Speaker
 from landbridge.drivers.fake import FakeDriver, FakeHost
 from landbridge.model.secret import Secret
 from landbridge.reconcile.diff import diff

@@ -14,6 +14,7 @@ SLOW = float(os.environ.get("LANDBRIDGE_TEST_SLOW", "1"))  # how many times long
 
 # One lab test for each of the service's promises, and those that are about the kernel's ESP itself. `scripts/test --vm`
 # runs them; a name ends before the brackets if all of a test's parameters are meant.
+_SIZES = "lab/test_path_mtu.py::test_{}[uplink 1500-to the {}]"
 IN_THE_VM = {
     "each subnet follows its own route table": "lab/test_vpc.py::test_each_subnet_follows_its_own_route_table",
     "instances": "lab/test_instances.py::test_a_command_runs_in_the_instances_network",
@@ -31,6 +32,12 @@ IN_THE_VM = {
     "CloudHub": "lab/test_cloudhub.py::test_sites_reach_each_other_and_the_vpc_through_the_hub",
     "landbridge's customer gateway": "lab/test_customer_gateway.py::test_up_status_and_down",
     "nothing but ciphertext": "lab/test_canary.py::test_only_ike_and_esp_cross_the_internet[static]",
+    "fragmentation needed": _SIZES.format("who_must_not_be_fragmented_is_told_how_much_fits", "site"),
+    "DF cleared": _SIZES.format("with_df_cleared_what_forbids_fragments_passes_all_the_same", "VPC"),
+    "64 kB pings": _SIZES.format("a_ping_of_64_kilobytes_passes_in_fragments_that_fit_the_uplink", "site"),
+    "100 MB to the site": _SIZES.format("a_hundred_megabytes_of_tcp_arrive_whole", "site"),
+    "100 MB to the VPC": _SIZES.format("a_hundred_megabytes_of_tcp_arrive_whole", "VPC"),
+    "UDP on request": "lab/test_forced_udp.py::test_udp_is_forced_where_there_is_no_nat_and_nobody_else_notices",
     "taken from the kernel": "lab/test_kernel_esp.py::test_flushed_sas_and_deleted_interfaces_are_made_anew",
     "the machine's own strongSwan": "lab/test_own_strongswan.py::test_the_machines_own_strongswan_does_not_notice",
 }

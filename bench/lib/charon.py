@@ -13,7 +13,7 @@ from typing import Any
 
 import vici
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from lib import machine, netns
 from lib.run import until
 

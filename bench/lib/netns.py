@@ -104,7 +104,7 @@ def pss(pid: int) -> float:
 
 def busy_seconds() -> float:
     """Processor time of the whole machine, interrupts included, whoever used it."""
-    fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+    fields = list(map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]))  # not what was stolen
     idle, waiting = fields[3], fields[4]
     return (sum(fields) - idle - waiting) / os.sysconf("SC_CLK_TCK")
 

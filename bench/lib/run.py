@@ -90,7 +90,8 @@ class Report:
         for row in rows:
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         missed = [line for line in self.lines if line.met is False]
-        print(f"\n{len(missed)} missed" if missed else "\nall targets met")
+        judged = [line for line in self.lines if line.met is not None]
+        print(f"\n{len(missed)} missed" if missed else "\nall targets met" if judged else "\nnothing was judged")
         return MISSED if missed else 0
 
 

@@ -127,7 +127,7 @@ def test_what_people_do_with_it(place: tuple[Service, Shell]) -> None:
             "delete-vpc --vpc-id vpc-0123456789abcdef0",
             "(InvalidVpcID.NotFound) when calling the DeleteVpc operation: ",
         ),
-        ("describe-nat-gateways", "(UnsupportedOperation) when calling the DescribeNatGateways operation: landbridge "),
+        ("describe-hosts", "(UnsupportedOperation) when calling the DescribeHosts operation: landbridge "),
         ("describe-vpcs --region eu-central-7", "Credential should be scoped to a valid region, not "),
     ],
 )

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from landbridge.desired.links import DataPlane, Namespace
 from landbridge.desired.mtu import tunnel_mtu
-from landbridge.desired.objects import DataPlane, HostObject, Namespace
+from landbridge.desired.objects import HostObject
 from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.reconcile.driver import Driver
 
@@ -44,6 +45,14 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any
             return found
         assert time.monotonic() < deadline, f"not within {seconds * SLOW:g} s: {what}"
         time.sleep(0.002)
+
+
+def holds(condition: Callable[[], Any], what: str, seconds: float) -> None:
+    """The condition holds all that time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert condition(), f"not all the time: {what}"
+        time.sleep(0.05)
 
 
 class Network:

@@ -18,15 +18,9 @@ from uuid import uuid4
 
 from networks import ip, until
 
-from landbridge.desired.objects import (
-    MAIN_TABLE,
-    Bfd,
-    BgpSession,
-    InternalSession,
-    Seen,
-    Speaker,
-    SpeakerStatic,
-)
+from landbridge.desired.links import MAIN_TABLE
+from landbridge.desired.objects import Seen
+from landbridge.desired.speakers import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
 from landbridge.drivers.bird.driver import BirdDriver
 from landbridge.observe.bgp import SpeakerProtocol, SpeakerRoute
 

@@ -19,28 +19,20 @@ from uuid import uuid4
 
 from networks import DATA_PLANE, IF_ID, KERNEL, SLOW, TUNNEL_MTU
 
-from landbridge.desired.objects import (
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import (
     Address,
-    BgpSession,
     Bridge,
-    Chain,
-    Charon,
-    FilterRule,
-    Hook,
-    HostObject,
-    IkeConnection,
     KernelRoute,
     KernelRule,
-    Key,
     Namespace,
     RouteKind,
-    Ruleset,
-    Speaker,
-    SpeakerStatic,
     TunnelDevice,
-    Verdict,
     VethEnd,
 )
+from landbridge.desired.objects import HostObject, Key
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.speakers import BgpSession, Speaker, SpeakerStatic
 from landbridge.desired.tables import Family, Mapped, OneToOne, Port
 from landbridge.drivers.bird.driver import BirdDriver
 from landbridge.drivers.fake import FakeDriver, FakeHost

@@ -16,7 +16,9 @@ import speakers
 from networks import ip, until
 from speakers import PROPAGATED, Lab, a, n
 
-from landbridge.desired.objects import HERE, SPEAKER_METRIC, Bfd, Seen, Speaker, SpeakerStatic
+from landbridge.desired.objects import HERE, Seen
+from landbridge.desired.speakers import SPEAKER_METRIC, Bfd, Speaker, SpeakerStatic
+from landbridge.drivers.bird import watch as bird_watch
 from landbridge.drivers.bird.driver import ASTRAY, SILENT, STOPPED, BirdDriver
 from landbridge.drivers.bird.render import CANARY_TABLE, INTERNAL
 from landbridge.drivers.bird.watch import Sessions, SpeakerWatch
@@ -480,6 +482,36 @@ def test_the_watch_tells_of_sessions_and_deaths(fast: Lab) -> None:
     finally:
         watch.close()
         deaths.close()
+
+
+def test_bird_itself_says_when_a_session_changes(fast: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks: the first look was the last that was not asked for."""
+    for pause in ("EAGER", "RESTLESS", "QUIET"):
+        monkeypatch.setattr(bird_watch, pause, 3600.0)
+    lab = fast
+    lab.put(lab.gateway(1))
+    watch = SpeakerWatch(lab.driver, lambda _: None)
+
+    def seen() -> tuple[str, set[str]]:
+        sessions = watch.seen(lab.vgw) or Sessions()
+        return dict(sessions.bgp).get("bgp_c1_t1", ""), {state for link, _, state in sessions.bfd if link == "t11"}
+
+    try:
+        watch.follow([lab.vgw])
+        until(lambda: seen()[0], "the first look")
+        assert seen()[0] != "Established"
+        lab.put(lab.customer(1))
+        until(lambda: seen() == ("Established", {"Up"}), "BGP and BFD are told of")
+        os.kill(lab.pid(lab.c1), signal.SIGSTOP)
+        try:
+            until(lambda: seen()[0] != "Established" and seen()[1] == {"Down"}, "that they are down is told of")
+        finally:
+            os.kill(lab.pid(lab.c1), signal.SIGCONT)
+        until(lambda: seen() == ("Established", {"Up"}), "that they are up again is told of", seconds=30)
+        os.kill(lab.pid(lab.vgw), signal.SIGKILL)
+        until(lambda: watch.seen(lab.vgw) == Sessions(answered=False), "the death")
+    finally:
+        watch.close()
 
 
 def test_the_whole_view(fast: Lab) -> None:

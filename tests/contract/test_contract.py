@@ -9,7 +9,8 @@ import pytest
 from networks import SLOW
 from suite import CASES, Case, Ground, InMemory, ThisMachine, state_of
 
-from landbridge.desired.objects import Bridge, HostObject, HostState, Key, Namespace, VethEnd, host_state
+from landbridge.desired.links import Bridge, Namespace, VethEnd
+from landbridge.desired.objects import HostObject, HostState, Key, host_state
 from landbridge.reconcile.diff import diff, same
 from landbridge.reconcile.driver import Driver, DriverError
 from landbridge.reconcile.loop import Reconciler

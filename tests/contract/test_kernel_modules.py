@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from networks import SLOW
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.drivers.probe import MODULES, CannotRun, choose, diagnose
 
 pytestmark = [pytest.mark.lab, pytest.mark.alone]

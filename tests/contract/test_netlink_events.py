@@ -12,7 +12,8 @@ import networks
 import pytest
 from networks import Network, ip, until
 
-from landbridge.desired.objects import BIRD_PROTOCOL, PROTOCOL, Address, Bridge, KernelRoute, Namespace
+from landbridge.desired.links import PROTOCOL, Address, Bridge, KernelRoute, Namespace
+from landbridge.desired.speakers import BIRD_PROTOCOL
 from landbridge.drivers.netlink import events
 from landbridge.drivers.netlink.events import KernelEvents
 from landbridge.observe.kernel import KernelEvent, LinkEvent, RouteEvent

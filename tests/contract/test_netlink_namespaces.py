@@ -13,7 +13,8 @@ import networks
 import pytest
 from networks import Network, ip, run, until
 
-from landbridge.desired.objects import HERE, Bridge, Namespace, Seen
+from landbridge.desired.links import Bridge, Namespace
+from landbridge.desired.objects import HERE, Seen
 from landbridge.drivers.netlink import namespaces
 from landbridge.drivers.netlink.inside import NamespaceMissing, exists, inside
 from landbridge.reconcile.driver import DriverError
@@ -121,7 +122,7 @@ def test_names_made_and_deleted_from_inside_a_namespace_are_made_and_deleted_for
     inner = net.name("inner")
     script = (
         "import sys\n"
-        "from landbridge.desired.objects import Namespace\n"
+        "from landbridge.desired.links import Namespace\n"
         "from landbridge.drivers.netlink.driver import NetlinkDriver\n"
         f"wanted = Namespace(namespace='{inner}', owner='{net.owner}')\n"
         f"getattr(NetlinkDriver('{net.owner}'), sys.argv[1])(wanted, *([None] if sys.argv[1] == 'put' else []))\n"
@@ -138,7 +139,7 @@ def test_names_made_and_deleted_from_inside_a_namespace_are_made_and_deleted_for
 def test_a_private_copy_without_its_original_is_explained(net: Network) -> None:
     """A copy whose original only a process has that is not among our ancestors."""
     script = (
-        "from landbridge.desired.objects import Namespace\n"
+        "from landbridge.desired.links import Namespace\n"
         "from landbridge.drivers.netlink.driver import NetlinkDriver\n"
         f"NetlinkDriver('{net.owner}').put(Namespace(namespace='{net.name('lost')}', owner='{net.owner}'), None)\n"
     )

@@ -13,17 +13,8 @@ import networks
 import pytest
 from networks import Network, ip, run
 
-from landbridge.desired.objects import (
-    Address,
-    Bridge,
-    HostObject,
-    KernelRoute,
-    KernelRule,
-    Namespace,
-    RouteKind,
-    Seen,
-    VethEnd,
-)
+from landbridge.desired.links import Address, Bridge, KernelRoute, KernelRule, Namespace, RouteKind, VethEnd
+from landbridge.desired.objects import HostObject, Seen
 from landbridge.drivers.netlink import decode
 from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.drivers.netlink.inside import inside
@@ -256,7 +247,7 @@ def test_two_owners_in_one_namespace_do_not_see_each_other(net: Network) -> None
     net.put(*wanted)
     script = f"""
 from ipaddress import IPv4Interface, IPv4Network
-from landbridge.desired.objects import *
+from landbridge.desired.links import *
 from landbridge.drivers.netlink import decode
 from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.drivers.netlink.inside import inside

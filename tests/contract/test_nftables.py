@@ -16,20 +16,9 @@ import networks
 import pytest
 from networks import Network, run
 
-from landbridge.desired.objects import (
-    MAIN_TABLE,
-    Address,
-    Bridge,
-    Chain,
-    FilterRule,
-    Hook,
-    KernelRoute,
-    Namespace,
-    Ruleset,
-    Seen,
-    Verdict,
-    VethEnd,
-)
+from landbridge.desired.links import MAIN_TABLE, Address, Bridge, KernelRoute, Namespace, VethEnd
+from landbridge.desired.objects import Seen
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
 from landbridge.drivers.netlink.inside import inside
 from landbridge.drivers.nftables.driver import ALTERED, NftablesDriver
 from landbridge.reconcile.driver import DriverError

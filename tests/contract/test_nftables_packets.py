@@ -13,7 +13,8 @@ import networks
 import pytest
 from networks import SLOW, Network, run
 
-from landbridge.desired.objects import MAIN_TABLE, Address, Bridge, KernelRoute, Namespace, Ruleset, VethEnd
+from landbridge.desired.links import MAIN_TABLE, Address, Bridge, KernelRoute, Namespace, VethEnd
+from landbridge.desired.rulesets import Ruleset
 from landbridge.desired.tables import Family, Mapped, OneToOne, Port
 from landbridge.drivers.netlink.announce import gratuitous
 from landbridge.drivers.netlink.inside import inside

@@ -16,21 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from networks import SLOW, Network, run, until
 
-from landbridge.desired.objects import (
-    MAIN_TABLE,
-    Address,
-    Bridge,
-    Chain,
-    FilterRule,
-    Hook,
-    HostObject,
-    KernelRoute,
-    NamedChain,
-    Namespace,
-    Ruleset,
-    Verdict,
-    VethEnd,
-)
+from landbridge.desired.links import MAIN_TABLE, Address, Bridge, KernelRoute, Namespace, VethEnd
+from landbridge.desired.objects import HostObject
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
 from landbridge.desired.tables import Among, Family, Field, Follow, Holder, Kind, NamedMap, NamedSet, Port
 from landbridge.drivers.netlink.inside import inside
 from landbridge.drivers.nftables import lookups

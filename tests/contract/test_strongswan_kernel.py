@@ -17,7 +17,7 @@ import pytest
 from networks import IF_ID, KERNEL, SLOW, TUNNEL_MTU, ip, run, until
 from vpn import Side, Vpn
 
-from landbridge.desired.objects import DataPlane, TunnelDevice, VethEnd
+from landbridge.desired.links import DataPlane, TunnelDevice, VethEnd
 from landbridge.drivers.netlink.driver import NetlinkDriver
 from landbridge.drivers.netlink.inside import inside
 from landbridge.drivers.strongswan import sas

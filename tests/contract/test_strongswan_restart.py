@@ -9,7 +9,8 @@ import pytest
 from networks import IF_ID, KERNEL, SLOW, ip, until
 from suite import ThisMachine, charon, joined, state_of, tunnel_device
 
-from landbridge.desired.objects import HostObject, HostState, Namespace, TunnelDevice, VethEnd, host_state
+from landbridge.desired.links import Namespace, TunnelDevice, VethEnd
+from landbridge.desired.objects import HostObject, HostState, host_state
 from landbridge.drivers.strongswan import links
 from landbridge.reconcile.loop import Reconciler
 

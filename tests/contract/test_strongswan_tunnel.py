@@ -11,7 +11,7 @@ import pytest
 from networks import KERNEL, ip, until
 from vpn import Vpn
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.drivers.probe import diagnose
 from landbridge.drivers.strongswan.daemon import UNSOUND
 from landbridge.observe.ike import Cause, IkeEventKind

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from networks import DATA_PLANE, ip
 
-from landbridge.desired.objects import Charon, Namespace, Speaker
+from landbridge.desired.ike import Charon
+from landbridge.desired.links import Namespace
+from landbridge.desired.speakers import Speaker
 from landbridge.drivers.processes import alive
 from landbridge.store.folder import Folder
 from landbridge.wiring.host import Host, host

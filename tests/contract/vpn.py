@@ -8,19 +8,24 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from uuid import uuid4
 
+import vici
 from networks import DATA_PLANE, IF_ID, SLOW, TUNNEL_MTU, ip, run, until
 
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import DataPlane, TunnelDevice
 from landbridge.desired.mtu import tunnel_mtu
-from landbridge.desired.objects import Charon, DataPlane, HostObject, IkeConnection, TunnelDevice
+from landbridge.desired.objects import HostObject
 from landbridge.drivers import cgroups, processes
 from landbridge.drivers.strongswan import StrongSwan, strongswan
 from landbridge.model.secret import Secret
@@ -90,6 +95,11 @@ class Vpn:
             outside=IPv4Address(f"203.0.113.{number}"),
             inside=IPv4Address(f"169.254.10.{number}"),
         )
+
+    @property
+    def identities(self) -> list[str]:
+        """Both sides': whose the pre-shared key is."""
+        return [str(self.a.outside), str(self.b.outside)]
 
     def open(self) -> StrongSwan:
         """Another set of drivers, with no memory."""
@@ -184,6 +194,14 @@ class Vpn:
 
     def sas(self, side: Side) -> tuple[IkeSaStatus, ...]:
         return self.drivers.watcher.sas(side.endpoint)
+
+    @contextmanager
+    def control(self, side: Side) -> Iterator[vici.Session]:
+        """The endpoint's charon, asked as anybody would."""
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.settimeout(15 * SLOW)
+            opened.connect(str(self.drivers.endpoints.socket(side.endpoint)))
+            yield vici.Session(opened)
 
     def is_up(self, side: Side) -> bool:
         return any(sa.up for sa in self.sas(side))

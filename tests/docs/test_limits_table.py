@@ -8,6 +8,7 @@ from documents import ROOT
 
 from landbridge.api.aws.errors import from_domain
 from landbridge.control import limits
+from landbridge.control.tunnel_options import RANGES
 from landbridge.model.errors import LimitExceeded
 
 KEPT_BY_BIRD = {
@@ -27,3 +28,13 @@ def _row(quota: limits.Quota) -> tuple[str, ...]:
 def test_the_table_is_the_one_in_force() -> None:
     said = _ROW.findall((ROOT / "docs" / "limits.md").read_text())
     assert sorted(said) == sorted(map(_row, limits.QUOTAS))
+
+
+def test_the_ranges_of_tunnel_options_are_those_in_force() -> None:
+    text = (ROOT / "docs" / "limits.md").read_text()
+    said = {
+        name: (least, most) for name, least, most in re.findall(r"^\| (\w+)[^|]* \| (\d+) \| ([^|]+) \|", text, re.M)
+    }
+    numbers = {name: (str(least), str(most)) for name, (least, most, _) in RANGES.items()}
+    numbers["RekeyMarginTimeSeconds"] = ("60", "half of phase 2's lifetime")
+    assert said == numbers

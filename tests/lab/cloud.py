@@ -437,17 +437,18 @@ class VpnGateway:
         static: list[str] | None = None,
         asn: int = 65_000,
         tunnels: list[dict[str, Any]] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> Connection:
         """A VPN connection with a site: BGP, or static with these prefixes behind the site."""
         ec2 = self.cloud.world.ec2
-        options: dict[str, Any] = {"StaticRoutesOnly": static is not None}
+        chosen: dict[str, Any] = {"StaticRoutesOnly": static is not None, **(options or {})}
         if tunnels:
-            options["TunnelOptions"] = tunnels
+            chosen["TunnelOptions"] = tunnels
         answer = ec2.create_vpn_connection(
             Type="ipsec.1",
             VpnGatewayId=self.id,
             CustomerGatewayId=self.cloud.customer_gateway(site, asn),
-            Options=options,
+            Options=chosen,
         )
         made = Connection(self, str(answer["VpnConnection"]["VpnConnectionId"]))
         eventually(lambda: made.describe()["State"] == "available", f"{made.id} is available", 20)

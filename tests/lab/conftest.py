@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from world import OPEN, World, opened
+
+sys.path.append(str(Path(__file__).resolve().parent.parent / "clients"))
 
 
 @pytest.fixture(scope="module")

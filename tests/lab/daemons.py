@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import vici
 from shell import alive, ok
@@ -42,6 +43,19 @@ def ike_associations(instance: str, connection: str) -> dict[str, set[tuple[str,
             sas = [sa for each in vici.Session(opened).list_sas() for sa in each.values()]
             found[path.parent.name] = {(sa["initiator-spi"].decode(), sa["version"].decode()) for sa in sas}
     return found
+
+
+def associations(instance: str, endpoint: str) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """An endpoint's IKE SAs with their CHILD SAs that are installed, as charon tells of them (vici's list-sas)."""
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.settimeout(5)
+        opened.connect(str(run_folder(instance) / endpoint / "charon.vici"))
+        found = [sa for each in vici.Session(opened).list_sas() for sa in each.values()]
+    return [
+        (sa, [child for child in sa["child-sas"].values() if child["state"] == b"INSTALLED"])
+        for sa in found
+        if sa["child-sas"]
+    ]
 
 
 def bgp_sessions(instance: str) -> dict[str, str]:

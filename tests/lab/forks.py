@@ -107,7 +107,9 @@ def run(argv: Sequence[str], timeout: float, stdin: str | None) -> subprocess.Co
 def _server() -> str:
     folder = tempfile.mkdtemp(prefix="forks-")
     path = f"{folder}/socket"
-    server = subprocess.Popen((sys.executable, __file__, path, " " * _ROOM), stdin=subprocess.DEVNULL)
+    # Not of the group that an interrupt is sent to: the tests' ends still need commands.
+    command = (sys.executable, __file__, path, " " * _ROOM)
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
     atexit.register(_end, server, folder)
     end = time.monotonic() + START_WITHIN
     while not os.path.exists(path):

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recorder import Recorder
+from shell import SLOW
 
 MIRROR = "LANDBRIDGE_TERRAFORM_MIRROR"
 """Names a folder laid out as a provider mirror (HOST/hashicorp/aws/...), if it is none of the usual ones."""
@@ -54,41 +56,70 @@ def environment(folder: Path, mirror: Path) -> dict[str, str]:
     """What Terraform needs around it to take the provider from the mirror and nothing from anywhere else."""
     settings = folder / "terraform.rc"
     settings.write_text(f'provider_installation {{\n  filesystem_mirror {{ path = "{mirror}" }}\n}}\n')
-    return {"TF_CLI_CONFIG_FILE": str(settings), "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+    return {
+        "TF_CLI_CONFIG_FILE": str(settings),
+        "CHECKPOINT_DISABLE": "1",
+        "TF_IN_AUTOMATION": "1",
+        "TF_INPUT": "0",
+        # Every command starts the provider anew, and a third of its time went into collecting what it keeps anyway.
+        "GOGC": "400",
+    }
+
+
+_ASK = {"plan", "apply", "import", "destroy"}
+"""The commands that ask the provider, and it the service."""
 
 
 class Terraform:
-    """One configuration in a folder of its own."""
+    """One configuration in a folder of its own. `recorder`: what the commands ask for is written down."""
 
-    def __init__(self, folder: Path, configuration: str) -> None:
+    def __init__(self, folder: Path, configuration: str, recorder: Recorder | None = None) -> None:
         self._program, mirror = required()
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._recorder = recorder if recorder and recorder.records else None
         (folder / "main.tf").write_text(configuration)
         self._environment = {**os.environ, **environment(folder, mirror)}
         self.run("init")
 
-    def run(self, *words: str, codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
-        """A command that has to end with one of these exit codes."""
+    def run(self, *words: str, codes: tuple[int, ...] = (0,), phase: str = "") -> subprocess.CompletedProcess[str]:
+        """A command that has to end with one of these exit codes. `phase`: what recordings call it, if not as it is."""
+        options = [] if words[0] in ("output", "state") else ["-no-color"]
+        if self._recorder is not None and words[0] in _ASK:
+            options.append("-parallelism=1")  # so that a resource's requests stand together
+            self._recorder.phase(phase or words[0], self._version())
         done = subprocess.run(
-            (self._program, words[0], *([] if words[0] in ("output", "state") else ["-no-color"]), *words[1:]),
+            (self._program, words[0], *options, *words[1:]),
             cwd=self._folder,
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=240 * SLOW,
             check=False,
         )
         assert done.returncode in codes, f"terraform {' '.join(words)}: {done.stdout[-4000:]}{done.stderr[-4000:]}"
         return done
 
+    def _version(self) -> str:
+        """Which Terraform with which provider this is."""
+        done = subprocess.run(
+            (self._program, "version", "-json"),
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            check=True,
+        )
+        said = json.loads(done.stdout)
+        (provider,) = said["provider_selections"].values()
+        return f"Terraform {said['terraform_version']}, provider aws {provider}"
+
     def rewrite(self, configuration: str) -> None:
         """From now on another configuration."""
         (self._folder / "main.tf").write_text(configuration)
 
-    def apply(self) -> str:
+    def apply(self, phase: str = "") -> str:
         """Make everything as the configuration says; Terraform's own sentence about what it did."""
-        said = self.run("apply", "-auto-approve").stdout
+        said = self.run("apply", "-auto-approve", phase=phase).stdout
         return next(line for line in said.splitlines() if line.startswith("Apply complete!"))
 
     def plan_is_empty(self) -> None:
@@ -113,7 +144,7 @@ class Terraform:
         blocks = (f'import {{\n  to = {address}\n  id = "{identity}"\n}}\n' for address, identity in ids.items())
         (folder / "imports.tf").write_text("".join(blocks))
         try:
-            said = self.run("plan", "-detailed-exitcode", codes=(2,)).stdout
+            said = self.run("plan", "-detailed-exitcode", codes=(2,), phase="import").stdout
         finally:
             (folder / "imports.tf").unlink()
             for state in ("terraform.tfstate", "terraform.tfstate.backup"):

@@ -19,7 +19,8 @@ from sites import Site
 from sizes import passes_whole, told
 from world import World, status_text
 
-from landbridge.desired.objects import Charon, DataPlane, IkeConnection, TunnelDevice
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import DataPlane, TunnelDevice
 from landbridge.drivers.strongswan import strongswan
 from landbridge.model.secret import Secret
 

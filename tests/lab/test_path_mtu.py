@@ -140,3 +140,38 @@ def test_a_ping_of_64_kilobytes_passes_in_fragments_that_fit_the_uplink(lab: Lab
 def test_a_hundred_megabytes_of_tcp_arrive_whole(lab: Lab, direction: str) -> None:
     sent, arrived = carried(*lab.ends(direction), megabytes=100)
     assert sent == arrived
+
+
+@pytest.mark.parametrize(
+    ("site", "hashing", "fits"),
+    [
+        ("203.0.113.78", "SHA1", {("kernel", 1500): 1422, ("libipsec", 1500): 1400, 1400: 1326}),
+        ("203.0.113.79", "SHA2-512", {("kernel", 1500): 1406, ("libipsec", 1500): 1400, 1400: 1310}),
+    ],
+    ids=["SHA1", "SHA2-512"],
+)
+def test_with_aes_cbc_less_fits_and_that_goes_by_the_hash(
+    lab: Lab, site: str, hashing: str, fits: dict[object, int]
+) -> None:
+    address = IPv4Address(site)
+    there = lab.world.site(f"s{address.packed[3]}", site, f"192.168.{address.packed[3]}.0/24")
+    if lab.uplink < 1500:
+        ok("ip", "-n", there.name, "route", "add", "203.0.113.128/25", "dev", "wan", "mtu", str(lab.uplink))
+    suite = {
+        "Phase2EncryptionAlgorithms": [{"Value": "AES256"}],
+        "Phase2IntegrityAlgorithms": [{"Value": hashing}],
+    }
+    connection = lab.connection.gateway.connect(there, asn=65_000 + address.packed[3], tunnels=[suite, suite])
+    there.customer_gateway_up(connection)
+    connection.comes_up()
+    lab.instance.comes_to_reach(there.host)
+    size = fits[1400] if lab.uplink == 1400 else fits[lab.world.status()["data_plane"], lab.uplink]
+    with Capture(lab.world.internet) as outside:
+        for sender, receiver in ((lab.instance, there.host), (there.host, lab.instance)):
+            found = eventually(lambda sender=sender, receiver=receiver: told(sender, receiver), "the sender is told")
+            assert found[0] == size
+            assert passes_whole(sender, receiver, size)
+            assert not passes_whole(sender, receiver, size + 1)
+    packets = [frame[14:] for frame in outside.frames() if frame[12:14] == b"\x08\x00"]
+    assert max(map(len, packets)) <= lab.uplink
+    assert not any(packet[6] & 0x3F or packet[7] for packet in packets), "nothing encrypted is in fragments"

@@ -6,10 +6,12 @@ from ipaddress import IPv4Network
 
 import pytest
 from cloud import Subnet, Vpc
+from recorder import Recorder
+from shell import eventually
 from terraform import Terraform, required
 from world import World
 
-pytestmark = [pytest.mark.lab, pytest.mark.nightly, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
 CONFIGURATION = """
 terraform {
@@ -187,31 +189,20 @@ output "acl" { value = aws_network_acl.app.id }
 
 def test_groups_and_acls_come_stay_change_and_go() -> None:
     required()
-    with World() as world:
-        text = CONFIGURATION.replace("URL", world.url).replace("CREDENTIALS", str(world.state / "credentials"))
+    with World() as world, Recorder("filters", CONFIGURATION, world.url) as recorder:
+        text = CONFIGURATION.replace("URL", recorder.url).replace("CREDENTIALS", str(world.state / "credentials"))
 
         def configured(port: int, action: str) -> str:
             return text.replace("PORT", str(port)).replace("ACTION", action)
 
         folder = world.folder / "terraform"
-        terraform = Terraform(folder, configured(80, "allow"))
+        terraform = Terraform(folder, configured(80, "allow"), recorder)
         terraform.apply()
         terraform.plan_is_empty()
         made = terraform.outputs()
 
-        vpc = Vpc(world.cloud, made["vpc"], IPv4Network("10.0.0.0/16"))
-        app = Subnet(vpc, made["app"], IPv4Network("10.0.1.0/24"))
-        back = Subnet(vpc, made["back"], IPv4Network("10.0.2.0/24"))
-        web = app.instance("web", SecurityGroupIds=[made["web"]])
-        default, db = back.instance("default"), back.instance("db", SecurityGroupIds=[made["db"]])
-        assert default.reaches(web)
-        assert default.reaches(db)
-        assert web.cannot_reach(db), "the group lets PostgreSQL in, and no pings"
-        assert web.gets_through_to(default.address, at=web), "a packet leaves"
-        assert web.cannot_reach(default)
-
-        (folder / "main.tf").write_text(configured(8080, "deny"))
-        terraform.apply()
+        terraform.rewrite(configured(8080, "deny"))
+        terraform.apply(phase="change")
         terraform.plan_is_empty()
         (group,) = world.ec2.describe_security_groups(GroupIds=[made["web"]])["SecurityGroups"]
         assert {p.get("FromPort") for p in group["IpPermissions"] if p["IpProtocol"] == "tcp"} == {8080}
@@ -225,10 +216,24 @@ def test_groups_and_acls_come_stay_change_and_go() -> None:
         terraform.run("state", "rm", *imported)
         blocks = (f'import {{\n  to = {to}\n  id = "{found}"\n}}\n' for to, found in imported.items())
         (folder / "imports.tf").write_text("".join(blocks))
-        done = terraform.run("apply", "-auto-approve")
+        done = terraform.run("apply", "-auto-approve", phase="import")
         assert "3 imported, 0 added, 0 changed, 0 destroyed" in done.stdout
 
+        vpc = Vpc(world.cloud, made["vpc"], IPv4Network("10.0.0.0/16"))
+        app = Subnet(vpc, made["app"], IPv4Network("10.0.1.0/24"))
+        back = Subnet(vpc, made["back"], IPv4Network("10.0.2.0/24"))
+        web = app.instance("web", SecurityGroupIds=[made["web"]])
+        default, db = back.instance("default"), back.instance("db", SecurityGroupIds=[made["db"]])
+        assert default.reaches(web)
+        assert default.reaches(db)
+        assert web.cannot_reach(db), "the group lets PostgreSQL in, and no pings"
+        assert web.gets_through_to(default.address, at=web), "a packet leaves"
+        assert web.cannot_reach(default)
+
         world.ec2.terminate_instances(InstanceIds=[web.id, default.id, db.id])
+        eventually(
+            lambda: not world.ec2.describe_network_interfaces()["NetworkInterfaces"], "their interfaces are gone"
+        )
         terraform.destroy()
         assert world.status()["vpcs"] == []
         assert world.ec2.describe_security_group_rules()["SecurityGroupRules"] == []

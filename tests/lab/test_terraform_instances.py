@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 
 import pytest
 from packets import Host
+from recorder import Recorder
 from shell import within
 from terraform import Terraform, required
 from world import World
@@ -53,21 +54,44 @@ resource "aws_route" "internet" {
   gateway_id             = aws_internet_gateway.main.id
 }
 
+resource "aws_security_group" "probes" {
+  vpc_id = aws_vpc.main.id
+  ingress {
+    protocol    = "icmp"
+    from_port   = 8
+    to_port     = -1
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+  ingress {
+    protocol    = "udp"
+    from_port   = 9
+    to_port     = 9
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+  egress {
+    protocol    = "-1"
+    from_port   = 0
+    to_port     = 0
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+}
+
 resource "aws_instance" "web" {
   ami                    = "ami-12345678"
   instance_type          = "t3.micro"
   subnet_id              = aws_subnet.front.id
   availability_zone      = aws_subnet.front.availability_zone
-  vpc_security_group_ids = [aws_vpc.main.default_security_group_id]
+  vpc_security_group_ids = [aws_vpc.main.default_security_group_id, aws_security_group.probes.id]
   source_dest_check      = false
   tags                   = { Name = "web" }
 }
 
 resource "aws_network_interface" "second" {
-  subnet_id   = aws_subnet.back.id
-  private_ips = SECONDARY
-  description = "DESCRIPTION"
-  tags        = { Name = "second" }
+  subnet_id       = aws_subnet.back.id
+  private_ips     = SECONDARY
+  security_groups = [aws_security_group.probes.id]
+  description     = "DESCRIPTION"
+  tags            = { Name = "second" }
 }
 
 resource "aws_network_interface_attachment" "second" {
@@ -77,7 +101,8 @@ resource "aws_network_interface_attachment" "second" {
 }
 
 resource "aws_network_interface" "primary" {
-  subnet_id = aws_subnet.front.id
+  subnet_id       = aws_subnet.front.id
+  security_groups = [aws_security_group.probes.id]
 }
 
 resource "aws_instance" "router" {
@@ -131,13 +156,13 @@ output "second_public" { value = aws_eip.second.public_ip }
 
 def test_apply_an_empty_plan_a_change_in_place_import_and_destroy() -> None:
     required()
-    with World() as world:
+    with World() as world, Recorder("instances", CONFIGURATION, world.url) as recorder:
+        text = CONFIGURATION.replace("URL", recorder.url).replace("CREDENTIALS", str(world.state / "credentials"))
 
-        def configuration(secondary: str, description: str) -> str:
-            text = CONFIGURATION.replace("URL", world.url).replace("CREDENTIALS", str(world.state / "credentials"))
+        def configured(secondary: str, description: str) -> str:
             return text.replace("SECONDARY", secondary).replace("DESCRIPTION", description)
 
-        terraform = Terraform(world.folder / "terraform", configuration('["10.0.2.50", "10.0.2.51"]', "second"))
+        terraform = Terraform(world.folder / "terraform", configured('["10.0.2.50", "10.0.2.51"]', "second"), recorder)
         outside = world.internet_host("outside", "198.51.100.200")
 
         terraform.apply()
@@ -150,8 +175,8 @@ def test_apply_an_empty_plan_a_change_in_place_import_and_destroy() -> None:
         assert "10.0.2.52" not in within(web.namespace, "hostname", "-I").split()
         terraform.plan_is_empty()
 
-        terraform.rewrite(configuration('["10.0.2.50", "10.0.2.51", "10.0.2.52"]', "changed"))
-        terraform.apply()
+        terraform.rewrite(configured('["10.0.2.50", "10.0.2.51", "10.0.2.52"]', "changed"))
+        terraform.apply(phase="change")
         world.converged()
         assert "10.0.2.52" in within(web.namespace, "hostname", "-I").split()
         terraform.plan_is_empty()

@@ -5,6 +5,7 @@ its VPN side is applied, planned again, changed in place, imported and destroyed
 from __future__ import annotations
 
 import pytest
+from recorder import Recorder
 from terraform import Terraform, required
 from world import World
 
@@ -250,16 +251,17 @@ BY_ID = (
 
 def test_networks_are_applied_changed_imported_and_destroyed() -> None:
     required()
-    with World("--data-plane", "none") as world:
-        configuration = CONFIGURATION.replace("URL", world.url).replace("CREDENTIALS", str(world.state / "credentials"))
-        terraform = Terraform(world.folder / "terraform", configuration)
+    with World("--data-plane", "none") as world, Recorder("network", CONFIGURATION, world.url) as recorder:
+        configuration = CONFIGURATION.replace("URL", recorder.url)
+        configuration = configuration.replace("CREDENTIALS", str(world.state / "credentials"))
+        terraform = Terraform(world.folder / "terraform", configuration, recorder)
 
         terraform.apply()
         assert terraform.outputs()["seen"] == SEEN
         terraform.plan_is_empty()
 
         terraform.set(step=2)
-        said = terraform.apply()
+        said = terraform.apply(phase="change")
         assert said.startswith("Apply complete! Resources: 0 added, "), said
         assert " 0 destroyed." in said, "all of it was changed in place"
         after = terraform.resources()

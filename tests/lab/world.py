@@ -75,12 +75,14 @@ class World:
             options = ("--lab", "--listen", "127.0.0.1:0", "--state", str(self.state), *self._options)
             self._service = start(LANDBRIDGE, "serve", *options, log=log)
         self.url = eventually(lambda: self._ready(before), "the service is ready", START_WITHIN)
+        self.ec2 = self.client("ec2")
+        self.admin = AdminClient(self.state)
+
+    def client(self, name: str) -> Any:
+        """boto3's client of that service with the first key."""
         keys = configparser.ConfigParser()
         keys.read(self.state / "credentials")
-        self.ec2 = boto3.client(
-            "ec2", endpoint_url=self.url, region_name="us-east-1", **{k: keys["default"][k] for k in keys["default"]}
-        )
-        self.admin = AdminClient(self.state)
+        return boto3.client(name, endpoint_url=self.url, region_name="us-east-1", **keys["default"])
 
     def _ready(self, since: int) -> str:
         assert self._service is not None

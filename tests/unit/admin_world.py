@@ -18,6 +18,7 @@ from support import ACCOUNT, REGION, START, Cloud
 from landbridge.api.admin.app import AdminParts, admin_app
 from landbridge.api.admin.server import admin_server_config, listen
 from landbridge.api.client import InProcess
+from landbridge.api.exposition import Exposed
 from landbridge.control.customer_gateways import CreateCustomerGateway
 from landbridge.control.instances import RunInstances
 from landbridge.control.internet_gateways import AttachInternetGateway, CreateInternetGateway
@@ -30,8 +31,11 @@ from landbridge.control.vpn_connections import CreateVpnConnection, SetVpnConnec
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute
 from landbridge.desired.names import Names
-from landbridge.model.resources import RouteTable, VpnConnection
+from landbridge.model.network import RouteTable
+from landbridge.model.vpn import VpnConnection
+from landbridge.observe.metrics import Metrics
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
+from landbridge.reconcile.loop import Counts
 from landbridge.views.status import Facts
 
 OWN = Names("a1b2c3")
@@ -44,9 +48,11 @@ class World:
 
     cloud: Cloud = field(default_factory=lambda: Cloud(builds=True))
     observation: Observation = field(default_factory=Observation)
+    metrics: Metrics = field(default_factory=Metrics)
     data_plane: str = "libipsec"
     steps: tuple[str, ...] = ()
     converged: bool = True
+    crypto_policy: str = "aws"
 
     def build(self) -> None:
         """What the loop does once everything is in place."""
@@ -63,6 +69,7 @@ class World:
             lab=True,
             bfd_interval=300,
             converged=self.converged,
+            crypto_policy=self.crypto_policy,
             charons={OWN.endpoint(c.id, 1): 4711 for c in self.cloud.snapshot.all(VpnConnection)},
             speakers={},
         )
@@ -76,6 +83,16 @@ class World:
             observation=lambda: self.observation,
             plan=lambda: self.steps,
             wait=lambda revision, timeout: self.converged,
+            expose=self.exposed,
+        )
+
+    def exposed(self) -> Exposed:
+        return Exposed(
+            snapshot=self.cloud.snapshot,
+            observation=self.observation,
+            metrics=self.metrics,
+            facts=self.facts(),
+            counts=Counts(passes=7, crashes=0, steps_done=40, steps_failed=2),
         )
 
     def furnish(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import botocore.session
@@ -18,7 +19,10 @@ from landbridge.api.aws.serialize import serialize
 from landbridge.model.errors import LandbridgeError
 from landbridge.observe.state import Observation
 
-_MODEL = botocore.session.get_session().get_service_model("ec2")
+MODEL = botocore.session.get_session().get_service_model("ec2")
+_SERIALIZER = create_serializer("ec2")
+_UNCHECKED = create_serializer("ec2", include_validation=False)
+_PARSER = create_parser("ec2")
 
 
 class Ec2:
@@ -32,21 +36,34 @@ class Ec2:
         self.sees_secrets = True
 
     def __call__(self, action: str, **arguments: Any) -> dict[str, Any]:
-        operation = _MODEL.operation_model(action)
-        body = create_serializer("ec2").serialize_to_request(arguments, operation)["body"]
+        document = self._ask(action, arguments, _SERIALIZER)
+        response = {"body": document, "headers": {}, "status_code": 200}
+        answer: dict[str, Any] = _PARSER.parse(response, MODEL.operation_model(action).output_shape)
+        answer.pop("ResponseMetadata", None)
+        return answer
+
+    def said(self, action: str, arguments: Mapping[str, Any]) -> tuple[str, str]:
+        """Whatever is asked: the code and the message of the refusal, or `ok` and the answer's document.
+
+        With DryRun the code of success is `DryRunOperation`, as EC2 has it.
+        """
+        try:
+            return "ok", self._ask(action, dict(arguments), _UNCHECKED).decode()
+        except Ec2Error as refusal:
+            return refusal.code, refusal.message
+        except DryRunSucceeded:
+            return "DryRunOperation", ""
+
+    def _ask(self, action: str, arguments: dict[str, Any], serializer: Any) -> bytes:
+        body = serializer.serialize_to_request(arguments, MODEL.operation_model(action))["body"]
         flat = {name: _text(value) for name, value in body.items() if name not in ("Action", "Version")}
         params = parse(action, flat)
         dry_run = params.pop("DryRun", False)
         desk = Desk(self.cloud.control, lambda: self.observation, self.account, self.region, dry_run, self.sees_secrets)
         try:
-            document = serialize(action, carry_out(desk, action, params), "request-1")
+            return serialize(action, carry_out(desk, action, params), "request-1")
         except LandbridgeError as refusal:
             raise from_domain(refusal) from refusal
-        answer: dict[str, Any] = create_parser("ec2").parse(
-            {"body": document, "headers": {}, "status_code": 200}, operation.output_shape
-        )
-        answer.pop("ResponseMetadata", None)
-        return answer
 
     def code(self, action: str, **arguments: Any) -> str:
         """The error code of a call that is refused, or a dry run, having changed nothing."""

@@ -11,6 +11,7 @@ from typing import Any
 from landbridge.control.base import LAB_POOLS, Command, Pools
 from landbridge.control.limits import AWS, Limits
 from landbridge.control.service import Control
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.ids import Entropy
 from landbridge.model.snapshot import Change, Snapshot
 
@@ -61,6 +62,7 @@ class Cloud:
         pools: Pools = LAB_POOLS,
         entropy: Entropy | None = None,
         limits: Limits = AWS,
+        crypto_policy: CryptoPolicy = CryptoPolicy.AWS,
         found: Snapshot | None = None,
     ) -> None:
         self.now = START
@@ -72,6 +74,7 @@ class Cloud:
             pools=pools,
             builds=builds,
             limits=limits,
+            crypto_policy=crypto_policy,
         )
 
     def run(self, command: Command, *, account: str = ACCOUNT, dry_run: bool = False) -> Any:

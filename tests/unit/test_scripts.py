@@ -110,7 +110,7 @@ def in_the_vm(folder: Path, code: int, *arguments: str, **environment: str) -> s
 
 
 @pytest.mark.parametrize("ci", ["true", ""])
-@pytest.mark.parametrize("code", [0, 1, 124])
+@pytest.mark.parametrize("code", [0, 1, 123, 124])
 def test_what_the_virtual_machine_says_is_the_verdict(with_vm: Path, code: int, ci: str) -> None:
     done = in_the_vm(with_vm, code, CI=ci)
     assert done.returncode == code

@@ -14,9 +14,9 @@ import typer
 
 from landbridge.cli.common import AsJson, State, client, columns, print_json
 from landbridge.model.errors import Invalid, Missing
+from landbridge.model.keys import Role
 from landbridge.model.options import DEFAULT_REGION, DEFAULT_STATE, ServeOptions
 from landbridge.model.regions import REGIONS
-from landbridge.model.resources import Role
 from landbridge.model.secret import Secret
 
 if TYPE_CHECKING:

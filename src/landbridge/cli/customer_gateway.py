@@ -21,6 +21,7 @@ from landbridge.cli.common import (
     print_json,
     progress,
 )
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.errors import Invalid
 from landbridge.model.options import (
     DEFAULT_BFD_INTERVAL,
@@ -87,6 +88,12 @@ def up(
     ] = DataPlaneChoice.AUTO,
     clear_df: ClearDf = False,
     force_udp: ForceUdp = False,
+    crypto_policy: Annotated[
+        CryptoPolicy,
+        typer.Option(
+            help="aws: what the file names. modern, cnsa: what these admit, where the file names other things."
+        ),
+    ] = CryptoPolicy.AWS,
     wait: Annotated[
         int,
         typer.Option(min=1, max=LONGEST_WAIT, metavar="SECONDS", help="How long to wait for both tunnels, at most."),
@@ -106,6 +113,7 @@ def up(
         data_plane=data_plane,
         clear_df=clear_df,
         force_udp=force_udp,
+        crypto_policy=crypto_policy,
         wait=wait,
     )
     from landbridge.wiring.customer_gateway import up as run

@@ -64,6 +64,8 @@ def _head(document: Document) -> Iterable[Text]:
     lab = ", with the lab" if document["lab"] else ""
     reason = document["data_plane_reason"].removeprefix(f"{document['data_plane']}: ")
     yield _line(f"data plane {document['data_plane']}{lab}: {reason}")
+    if document.get("crypto_policy", "aws") != "aws":
+        yield _line(f"crypto policy {document['crypto_policy']}")
     if not document["vpcs"] and not document["vpn_gateways"]:
         yield _line("There is no VPC and no gateway yet.")
 
@@ -156,6 +158,8 @@ def _tunnel(tree: Tree, tunnel: Document, addresses: str, *, bgp: bool, now: dat
     branch.add(_line("  ".join(facts)))
     if tunnel.get("esp"):
         branch.add(_line(_esp(tunnel["esp"], tunnel.get("replay_window_size"))))
+    if tunnel.get("weak"):
+        branch.add(_line(Text(f"weak: {', '.join(tunnel['weak'])}", "yellow")))
     if tunnel["why"]:
         branch.add(_line(Text(printable(tunnel["why"]), "red" if tunnel["status"] in _BAD else "")))
 

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from landbridge.cli.common import State, bfd_interval
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.options import (
     DEFAULT_BFD_INTERVAL,
     DEFAULT_STATE,
@@ -44,6 +45,12 @@ def serve(
         LimitsChoice,
         typer.Option(help="aws: AWS's default quotas; relaxed: as many of everything as there is room for."),
     ] = LimitsChoice.AWS,
+    crypto_policy: Annotated[
+        CryptoPolicy,
+        typer.Option(
+            help="What tunnels may use. aws: all of AWS's algorithms; modern: none that is weak; cnsa: RFC 9206's."
+        ),
+    ] = CryptoPolicy.AWS,
     bfd: Annotated[
         int,
         typer.Option(
@@ -93,6 +100,7 @@ def serve(
         data_plane=data_plane,
         lab=lab,
         limits=limits,
+        crypto_policy=crypto_policy,
         bfd_interval=bfd,
         tls=tls or bool(tls_names),
         tls_cert=tls_cert,

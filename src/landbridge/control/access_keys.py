@@ -12,7 +12,7 @@ from typing import Final
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import Combination, Conflict, Invalid, LimitExceeded, NotFound
 from landbridge.model.ids import Entropy
-from landbridge.model.resources import AccessKey, Role
+from landbridge.model.keys import AccessKey, Role
 from landbridge.model.secret import Secret
 
 PREFIX: Final = "LKIA"

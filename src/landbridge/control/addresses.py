@@ -8,7 +8,9 @@ from typing import Final
 
 from landbridge.control.base import Pools
 from landbridge.model.errors import AddressInUse, InsufficientAddresses, Invalid, PoolExhausted
-from landbridge.model.resources import ElasticAddress, Instance, InstanceState, LabHost, NetworkInterface, Subnet
+from landbridge.model.instances import ElasticAddress, Instance, InstanceState, NetworkInterface
+from landbridge.model.lab import LabHost
+from landbridge.model.network import Subnet
 from landbridge.model.snapshot import Snapshot
 
 RESERVED_FIRST: Final = 4

@@ -21,14 +21,9 @@ from landbridge.model.errors import (
     WrongState,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import (
-    Attachment,
-    Instance,
-    InstanceState,
-    InterfaceAttachment,
-    NetworkInterface,
-    Subnet,
-)
+from landbridge.model.instances import Instance, InstanceState, InterfaceAttachment, NetworkInterface
+from landbridge.model.network import Subnet
+from landbridge.model.resources import Attachment
 
 MAX_ATTACHED: Final = 15
 """Interfaces of one instance. At AWS it depends on the instance type; this is what the largest have."""

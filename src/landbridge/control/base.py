@@ -13,6 +13,7 @@ from ipaddress import IPv4Network
 from typing import Any, Final, Generic, TypeVar
 
 from landbridge.control.limits import AWS, Limits
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.errors import NotFound
 from landbridge.model.ids import Entropy
 from landbridge.model.resources import Resource
@@ -70,6 +71,7 @@ class Context:
     pools: Pools
     builds: bool
     limits: Limits = AWS
+    crypto_policy: CryptoPolicy = CryptoPolicy.AWS
 
 
 @dataclass(frozen=True, slots=True)

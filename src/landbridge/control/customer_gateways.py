@@ -14,8 +14,9 @@ from landbridge.control.base import Command, Context, Outcome, Pools, Scope, put
 from landbridge.control.tags import checked
 from landbridge.model.errors import Invalid, MalformedId, NotFound, WrongState
 from landbridge.model.ids import is_id, new_id
-from landbridge.model.resources import CustomerGateway, State, Tags, VpnConnection
+from landbridge.model.resources import State, Tags
 from landbridge.model.snapshot import Index
+from landbridge.model.vpn import CustomerGateway, VpnConnection
 
 NOUN: Final = "customer-gateway"
 DEFAULT_ASN: Final = 65000

@@ -15,7 +15,7 @@ from landbridge.control.base import Command, Context, Outcome, Scope
 from landbridge.control.subnets import default_subnets, default_vpc
 from landbridge.control.zones import checked_zone, zones
 from landbridge.model.errors import DefaultSubnetExists, DefaultVpcExists, Missing, NoDefaultVpc, SubnetConflict
-from landbridge.model.resources import RouteTable, Subnet, Vpc
+from landbridge.model.network import RouteTable, Subnet, Vpc
 from landbridge.model.snapshot import Change
 
 T = TypeVar("T")

@@ -16,8 +16,9 @@ from landbridge.control import tags
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import Dependency, Invalid, LimitExceeded, Missing
 from landbridge.model.ids import new_id
+from landbridge.model.network import DhcpOptions, Vpc
 from landbridge.model.resolver import Resolver
-from landbridge.model.resources import DhcpOptions, Tags, Vpc
+from landbridge.model.resources import Tags
 
 NOUN: Final = "dhcp-options"
 PREFIX: Final = "dopt"

@@ -22,16 +22,16 @@ from landbridge.model.errors import (
     WrongState,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import (
+from landbridge.model.instances import (
     ElasticAddress,
     Instance,
     InstanceState,
-    InternetGateway,
     NetworkInterface,
     PrivateAddress,
     PublicAddress,
-    Tags,
 )
+from landbridge.model.network import InternetGateway
+from landbridge.model.resources import Tags
 
 NOUN: Final = "elastic-ip"
 

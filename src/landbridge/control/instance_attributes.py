@@ -9,7 +9,7 @@ from landbridge.control.instances import NOUN
 from landbridge.control.network_interfaces import ModifyNetworkInterface, modify
 from landbridge.model.attached import interfaces_of
 from landbridge.model.errors import AmbiguousInstance, WrongState
-from landbridge.model.resources import Instance, InstanceState
+from landbridge.model.instances import Instance, InstanceState
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
@@ -21,6 +22,7 @@ from landbridge.control.network_interfaces import (
     new_interface,
     with_public,
 )
+from landbridge.control.subnets import default_subnet
 from landbridge.model.attached import interfaces_of
 from landbridge.model.errors import (
     Combination,
@@ -31,19 +33,22 @@ from landbridge.model.errors import (
     Unsupported,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import Instance, InstanceState, NetworkInterface, Subnet, Tags
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.network import Subnet
+from landbridge.model.resources import Tags
 
 NOUN: Final = "instance"
 MAX_AT_ONCE: Final = 100
 MAX_TEXT: Final = 255
+_TYPE: Final = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Plugged:
     """An interface that an instance is launched with: one that is there, or a new one in a subnet.
 
-    `public` None: as the subnet says, for the primary one. `delete_on_termination` None: only a new one goes with the
-    instance.
+    With neither named it is a new one in a default subnet. `public` None: as the subnet says, for the primary one.
+    `delete_on_termination` None: only a new one goes with the instance.
     """
 
     device_index: int = 0
@@ -69,7 +74,6 @@ class RunInstances(Command):
     least: int = 1
     most: int = 1
     instance_type: str = "t3.micro"
-    key_name: str = ""
     private_address: IPv4Address | None = None
     public_address: bool | None = None
     groups: tuple[str, ...] = ()
@@ -127,7 +131,6 @@ def run(scope: Scope, command: RunInstances, context: Context) -> Outcome[tuple[
             image_id=command.image_id,
             instance_type=command.instance_type,
             reservation_id=reservation,
-            key_name=command.key_name,
             launch_index=index,
             client_token=command.client_token,
             request=tokens.digest(command),
@@ -167,6 +170,8 @@ class _Launch:
             )
 
     def _subnet(self, each: Plugged) -> Subnet:
+        if not each.interface_id and not each.subnet_id:
+            return default_subnet(self.scope, self.command.zone or None)
         if not each.interface_id:
             return self.scope.get(Subnet, each.subnet_id, "subnet")
         interface = self.scope.get(NetworkInterface, each.interface_id, INTERFACE)
@@ -227,16 +232,19 @@ class _Launch:
         )
 
 
+def is_type(text: str) -> bool:
+    """Whether it can be the name of an instance type; what it says of a machine means nothing here."""
+    return len(text) <= MAX_TEXT and _TYPE.fullmatch(text) is not None
+
+
 def _check_form(command: RunInstances) -> None:
     if not command.image_id:
         raise Missing("ImageId")
-    for name, text in (
-        ("ImageId", command.image_id),
-        ("InstanceType", command.instance_type),
-        ("KeyName", command.key_name),
-    ):
+    for name, text in (("ImageId", command.image_id),):
         if len(text) > MAX_TEXT:
             raise Invalid(name, f"The parameter {name} takes at most {MAX_TEXT} characters.")
+    if not is_type(command.instance_type):
+        raise Invalid("InstanceType", f"Invalid value '{command.instance_type[:100]}' for InstanceType.")
     if not 1 <= command.least <= command.most:
         raise Invalid(
             "MinCount", f"MinCount ({command.least}) must be at least 1 and at most MaxCount ({command.most})."

@@ -13,7 +13,9 @@ from landbridge.control import limits, tags
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import AlreadyAssociated, Dependency, GatewayNotAttached, Invalid
 from landbridge.model.ids import new_id
-from landbridge.model.resources import Attachment, InternetGateway, NetworkInterface, Tags, Vpc
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import InternetGateway, Vpc
+from landbridge.model.resources import Attachment, Tags
 
 NOUN: Final = "internet-gateway"
 

@@ -13,7 +13,8 @@ from typing import Final
 from landbridge.control.addresses import may_be_public, public_in_use
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import Conflict, Invalid, NotFound, Unsupported
-from landbridge.model.resources import LabHost, LabSite, State
+from landbridge.model.lab import LabHost, LabSite
+from landbridge.model.resources import State
 from landbridge.model.snapshot import Snapshot
 
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")

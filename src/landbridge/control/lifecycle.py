@@ -13,25 +13,12 @@ from typing import Final
 
 from landbridge.control.attachments import left_behind, unplugged
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.model.resources import (
-    Attachment,
-    CustomerGateway,
-    Instance,
-    InstanceState,
-    InterfaceAttachment,
-    InternetGateway,
-    LabHost,
-    LabSite,
-    NetworkInterface,
-    Resource,
-    State,
-    StaticRoute,
-    Subnet,
-    Vpc,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.instances import Instance, InstanceState, InterfaceAttachment, NetworkInterface
+from landbridge.model.lab import LabHost, LabSite
+from landbridge.model.network import InternetGateway, Subnet, Vpc
+from landbridge.model.resources import Attachment, Resource, State
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import CustomerGateway, StaticRoute, VpnConnection, VpnGateway
 
 KEPT: Final = timedelta(hours=1)
 """How long deleted things stay visible: waiters want to see the state `deleted`."""

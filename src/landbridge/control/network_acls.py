@@ -9,14 +9,17 @@ from typing import Final
 
 from landbridge.control import limits, tags, tokens
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
+from landbridge.control.traffic import check_family
 from landbridge.model.errors import AclEntryExists, Dependency, Invalid, LimitExceeded, NotFound
+from landbridge.model.firewall import EVERYTHING, AclAssociation, AclEntry, NetworkAcl
 from landbridge.model.ids import new_id
-from landbridge.model.resources import EVERYTHING, AclAssociation, AclEntry, NetworkAcl, Resource, Subnet, Tags, Vpc
+from landbridge.model.network import Subnet, Vpc
+from landbridge.model.resources import Resource, Tags
 
 NOUN: Final = "network-acl"
 ENTRY: Final = "network-acl-entry"
 MAX_ENTRIES: Final = 20
-"""Per ACL and direction, with the one that ends it (AWS, VPC quotas)."""
+"""Per ACL, direction and version of IP, with the one that ends it (AWS, VPC quotas)."""
 LAST: Final = 32767
 """The number of the entry that denies all the rest: always there, never changed, stored nowhere."""
 _NUMBERS: Final = range(1, LAST)
@@ -126,9 +129,11 @@ def create_entry(scope: Scope, command: CreateNetworkAclEntry, context: Context)
     """Refuses a number that is taken in that direction."""
     acl, entry = scope.get(NetworkAcl, command.acl_id, NOUN), command.entry
     _check_number(entry.number)
+    check_family(entry.traffic, entry.cidr)
     if _find(acl, entry.number, entry.egress) is not None:
         raise AclEntryExists(f"The network acl entry identified by {entry.number} already exists.")
-    if sum(each.egress == entry.egress for each in acl.entries) + 1 >= MAX_ENTRIES:
+    alike = (each for each in acl.entries if each.egress == entry.egress and each.cidr.version == entry.cidr.version)
+    if sum(1 for _ in alike) + 1 >= MAX_ENTRIES:
         raise LimitExceeded(
             ENTRY,
             f"{acl.id} has {MAX_ENTRIES} entries in that direction, with the one that ends it, the most it can have. "
@@ -141,6 +146,7 @@ def replace_entry(scope: Scope, command: ReplaceNetworkAclEntry, context: Contex
     """Refuses where there is nothing to replace."""
     acl, entry = scope.get(NetworkAcl, command.acl_id, NOUN), command.entry
     _check_number(entry.number)
+    check_family(entry.traffic, entry.cidr)
     old = _must(acl, entry.number, entry.egress)
     changed = _with((each for each in acl.entries if each is not old), entry, acl)
     return Outcome(None, put(changed) if changed != acl else ())

@@ -9,16 +9,12 @@ from typing import Final
 from landbridge.control import limits, tags, tokens
 from landbridge.control.addresses import check_private, free_private, private_in_use, too_few
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.model.errors import Combination, Invalid, LimitExceeded, NotFound
+from landbridge.model.errors import Combination, Invalid, LimitExceeded, NotFound, OtherNetwork
+from landbridge.model.firewall import SecurityGroup
 from landbridge.model.ids import new_id
-from landbridge.model.resources import (
-    NetworkInterface,
-    PrivateAddress,
-    PublicAddress,
-    SecurityGroup,
-    Subnet,
-    Tags,
-)
+from landbridge.model.instances import NetworkInterface, PrivateAddress, PublicAddress
+from landbridge.model.network import Subnet
+from landbridge.model.resources import Tags
 
 NOUN: Final = "network-interface"
 MAX_GROUPS: Final = 5
@@ -222,7 +218,7 @@ def checked_groups(scope: Scope, subnet: Subnet, groups: tuple[str, ...]) -> tup
 
     Raises:
         NotFound: there is no such group.
-        Invalid: it is another VPC's.
+        OtherNetwork: it is another VPC's.
         LimitExceeded: there are too many of them.
     """
     if not groups:
@@ -231,7 +227,7 @@ def checked_groups(scope: Scope, subnet: Subnet, groups: tuple[str, ...]) -> tup
     for group_id in groups:
         group = scope.get(SecurityGroup, group_id, "security-group")
         if group.vpc_id != subnet.vpc_id:
-            raise Invalid("SecurityGroupId", f"{group_id} and {subnet.id} belong to different networks.")
+            raise OtherNetwork(f"Security group {group_id} and subnet {subnet.id} belong to different networks.")
     found = tuple(dict.fromkeys(groups))
     if len(found) > MAX_GROUPS:
         raise LimitExceeded(

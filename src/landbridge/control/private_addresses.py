@@ -9,7 +9,8 @@ from landbridge.control.addresses import check_private, free_private, private_in
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.network_interfaces import NOUN, check_addresses
 from landbridge.model.errors import AddressInUse, Combination, Invalid, Missing
-from landbridge.model.resources import NetworkInterface, PrivateAddress, Subnet
+from landbridge.model.instances import NetworkInterface, PrivateAddress
+from landbridge.model.network import Subnet
 
 
 @dataclass(frozen=True, slots=True)

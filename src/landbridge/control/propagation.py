@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.model.errors import GatewayNotAttached
-from landbridge.model.resources import Attachment, RouteTable, VpnGateway
+from landbridge.model.network import RouteTable
+from landbridge.model.resources import Attachment
+from landbridge.model.vpn import VpnGateway
 
 
 @dataclass(frozen=True, slots=True)

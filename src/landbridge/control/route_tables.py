@@ -9,7 +9,8 @@ from landbridge.control import limits, tags, tokens
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import AlreadyAssociated, Dependency, Invalid, NotFound
 from landbridge.model.ids import new_id
-from landbridge.model.resources import Association, RouteTable, Subnet, Tags, Vpc
+from landbridge.model.network import Association, RouteTable, Subnet, Vpc
+from landbridge.model.resources import Tags
 from landbridge.routing.tables import free_number
 
 NOUN: Final = "route-table"

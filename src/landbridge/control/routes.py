@@ -19,17 +19,9 @@ from landbridge.model.errors import (
     RouteNotFound,
     Unsupported,
 )
-from landbridge.model.resources import (
-    Instance,
-    InstanceState,
-    InternetGateway,
-    NetworkInterface,
-    Route,
-    RouteTable,
-    Subnet,
-    Vpc,
-    VpnGateway,
-)
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.network import InternetGateway, Route, RouteTable, Subnet, Vpc
+from landbridge.model.vpn import VpnGateway
 from landbridge.routing.tables import leads_somewhere
 
 

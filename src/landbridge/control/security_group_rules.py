@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
 from typing import Final
 
 from landbridge.control import tags
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.control.security_groups import NOUN, checked_text, new_rule, rules_of
-from landbridge.control.traffic import described
+from landbridge.control.subnets import default_vpc
+from landbridge.control.traffic import check_family, described
 from landbridge.model.errors import Invalid, LimitExceeded, Missing, NotFound, OtherVpc, RuleExists, RuleNotFound
-from landbridge.model.resources import SecurityGroup, SecurityGroupRule, Tags, Traffic
+from landbridge.model.firewall import Prefix, SecurityGroup, SecurityGroupRule, Traffic
+from landbridge.model.resources import Tags
 
 RULE: Final = "security-group-rule"
 MAX_RULES: Final = 60
-"""Per group and direction (AWS, VPC quotas)."""
+"""Per group, direction and version of IP; a rule that names a group counts for both versions (AWS, VPC quotas)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +28,12 @@ class Permission:
     """What a rule shall allow. Exactly one of `cidr` and `peer_group_id` is set."""
 
     traffic: Traffic
-    cidr: IPv4Network | None = None
+    cidr: Prefix | None = None
     peer_group_id: str | None = None
     description: str = ""
 
 
-_Allowed = tuple[Traffic, IPv4Network | None, str | None]
+_Allowed = tuple[Traffic, Prefix | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,20 @@ class AuthorizeRules(Command):
 
 @dataclass(frozen=True, slots=True)
 class RevokeRules(Command):
-    """Take rules away, by id or by what they allow. Reply: tuple of SecurityGroupRule, as they were."""
+    """Take rules away, by id or by what they allow. Reply: a Revoked."""
 
     group_id: str
     egress: bool
     rule_ids: tuple[str, ...] = ()
     permissions: tuple[Permission, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """What was taken away, as it was, and in the default VPC what was not there."""
+
+    rules: tuple[SecurityGroupRule, ...]
+    unknown: tuple[Permission, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,8 @@ def authorize(scope: Scope, command: AuthorizeRules, context: Context) -> Outcom
     for permission in command.permissions:
         if _allowed(permission) in known:
             raise _exists(permission)
-    if len(there) + len(command.permissions) > MAX_RULES:
+    all_of_them: tuple[SecurityGroupRule | Permission, ...] = (*there, *command.permissions)
+    if any(sum(_counts(each, version) for each in all_of_them) > MAX_RULES for version in (4, 6)):
         raise LimitExceeded(
             "rules-per-security-group",
             f"The maximum number of rules per security group has been reached: {MAX_RULES} in one direction.",
@@ -108,15 +118,22 @@ def authorize(scope: Scope, command: AuthorizeRules, context: Context) -> Outcom
     return Outcome(added, put(*added))
 
 
-def revoke(scope: Scope, command: RevokeRules, context: Context) -> Outcome[tuple[SecurityGroupRule, ...]]:
-    """Refuses rules that the group does not have in that direction."""
+def revoke(scope: Scope, command: RevokeRules, context: Context) -> Outcome[Revoked]:
+    """Refuses rules that the group does not have in that direction; in the default VPC, as EC2, only ids of such."""
     group = scope.get(SecurityGroup, command.group_id, NOUN)
     if not command.rule_ids and not command.permissions:
         raise Missing("IpPermissions")
     found = [_rule(scope, group, rule_id, command.egress) for rule_id in command.rule_ids]
-    found += [_same(scope, group, permission, command.egress) for permission in command.permissions]
+    vpc, unknown = default_vpc(scope), list[Permission]()
+    for permission in command.permissions:
+        try:
+            found.append(_same(scope, group, permission, command.egress))
+        except RuleNotFound:
+            if vpc is None or vpc.id != group.vpc_id:
+                raise
+            unknown.append(permission)
     gone = tuple({rule.id: rule for rule in found}.values())
-    return Outcome(gone, remove(*gone))
+    return Outcome(Revoked(gone, tuple(unknown)), remove(*gone))
 
 
 def modify(scope: Scope, command: ModifyRules, context: Context) -> Outcome[None]:
@@ -129,11 +146,11 @@ def modify(scope: Scope, command: ModifyRules, context: Context) -> Outcome[None
         rule = _rule(scope, group, rule_id, None)
         if rule_id in changed:
             raise Invalid("SecurityGroupRule", f"The rule '{rule_id}' is named twice. Name each rule once.")
-        if (rule.cidr is None) != (permission.cidr is None):
+        if _kind(rule) != _kind(permission):
             raise Invalid(
                 "SecurityGroupRule",
-                f"The type of a rule cannot be changed: '{rule_id}' is about "
-                f"{'a security group' if rule.cidr is None else 'an address range'}. Revoke it and authorize another.",
+                f"The type of a rule cannot be changed: '{rule_id}' is about {_kind(rule)}. "
+                "Revoke it and authorize another.",
             )
         _check(scope, group, permission)
         changed[rule_id] = replace(
@@ -177,8 +194,18 @@ def _allowed(rule: SecurityGroupRule | Permission) -> _Allowed:
     return (rule.traffic, rule.cidr, rule.peer_group_id)
 
 
+def _kind(rule: SecurityGroupRule | Permission) -> str:
+    return "a security group" if rule.cidr is None else f"a range of IPv{rule.cidr.version}"
+
+
+def _counts(rule: SecurityGroupRule | Permission, version: int) -> bool:
+    return rule.cidr is None or rule.cidr.version == version
+
+
 def _check(scope: Scope, group: SecurityGroup, permission: Permission) -> None:
     _checked_description(permission.description)
+    if permission.cidr is not None:
+        check_family(permission.traffic, permission.cidr)
     if permission.peer_group_id is None:
         return
     peer = scope.get(SecurityGroup, permission.peer_group_id, NOUN)

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Final
 
 from landbridge.control import limits, tags
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
-from landbridge.model.errors import Dependency, GroupExists, GroupStays, Invalid, Missing
+from landbridge.control.subnets import in_default_vpc
+from landbridge.model.errors import Dependency, GroupExists, GroupStays, Invalid, Missing, NotFound
+from landbridge.model.firewall import DEFAULT_GROUP, EVERYTHING, Prefix, SecurityGroup, SecurityGroupRule, Traffic
 from landbridge.model.ids import new_id
-from landbridge.model.resources import (
-    DEFAULT_GROUP,
-    EVERYTHING,
-    NetworkInterface,
-    Resource,
-    SecurityGroup,
-    SecurityGroupRule,
-    Tags,
-    Traffic,
-    Vpc,
-)
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import Vpc
+from landbridge.model.resources import Resource, Tags
 
 NOUN: Final = "security-group"
 MAX_TEXT: Final = 255
@@ -33,9 +27,12 @@ _ANYWHERE: Final = IPv4Network("0.0.0.0/0")
 
 @dataclass(frozen=True, slots=True)
 class CreateSecurityGroup(Command):
-    """A new group that lets nothing in and everything out. Reply: the SecurityGroup."""
+    """A new group that lets nothing in and everything out. Reply: the SecurityGroup.
 
-    vpc_id: str
+    `vpc_id` None: the region's default VPC.
+    """
+
+    vpc_id: str | None
     name: str
     description: str
     tags: Tags = ()
@@ -54,7 +51,10 @@ def create(scope: Scope, command: CreateSecurityGroup, context: Context) -> Outc
     if not command.description:
         raise Missing("GroupDescription")
     checked_text("GroupDescription", "security group description", command.description)
-    vpc = scope.get(Vpc, command.vpc_id, "vpc")
+    if command.vpc_id is None:
+        vpc = in_default_vpc(scope, "Give the VpcId of the VPC to make the group in")
+    else:
+        vpc = scope.get(Vpc, command.vpc_id, "vpc")
     groups = list(scope.all(SecurityGroup))
     if any(group.vpc_id == vpc.id and group.group_name == name for group in groups):
         raise GroupExists(f"The security group '{name}' already exists for VPC '{vpc.id}'")
@@ -96,7 +96,7 @@ def new_rule(
     *,
     egress: bool,
     traffic: Traffic = EVERYTHING,
-    cidr: IPv4Network | None = None,
+    cidr: Prefix | None = None,
     peer: str | None = None,
     description: str = "",
     tags: Tags = (),
@@ -177,6 +177,15 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def by_name(groups: Iterable[SecurityGroup], vpc_id: str, name: str) -> SecurityGroup | None:
-    """The VPC's group of that name, if there is one."""
-    return next((group for group in groups if group.vpc_id == vpc_id and group.group_name == name), None)
+def named(scope: Scope, name: str) -> SecurityGroup:
+    """The default VPC's group of that name. Other VPCs' groups have names as well, but are named by their ids only.
+
+    Raises:
+        VpcNotSpecified: there is no default VPC.
+        NotFound: it has no such group.
+    """
+    vpc = in_default_vpc(scope, "GroupName is only supported for its groups: give a GroupId")
+    for group in scope.all(SecurityGroup):
+        if group.vpc_id == vpc.id and group.group_name == name:
+            return group
+    raise NotFound(NOUN, name[:100], f"in default VPC '{vpc.id}'")

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from landbridge.control.base import Command, Context, Pools, Scope
 from landbridge.control.handlers import handler_of
 from landbridge.control.limits import AWS, Limits
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.ids import Entropy
 from landbridge.model.snapshot import Change, Snapshot
 
@@ -89,6 +90,7 @@ class Control:
         pools: Pools,
         builds: bool,
         limits: Limits = AWS,
+        crypto_policy: CryptoPolicy = CryptoPolicy.AWS,
     ) -> None:
         self._store = store
         self._now = now
@@ -96,6 +98,7 @@ class Control:
         self._pools = pools
         self._builds = builds
         self._limits = limits
+        self._crypto_policy = crypto_policy
         self._deciding = threading.Lock()
         """Guards what is decided and not durable yet."""
         self._writing = threading.Lock()
@@ -138,7 +141,16 @@ class Control:
             LandbridgeError: the command was refused; nothing has changed.
         """
         with self._deciding:
-            context = Context(account, region, self._now(), self._entropy, self._pools, self._builds, self._limits)
+            context = Context(
+                account,
+                region,
+                self._now(),
+                self._entropy,
+                self._pools,
+                self._builds,
+                self._limits,
+                self._crypto_policy,
+            )
             outcome = handler_of(command)(Scope(self._decided, account, region), command, context)
             if dry_run or not outcome.changes:
                 return Decision(outcome.reply, self._decided, (), self._last)

@@ -17,7 +17,9 @@ from landbridge.model.errors import (
     VpcNotSpecified,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import NetworkInterface, Resource, RouteTable, State, Subnet, Tags, Vpc
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import RouteTable, Subnet, Vpc
+from landbridge.model.resources import Resource, State, Tags
 
 NOUN: Final = "subnet"
 LARGEST: Final = 16
@@ -57,6 +59,20 @@ def default_vpc(scope: Scope) -> Vpc | None:
     return next((vpc for vpc in scope.all(Vpc) if vpc.is_default), None)
 
 
+def in_default_vpc(scope: Scope, otherwise: str) -> Vpc:
+    """The region's default VPC, where something goes whose caller names none. `otherwise`: what could be said instead.
+
+    Raises:
+        VpcNotSpecified: there is none.
+    """
+    vpc = default_vpc(scope)
+    if vpc is None:
+        raise VpcNotSpecified(
+            f"No default VPC for this user. {otherwise}, or make a default VPC with CreateDefaultVpc."
+        )
+    return vpc
+
+
 def default_subnets(scope: Scope, vpc: Vpc) -> list[Subnet]:
     """The default VPC's default subnets, in the order of their zones."""
     found = (subnet for subnet in scope.all(Subnet) if subnet.vpc_id == vpc.id and subnet.is_default)
@@ -68,12 +84,11 @@ def default_subnet(scope: Scope, zone: str | None = None) -> Subnet:
 
     Raises:
         VpcNotSpecified, NoDefaultSubnet.
+        Invalid: the region has no such zone.
     """
-    vpc = default_vpc(scope)
-    if vpc is None:
-        raise VpcNotSpecified(
-            "No default VPC for this user. Give a SubnetId, or make a default VPC with CreateDefaultVpc."
-        )
+    vpc = in_default_vpc(scope, "Give a SubnetId")
+    if zone is not None:
+        checked_zone(scope.region, zone, None)
     for subnet in default_subnets(scope, vpc):
         if zone in (None, subnet.zone):
             return subnet

@@ -9,24 +9,11 @@ from typing import Final
 from landbridge.control import limits
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.model.errors import Invalid, LimitExceeded, NotFound
-from landbridge.model.resources import (
-    CustomerGateway,
-    DhcpOptions,
-    ElasticAddress,
-    Instance,
-    InternetGateway,
-    NetworkAcl,
-    NetworkInterface,
-    Resource,
-    RouteTable,
-    SecurityGroup,
-    SecurityGroupRule,
-    Subnet,
-    Tags,
-    Vpc,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.firewall import NetworkAcl, SecurityGroup, SecurityGroupRule
+from landbridge.model.instances import ElasticAddress, Instance, NetworkInterface
+from landbridge.model.network import DhcpOptions, InternetGateway, RouteTable, Subnet, Vpc
+from landbridge.model.resources import Resource, Tags
+from landbridge.model.vpn import CustomerGateway, VpnConnection, VpnGateway
 
 MAX_TAGS: Final = limits.TAGS.most
 MAX_KEY: Final = 128

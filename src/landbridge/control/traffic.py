@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from landbridge.model.errors import Invalid, MalformedRule, Unsupported
-from landbridge.model.resources import EVERYTHING, ICMP, TCP, UDP, Traffic
+from landbridge.model.errors import Invalid
+from landbridge.model.firewall import EVERYTHING, ICMP, ICMPV6, TCP, UDP, Prefix, Traffic
 
 ANY: Final = -1
 """What callers write for every protocol, every ICMP type, every ICMP code."""
-NAMES: Final = {"tcp": TCP, "udp": UDP, "icmp": ICMP}
-_BY_NUMBER: Final = {number: name for name, number in NAMES.items()}
-_ICMPV6: Final = 58
+_NAMES: Final = {"tcp": TCP, "udp": UDP, "icmp": ICMP, "icmpv6": ICMPV6}
+_BY_NUMBER: Final = {number: name for name, number in _NAMES.items()}
+HAVE_TYPES: Final = (ICMP, ICMPV6)
+"""The protocols that have types and codes; the others that rules look into have ports."""
+HAVE_PORTS: Final = (TCP, UDP)
 _PORTS: Final = range(1 << 16)
 _BYTE: Final = range(1 << 8)
 
@@ -23,25 +25,20 @@ def protocol_number(text: str) -> int | None:
     """IP's number of a protocol given by name or number; None for every protocol.
 
     Raises:
-        MalformedRule: it is neither.
-        Unsupported: ICMP of IPv6.
+        Invalid: it is neither.
     """
     name = text.strip().lower()
     if name in ("-1", "all"):
         return None
-    if name in NAMES:
-        return NAMES[name]
-    if name in ("icmpv6", str(_ICMPV6)):
-        raise Unsupported("landbridge has no IPv6 in a VPC, and so no ICMPv6. Nothing was changed.")
+    if name in _NAMES:
+        return _NAMES[name]
     if not (name.isascii() and name.isdigit() and len(name) <= 3 and int(name) in _BYTE):
-        raise MalformedRule(
-            f'Unsupported IP protocol "{text[:40]}" - supported: tcp, udp, icmp, -1 for all, or a number from 0 to 255.'
-        )
+        raise Invalid("IpProtocol", f"Invalid value '{text[:40]}' for IP protocol. Unknown protocol.")
     return int(name)
 
 
 def protocol_name(protocol: int | None) -> str:
-    """How security groups show a protocol: by name if it is one of the three, -1 for all, else by number."""
+    """How security groups show a protocol: by name if it is one of the four, -1 for all, else by number."""
     return "-1" if protocol is None else _BY_NUMBER.get(protocol, str(protocol))
 
 
@@ -49,18 +46,19 @@ def group_traffic(protocol: str, first: int | None, last: int | None) -> Traffic
     """A security group rule's traffic from IpProtocol, FromPort and ToPort. ICMP's type and code stand for the ports.
 
     Raises:
-        Invalid: ports, a type or a code that cannot be.
-        MalformedRule: no such protocol.
+        Invalid: a protocol, ports, a type or a code that cannot be.
     """
     number = protocol_number(protocol)
     if number not in _BY_NUMBER:
         # AWS: of any other protocol all passes, whatever the ports say.
         return Traffic(number)
     name = _BY_NUMBER[number]
+    if number == ICMPV6 and (first is None or last is None):
+        return icmp_traffic(ANY, ANY, ICMPV6)  # EC2: of ICMPv6 alone the types may be left out
     if first is None or last is None:
         kind = "ICMP" if number == ICMP else "TCP/UDP"
         raise Invalid("portRange", f"Invalid value 'Must specify both from and to ports with {kind}.' for portRange.")
-    return icmp_traffic(first, last) if number == ICMP else ports_traffic(name, first, last)
+    return icmp_traffic(first, last, number) if number in HAVE_TYPES else ports_traffic(name, first, last)
 
 
 def ports_traffic(protocol: str, first: int, last: int) -> Traffic:
@@ -74,11 +72,11 @@ def ports_traffic(protocol: str, first: int, last: int) -> Traffic:
             raise Invalid("portRange", f"TCP/UDP port ({port}) out of range")
     if first > last:
         raise Invalid("portRange", f"Invalid {protocol.upper()} port range: {first} is after {last}.")
-    return Traffic(NAMES[protocol], first, last)
+    return Traffic(_NAMES[protocol], first, last)
 
 
-def icmp_traffic(kind: int, code: int) -> Traffic:
-    """ICMP of one type or all, and of one code or all.
+def icmp_traffic(kind: int, code: int, protocol: int = ICMP) -> Traffic:
+    """ICMP (or ICMPv6) of one type or all, and of one code or all.
 
     Raises:
         Invalid: there is no such type or code, or a code without its type.
@@ -88,7 +86,7 @@ def icmp_traffic(kind: int, code: int) -> Traffic:
             raise Invalid("icmpTypeCode", f"ICMP {what} ({value}) out of range")
     if kind == ANY and code != ANY:
         raise Invalid("icmpTypeCode", f"ICMP code ({code}) needs a type: give -1 for all codes of all types.")
-    return Traffic(ICMP, None if kind == ANY else kind, None if code == ANY else code)
+    return Traffic(protocol, None if kind == ANY else kind, None if code == ANY else code)
 
 
 def shown_range(traffic: Traffic) -> tuple[int, int] | None:
@@ -103,3 +101,13 @@ def described(traffic: Traffic) -> str:
     name = "ALL" if traffic == EVERYTHING else protocol_name(traffic.protocol).upper()
     found = shown_range(traffic)
     return name if found is None else f"{name}, from port: {found[0]}, to port: {found[1]}"
+
+
+def check_family(traffic: Traffic, cidr: Prefix) -> None:
+    """ICMPv6 is IPv6's.
+
+    Raises:
+        Invalid: it is with IPv4 addresses.
+    """
+    if traffic.protocol == ICMPV6 and cidr.version == 4:
+        raise Invalid("IpProtocol", f"ICMPv6 goes with IPv6 ranges: {cidr} is none. Use icmp there.")

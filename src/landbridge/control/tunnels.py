@@ -14,12 +14,15 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import filterfalse
 from typing import Final
 
+from landbridge.control import tunnel_options
 from landbridge.control.base import Context, Pools, Scope
+from landbridge.model.crypto import UNSET, IkeVersion, PhaseOptions
 from landbridge.model.errors import InsideCidrInUse, Invalid, PoolExhausted
 from landbridge.model.ids import Entropy
-from landbridge.model.resources import DpdAction, StartupAction, State, Tunnel, TunnelOptions, VpnConnection
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
 from landbridge.model.snapshot import Index, Snapshot
+from landbridge.model.vpn import DpdAction, StartupAction, Tunnel, TunnelOptions, VpnConnection
 
 INSIDE_RANGE: Final = IPv4Network("169.254.0.0/16")
 INSIDE_PREFIX_LENGTH: Final = 30
@@ -36,12 +39,6 @@ RESERVED_INSIDE: Final = frozenset(
     )
 )
 """AWS, VpnTunnelOptionsSpecification."""
-MIN_DPD_TIMEOUT: Final = 30
-MAX_DPD_TIMEOUT: Final = 86_400
-"""AWS names no greatest value; a day is ours."""
-MIN_REPLAY_WINDOW: Final = 64
-MAX_REPLAY_WINDOW: Final = 2_048
-"""Packets (AWS, VpnTunnelOptionsSpecification)."""
 
 _KEY_FORM: Final = re.compile(r"[A-Za-z1-9._][A-Za-z0-9._]{7,63}")
 _KEY_FIRST: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz123456789._"
@@ -59,6 +56,11 @@ class TunnelWish:
     dpd_action: DpdAction | None = None
     startup: StartupAction | None = None
     replay_window_size: int | None = None
+    ike_versions: tuple[IkeVersion, ...] | None = None
+    phase1: PhaseOptions = UNSET
+    phase2: PhaseOptions = UNSET
+    rekey_margin_seconds: int | None = None
+    rekey_fuzz_percentage: int | None = None
 
     def grants(self, tunnel: Tunnel) -> bool:
         """Whether this very wish made that tunnel."""
@@ -78,6 +80,11 @@ class TunnelWish:
             dpd_timeout_action=self.dpd_action,
             startup_action=self.startup,
             replay_window_size=self.replay_window_size,
+            ike_versions=self.ike_versions,
+            phase1=self.phase1,
+            phase2=self.phase2,
+            rekey_margin_seconds=self.rekey_margin_seconds,
+            rekey_fuzz_percentage=self.rekey_fuzz_percentage,
         )
 
 
@@ -89,6 +96,7 @@ def check(wishes: Wishes) -> None:
 
     Raises:
         Invalid: never with a key in its message.
+        Combination, Unsupported.
     """
     for wish in wishes:
         if wish.inside is not None:
@@ -99,13 +107,7 @@ def check(wishes: Wishes) -> None:
                 "A PreSharedKey has 8 to 64 characters, each a letter, a digit, a period or an underscore, "
                 "and does not start with a zero. Give one like that, or none to get one.",
             )
-        _check_range("DPDTimeoutSeconds", wish.dpd_timeout_seconds, MIN_DPD_TIMEOUT, MAX_DPD_TIMEOUT, "seconds")
-        _check_range("ReplayWindowSize", wish.replay_window_size, MIN_REPLAY_WINDOW, MAX_REPLAY_WINDOW, "packets")
-
-
-def _check_range(name: str, value: int | None, least: int, most: int, unit: str) -> None:
-    if value is not None and not least <= value <= most:
-        raise Invalid(name, f"Value ({value}) for parameter {name} is invalid. Use {least} to {most} {unit}.")
+        tunnel_options.check(wish.options)
 
 
 def _check_inside(cidr: IPv4Network) -> None:

@@ -21,7 +21,7 @@ from landbridge.model.errors import (
     NotPermitted,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import RouteTable, SecondaryCidr, Subnet, Vpc
+from landbridge.model.network import RouteTable, SecondaryCidr, Subnet, Vpc
 
 NOUN: Final = "vpc-cidr-association"
 PREFIX: Final = "vpc-cidr-assoc"

@@ -11,22 +11,12 @@ from landbridge.control import dhcp_options, limits, network_acls, security_grou
 from landbridge.control.addresses import occupies
 from landbridge.control.base import Command, Context, Outcome, Scope, put, remove
 from landbridge.model.errors import Dependency, Invalid, InvalidVpcRange
+from landbridge.model.firewall import NetworkAcl, SecurityGroup
 from landbridge.model.ids import new_id
-from landbridge.model.resources import (
-    Association,
-    Attachment,
-    Instance,
-    InternetGateway,
-    NetworkAcl,
-    Resource,
-    RouteTable,
-    SecurityGroup,
-    State,
-    Subnet,
-    Tags,
-    Vpc,
-    VpnGateway,
-)
+from landbridge.model.instances import Instance
+from landbridge.model.network import Association, InternetGateway, RouteTable, Subnet, Vpc
+from landbridge.model.resources import Attachment, Resource, State, Tags
+from landbridge.model.vpn import VpnGateway
 from landbridge.routing.tables import free_number
 
 NOUN: Final = "vpc"

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import customer_gateways, limits, tunnels
+from landbridge.control import customer_gateways, limits, tunnel_options, tunnels
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.tags import checked
 from landbridge.control.tunnels import TunnelWish, Wishes
 from landbridge.control.vpn_gateways import connections_of, usable_gateway
+from landbridge.model.crypto import IkeVersion
 from landbridge.model.errors import (
     Combination,
     ConnectionExists,
     CustomerGatewayUnavailable,
     NotFound,
+    Unsupported,
     WrongState,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import CustomerGateway, State, Tags, VpnConnection, VpnGateway
+from landbridge.model.resources import State, Tags
 from landbridge.model.snapshot import Index
+from landbridge.model.vpn import ANYWHERE, CustomerGateway, VpnConnection, VpnGateway
 
 NOUN: Final = "vpn-connection"
 _DELETED: Final = Index(VpnConnection, lambda c: ((c.account, c.region),) if c.state is State.DELETED else ())
@@ -34,6 +38,8 @@ class CreateVpnConnection(Command):
     static_only: bool = False
     wishes: Wishes = (TunnelWish(), TunnelWish())
     tags: Tags = ()
+    customer_network: IPv4Network = ANYWHERE
+    cloud_network: IPv4Network = ANYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,9 @@ class SetVpnConnection(Command):
 def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outcome[VpnConnection]:
     """Everything about the wishes, the two gateways and the limits is checked before anything is allotted."""
     tunnels.check(command.wishes)
+    for wish in command.wishes:
+        tunnel_options.check_policy(context.crypto_policy, wish.options)
+    _check_selectors(command)
     gateway = usable_gateway(scope, command.vpn_gateway_id)
     customer = customer_gateways.find(scope, command.customer_gateway_id)
     if customer.state is not State.AVAILABLE:
@@ -90,14 +99,29 @@ def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outc
             customer_gateway_id=customer.id,
             wishes=command.wishes,
         ),
+        customer_network=command.customer_network,
+        cloud_network=command.cloud_network,
         state=State.PENDING if context.builds else State.AVAILABLE,
     )
     return Outcome(connection, put(connection))
 
 
+def _check_selectors(command: CreateVpnConnection) -> None:
+    """IKEv1 has one traffic selector on each side: there is none left for the ends of the tunnel."""
+    everything = command.customer_network.prefixlen == command.cloud_network.prefixlen == 0
+    only_ikev1 = any(wish.ike_versions == (IkeVersion.IKEV1,) for wish in command.wishes)
+    if only_ikev1 and not everything and not command.static_only:
+        raise Unsupported(
+            "With IKEv1 alone BGP does not pass a tunnel whose LocalIpv4NetworkCidr or RemoteIpv4NetworkCidr is not "
+            "0.0.0.0/0. Leave these out, add ikev2 to IKEVersions, or use StaticRoutesOnly."
+        )
+
+
 def _repeated(existing: VpnConnection, command: CreateVpnConnection) -> Outcome[VpnConnection]:
-    same = existing.static_only == command.static_only and all(
-        wish.grants(tunnel) for wish, tunnel in zip(command.wishes, existing.tunnels, strict=True)
+    same = (
+        existing.static_only == command.static_only
+        and (existing.customer_network, existing.cloud_network) == (command.customer_network, command.cloud_network)
+        and all(wish.grants(tunnel) for wish, tunnel in zip(command.wishes, existing.tunnels, strict=True))
     )
     if not same:
         raise ConnectionExists(

@@ -23,8 +23,10 @@ from landbridge.model.errors import (
     WrongState,
 )
 from landbridge.model.ids import new_id
-from landbridge.model.resources import Attachment, Resource, RouteTable, State, Tags, Vpc, VpnConnection, VpnGateway
+from landbridge.model.network import RouteTable, Vpc
+from landbridge.model.resources import Attachment, Resource, State, Tags
 from landbridge.model.snapshot import Index
+from landbridge.model.vpn import VpnConnection, VpnGateway
 
 NOUN: Final = "vpn-gateway"
 DEFAULT_ASN: Final = 64512

@@ -14,8 +14,11 @@ from landbridge.model.errors import (
     ConnectionRouteNotFound,
     ConnectionUnavailable,
     Invalid,
+    NotFound,
 )
-from landbridge.model.resources import State, StaticRoute, Vpc, VpnConnection, VpnGateway
+from landbridge.model.network import Vpc
+from landbridge.model.resources import State
+from landbridge.model.vpn import StaticRoute, VpnConnection, VpnGateway
 
 _NEVER: Final = tuple(
     IPv4Network(n) for n in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
@@ -76,6 +79,8 @@ def delete(scope: Scope, command: DeleteVpnConnectionRoute, context: Context) ->
 
 def _static_connection(scope: Scope, vpn_connection_id: str) -> VpnConnection:
     connection = scope.get(VpnConnection, vpn_connection_id, NOUN)
+    if connection.state is State.DELETED:
+        raise NotFound(NOUN, connection.id)
     if not connection.static_only:
         raise ConnectionIsDynamic(
             f"The VPN connection {connection.id} learns its routes by BGP and takes no static routes. "

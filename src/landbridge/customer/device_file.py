@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final, TypeVar
 
 import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
+from landbridge.desired import device_words
 from landbridge.desired.device_file import (
     CONNECTION_TYPE,
     STATIC_ATTRIBUTE,
@@ -23,6 +24,8 @@ from landbridge.desired.device_file import (
     DeviceTunnel,
     Suite,
 )
+from landbridge.desired.endpoint import ANYWHERE
+from landbridge.model.crypto import IkeVersion
 from landbridge.model.errors import Invalid
 from landbridge.model.secret import Secret
 
@@ -37,7 +40,6 @@ _MAX_TEXT: Final = 128
 _MAX_ASN: Final = 4_294_967_295
 
 _ID: Final = re.compile(r"[a-z]{2,16}-[0-9a-f]{8,32}")
-_WORD: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _KEY: Final = re.compile(r"[A-Za-z0-9._]{8,64}")
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
 
@@ -133,6 +135,9 @@ def _tunnel(element: ET.Element, where: str, static: bool) -> DeviceTunnel:
         raise BadDeviceFile(f"{where}: the two tunnel_inside_address are not two addresses of one network.")
     ike, ipsec = _child(element, "ike", where), _child(element, "ipsec", where)
     detection = _child(ipsec, "dead_peer_detection", f"{where}/ipsec")
+    version, suite = _version(ike, f"{where}/ike"), _suite(ike, f"{where}/ike", esp=False)
+    if version is IkeVersion.IKEV1 and suite.encryption.authenticates:
+        raise BadDeviceFile(f"{where}/ike/encryption_protocol: IKEv1 has no AES-GCM. Name aes-128-cbc or aes-256-cbc.")
     return DeviceTunnel(
         customer_outside=_outside(customer, f"{where}/customer_gateway"),
         gateway_outside=_outside(gateway, f"{where}/vpn_gateway"),
@@ -140,11 +145,14 @@ def _tunnel(element: ET.Element, where: str, static: bool) -> DeviceTunnel:
         gateway_inside=gateway_inside,
         bgp=_bgp(customer, gateway, where, static),
         psk=_key(ike, f"{where}/ike"),
-        ike=_suite(ike, f"{where}/ike"),
-        esp=_suite(ipsec, f"{where}/ipsec"),
+        ike_version=version,
+        ike=suite,
+        esp=_suite(ipsec, f"{where}/ipsec", esp=True),
         dpd_interval=_value(detection, "interval", _number(1, 86_400), f"{where}/ipsec/dead_peer_detection"),
         dpd_retries=_value(detection, "retries", _number(1, 100), f"{where}/ipsec/dead_peer_detection"),
         mss=_value(ipsec, "tcp_mss_adjustment", _number(536, 8_960), f"{where}/ipsec"),
+        customer_network=_selector(ipsec, "local_ipv4_network_cidr", f"{where}/ipsec"),
+        gateway_network=_selector(ipsec, "remote_ipv4_network_cidr", f"{where}/ipsec"),
     )
 
 
@@ -179,13 +187,27 @@ def _inside(end: ET.Element, where: str) -> IPv4Interface:
     return interface
 
 
-def _suite(element: ET.Element, where: str) -> Suite:
+def _suite(element: ET.Element, where: str, *, esp: bool) -> Suite:
+    encryption = _value(element, "encryption_protocol", device_words.cipher, where)
+    integrity = _value(element, "authentication_protocol", device_words.integrity, where)
+    if integrity is None and not (esp and encryption.authenticates):
+        raise BadDeviceFile(f"{where}/authentication_protocol is none: only ESP with AES-GCM can do without a hash.")
     return Suite(
-        authentication=_value(element, "authentication_protocol", _word, where),
-        encryption=_value(element, "encryption_protocol", _word, where),
-        group=_value(element, "perfect_forward_secrecy", _word, where),
+        encryption=encryption,
+        integrity=None if esp and encryption.authenticates else integrity,
+        group=_value(element, "perfect_forward_secrecy", device_words.group, where),
         lifetime=_value(element, "lifetime", _number(300, 86_400), where),
     )
+
+
+def _version(ike: ET.Element, where: str) -> IkeVersion:
+    """Not in AWS's files, whose endpoints take either version."""
+    return IkeVersion.IKEV2 if ike.find("version") is None else _value(ike, "version", _ike_version, where)
+
+
+def _selector(ipsec: ET.Element, tag: str, where: str) -> IPv4Network:
+    """Not in AWS's files, which say nothing of what a connection is restricted to."""
+    return ANYWHERE if ipsec.find(tag) is None else _value(ipsec, tag, _network, where)
 
 
 def _key(ike: ET.Element, where: str) -> Secret:
@@ -243,10 +265,18 @@ def _address(text: str) -> IPv4Address:
     return address
 
 
-def _word(text: str) -> str:
-    if _WORD.fullmatch(text) is None:
-        raise ValueError("is not the name of an algorithm")
-    return text
+def _ike_version(text: str) -> IkeVersion:
+    try:
+        return IkeVersion(text)
+    except ValueError:
+        raise ValueError("is neither ikev1 nor ikev2") from None
+
+
+def _network(text: str) -> IPv4Network:
+    try:
+        return IPv4Network(text)
+    except ValueError:
+        raise ValueError("is not an IPv4 network") from None
 
 
 def _id(text: str) -> str:

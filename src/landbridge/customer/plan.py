@@ -8,34 +8,24 @@ the endpoint that it belongs to, so that the cloud may initiate as well. Tunnel 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from landbridge.customer import offers
 from landbridge.desired.device_file import DeviceFile, DeviceTunnel
 from landbridge.desired.endpoint import clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
-from landbridge.desired.mtu import UPLINK_MTU, tunnel_mtu
+from landbridge.desired.health import Health
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import Address, DataPlane
+from landbridge.desired.mtu import UPLINK_MTU, Esp, esp_of, tunnel_mtu, widest
 from landbridge.desired.names import Names
-from landbridge.desired.objects import (
-    HERE,
-    SPEAKER_METRIC,
-    Address,
-    Bfd,
-    BgpSession,
-    Chain,
-    DataPlane,
-    FilterRule,
-    Health,
-    Hook,
-    HostObject,
-    HostState,
-    IkeConnection,
-    Ruleset,
-    Speaker,
-    SpeakerStatic,
-    Verdict,
-    host_state,
-)
+from landbridge.desired.objects import HERE, HostObject, HostState, host_state
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.speakers import SPEAKER_METRIC, Bfd, BgpSession, Speaker, SpeakerStatic
+from landbridge.desired.suites import selectors
 from landbridge.desired.vpn_gateway import router_id, static_routes
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.ids import short
 
 INNER = IPv4Network("100.64.0.0/10")
@@ -44,6 +34,8 @@ NO_ASN = 65000
 """A static connection has no BGP; its speaker is given a number because BIRD wants one."""
 CLOSED_PRIORITY = 0
 """Before source NAT (100)."""
+REKEY_MARGIN = 270
+"""Seconds before a lifetime's end, as at AWS by default; the file says nothing of it."""
 THE_CONNECTION = 1
 """Both tunnels belong to one connection: what one brings is not sent back through the other."""
 
@@ -52,8 +44,9 @@ THE_CONNECTION = 1
 class CustomerSettings:
     """What the file does not say. `lans` are announced to the cloud. `routes`: the networks behind a static
     connection, which the file does not name. `uplink_mtu`: of the way to the cloud's endpoints. `clear_df`:
-    fragment also what must not be, by its own word. `force_udp`: ESP in UDP even where there is no NAT. `learned`: what
-    a dynamic connection brings; `uplinks`: the links to the Internet, which these networks must not leave by."""
+    fragment also what must not be, by its own word. `force_udp`: ESP in UDP even where there is no NAT.
+    `crypto_policy`: what may be offered. `learned`: what a dynamic connection brings; `uplinks`: the links to the
+    Internet, which these networks must not leave by."""
 
     names: Names
     data_plane: DataPlane
@@ -63,6 +56,7 @@ class CustomerSettings:
     uplink_mtu: int = UPLINK_MTU
     clear_df: bool = False
     force_udp: bool = False
+    crypto_policy: CryptoPolicy = CryptoPolicy.AWS
     learned: frozenset[IPv4Network] = frozenset()
     uplinks: frozenset[str] = frozenset()
 
@@ -91,16 +85,31 @@ def metric(vpn_id: str) -> int:
 
 def wanted(file: DeviceFile, settings: CustomerSettings, health: Health) -> HostState:
     """Everything that the customer gateway of this connection should have on this machine."""
-    groups = [_tunnel(file, number, tunnel, settings) for number, tunnel in enumerate(file.tunnels, 1)]
-    return host_state(*groups, (_ruleset(file, settings), _speaker(file, settings, health)))
+    mtus = _mtus(file, settings, health)
+    groups = [
+        _tunnel(file, number, tunnel, settings, mtu)
+        for number, (tunnel, mtu) in enumerate(zip(file.tunnels, mtus, strict=True), 1)
+    ]
+    return host_state(*groups, (_ruleset(file, settings, mtus), _speaker(file, settings, health)))
 
 
-def _mtu(settings: CustomerSettings) -> int:
-    """Our own source NAT makes both sides put ESP into UDP."""
-    return tunnel_mtu(settings.data_plane, nat=True, uplink=settings.uplink_mtu)
+def _mtus(file: DeviceFile, settings: CustomerSettings, health: Health) -> list[int]:
+    """Of each tunnel. Our own source NAT makes both sides put ESP into UDP."""
+    known = dict(health.ciphers)
+
+    def esp(number: int, tunnel: DeviceTunnel) -> Esp:
+        cipher = known.get((file.vpn_connection_id, number))
+        return widest(offers.esp(tunnel, settings.crypto_policy)) if cipher is None else esp_of(cipher)
+
+    return [
+        tunnel_mtu(settings.data_plane, nat=True, uplink=settings.uplink_mtu, esp=esp(number, tunnel))
+        for number, tunnel in enumerate(file.tunnels, 1)
+    ]
 
 
-def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: CustomerSettings) -> tuple[HostObject, ...]:
+def _tunnel(
+    file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: CustomerSettings, mtu: int
+) -> tuple[HostObject, ...]:
     own = settings.names
     space = own.endpoint(file.vpn_connection_id, number)
     device, port = links_of(file.vpn_connection_id, number)
@@ -114,7 +123,16 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
         local_id=tunnel.customer_outside,
         remote_id=tunnel.gateway_outside,
         psk=tunnel.psk,
+        versions=(tunnel.ike_version,),
+        ike=offers.ike(tunnel, settings.crypto_policy),
+        esp=offers.esp(tunnel, settings.crypto_policy),
+        ike_lifetime=tunnel.ike.lifetime,
+        child_lifetime=tunnel.esp.lifetime,
+        rekey_margin=min(REKEY_MARGIN, tunnel.esp.lifetime // 2),
+        local_ts=selectors(tunnel.customer_network, tunnel.customer_inside.ip),
+        remote_ts=selectors(tunnel.gateway_network, tunnel.gateway_inside.ip),
         dpd_delay=dpd_delay(tunnel.dpd_timeout, "restart"),
+        dpd_timeout=tunnel.dpd_timeout,
         dpd_action="restart",
         initiate=True,
         if_id=if_id,
@@ -141,14 +159,14 @@ def _tunnel(file: DeviceFile, number: int, tunnel: DeviceTunnel, settings: Custo
             endpoint_namespace=space,
             data_plane=settings.data_plane,
             if_id=if_id,
-            mtu=_mtu(settings),
+            mtu=mtu,
             address=tunnel.customer_inside,
         ),
     )
 
 
-def _ruleset(file: DeviceFile, settings: CustomerSettings) -> Ruleset:
-    own, mtu = settings.names, _mtu(settings)
+def _ruleset(file: DeviceFile, settings: CustomerSettings, mtus: Sequence[int]) -> Ruleset:
+    own = settings.names
     numbered = list(enumerate(file.tunnels, 1))
     links = tuple(links_of(file.vpn_connection_id, number)[0] for number, _ in numbered)
     return Ruleset(
@@ -179,7 +197,7 @@ def _ruleset(file: DeviceFile, settings: CustomerSettings) -> Ruleset:
                     for number, _ in numbered
                 ),
             ),
-            clamp(tuple((link, mtu) for link in links)),
+            clamp(tuple(zip(links, mtus, strict=True))),
             *clear_df(links if settings.clear_df else ()),
             *_closed(file, settings),
         ),

@@ -1,22 +1,27 @@
 """The customer gateway's device file: AWS's XML, from which a customer's device can be set up without asking anybody.
 
 The file states what the tunnel endpoints accept. Element names, their order and their nesting are AWS's
-(`customerGatewayConfiguration` of DescribeVpnConnections); Terraform and other readers depend on them.
+(`customerGatewayConfiguration` of DescribeVpnConnections); Terraform and other readers depend on them. Where AWS's file
+has no element and a device would go wrong without, there is one more, at the end: the version of IKE if it is not 2,
+and traffic selectors if they are not everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from landbridge.desired.endpoint import DPD_PROBES
+from landbridge.desired import suites
+from landbridge.desired.device_words import CIPHERS, HASHES, HMACS, NONE
+from landbridge.desired.endpoint import ANYWHERE, DPD_PROBES
 from landbridge.desired.mtu import LIBIPSEC_MTU, TCP_IP_HEADERS, mss
-from landbridge.model.resources import CustomerGateway, Tunnel, VpnConnection, VpnGateway
+from landbridge.model.crypto import CryptoPolicy, Encryption, Group, IkeVersion, Integrity, Transforms
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 
 CONNECTION_TYPE: Final = "ipsec.1"
 STATIC_ATTRIBUTE: Final = "NoBGPVPNConnection"
@@ -25,22 +30,19 @@ HOLD_TIME: Final = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """Algorithms of IKE or ESP in the file's words. With AES-GCM there is no integrity algorithm beside the cipher:
+    """The algorithms that a device is told for IKE or ESP, one of each kind."""
 
-    `authentication` is then the pseudo-random function's hash (IKE) or `none` (ESP).
-    """
-
-    authentication: str
-    encryption: str
-    group: str
-    """Diffie-Hellman, `groupN` with IANA's number N."""
+    encryption: Encryption
+    integrity: Integrity | None
+    """With AES-GCM the pseudo-random function's hash (IKE), or None (ESP)."""
+    group: Group
     lifetime: int
     """Seconds."""
 
-
-IKE: Final = Suite(authentication="sha2-256", encryption="aes-128-gcm-16", group="group19", lifetime=28800)
-ESP: Final = Suite(authentication="none", encryption="aes-128-gcm-16", group="group19", lifetime=3600)
-"""The first of the proposals that the endpoints accept (`IkeConnection`)."""
+    @property
+    def transforms(self) -> Transforms:
+        """The same as sets of one."""
+        return Transforms((self.encryption,), (self.integrity,) if self.integrity else (), (self.group,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +65,16 @@ class DeviceTunnel:
     gateway_inside: IPv4Interface
     bgp: DeviceBgp | None
     psk: Secret
+    ike_version: IkeVersion = IkeVersion.IKEV2
     ike: Suite
     esp: Suite
     dpd_interval: int
     dpd_retries: int
     mss: int
     """What TCP's segment size is to be clamped to."""
+    customer_network: IPv4Network = ANYWHERE
+    gateway_network: IPv4Network = ANYWHERE
+    """Each side's traffic selector."""
 
     @property
     def mtu(self) -> int:
@@ -92,19 +98,26 @@ class DeviceFile:
     tunnels: tuple[DeviceTunnel, ...]
 
 
-def device_file(connection: VpnConnection, gateway: VpnGateway, customer: CustomerGateway) -> DeviceFile:
+def device_file(
+    connection: VpnConnection,
+    gateway: VpnGateway,
+    customer: CustomerGateway,
+    policy: CryptoPolicy = CryptoPolicy.AWS,
+) -> DeviceFile:
     """What the file of this connection says."""
     return DeviceFile(
         vpn_connection_id=connection.id,
         customer_gateway_id=customer.id,
         vpn_gateway_id=gateway.id,
         static=connection.static_only,
-        tunnels=tuple(_tunnel(connection, gateway, customer, tunnel) for tunnel in connection.tunnels),
+        tunnels=tuple(_tunnel(connection, gateway, customer, tunnel, policy) for tunnel in connection.tunnels),
     )
 
 
-def _tunnel(connection: VpnConnection, gateway: VpnGateway, customer: CustomerGateway, tunnel: Tunnel) -> DeviceTunnel:
-    length = tunnel.inside.prefixlen
+def _tunnel(
+    connection: VpnConnection, gateway: VpnGateway, customer: CustomerGateway, tunnel: Tunnel, policy: CryptoPolicy
+) -> DeviceTunnel:
+    length, options = tunnel.inside.prefixlen, tunnel.options
     bgp = DeviceBgp(customer_asn=customer.asn, gateway_asn=gateway.asn, hold_time=HOLD_TIME)
     return DeviceTunnel(
         customer_outside=customer.address,
@@ -113,19 +126,34 @@ def _tunnel(connection: VpnConnection, gateway: VpnGateway, customer: CustomerGa
         gateway_inside=IPv4Interface((tunnel.cloud_inside, length)),
         bgp=None if connection.static_only else bgp,
         psk=tunnel.psk,
-        ike=IKE,
-        esp=ESP,
-        dpd_interval=tunnel.options.dpd_timeout // DPD_PROBES,
+        ike_version=suites.told_version(options, policy),
+        ike=_told(suites.told_phase_1(options, policy), options.phase1_lifetime, esp=False),
+        esp=_told(suites.told_phase_2(options, policy), options.phase2_lifetime, esp=True),
+        dpd_interval=options.dpd_timeout // DPD_PROBES,
         dpd_retries=DPD_PROBES,
         mss=mss(LIBIPSEC_MTU),
+        customer_network=connection.customer_network,
+        gateway_network=connection.cloud_network,
+    )
+
+
+def _told(transforms: Transforms, lifetime: int, *, esp: bool) -> Suite:
+    cipher = transforms.encryption[0]
+    return Suite(
+        encryption=cipher,
+        integrity=None if esp and cipher.authenticates else transforms.integrity[0],
+        group=transforms.groups[0],
+        lifetime=lifetime,
     )
 
 
 @lru_cache(maxsize=4096)
-def configuration(connection: VpnConnection, gateway: VpnGateway, customer: CustomerGateway) -> str:
+def configuration(
+    connection: VpnConnection, gateway: VpnGateway, customer: CustomerGateway, policy: CryptoPolicy
+) -> str:
     """The file of this connection as text. It follows from these values alone and is asked for with every Describe, so
     it is remembered; a connection that changes is another value."""
-    return to_xml(device_file(connection, gateway, customer))
+    return to_xml(device_file(connection, gateway, customer, policy))
 
 
 def to_xml(file: DeviceFile) -> str:
@@ -144,12 +172,14 @@ def _document(file: DeviceFile) -> Iterator[str]:
         yield "  <ipsec_tunnel>"
         yield from _ends(tunnel)
         yield "    <ike>"
-        yield from _suite(tunnel.ike, mode="main")
+        yield from _suite(tunnel.ike, HASHES, mode="main")
         yield f"      <pre_shared_key>{escape(tunnel.psk.reveal())}</pre_shared_key>"
+        if tunnel.ike_version is not IkeVersion.IKEV2:
+            yield f"      <version>{tunnel.ike_version}</version>"
         yield "    </ike>"
         yield "    <ipsec>"
         yield "      <protocol>esp</protocol>"
-        yield from _suite(tunnel.esp, mode="tunnel")
+        yield from _suite(tunnel.esp, HMACS, mode="tunnel")
         yield "      <clear_df_bit>true</clear_df_bit>"
         yield "      <fragmentation_before_encryption>true</fragmentation_before_encryption>"
         yield f"      <tcp_mss_adjustment>{tunnel.mss}</tcp_mss_adjustment>"
@@ -157,6 +187,10 @@ def _document(file: DeviceFile) -> Iterator[str]:
         yield f"        <interval>{tunnel.dpd_interval}</interval>"
         yield f"        <retries>{tunnel.dpd_retries}</retries>"
         yield "      </dead_peer_detection>"
+        if tunnel.customer_network != ANYWHERE:
+            yield f"      <local_ipv4_network_cidr>{tunnel.customer_network}</local_ipv4_network_cidr>"
+        if tunnel.gateway_network != ANYWHERE:
+            yield f"      <remote_ipv4_network_cidr>{tunnel.gateway_network}</remote_ipv4_network_cidr>"
         yield "    </ipsec>"
         yield "  </ipsec_tunnel>"
     yield "</vpn_connection>"
@@ -185,9 +219,10 @@ def _ends(tunnel: DeviceTunnel) -> Iterator[str]:
         yield f"    </{tag}>"
 
 
-def _suite(suite: Suite, *, mode: str) -> Iterator[str]:
-    yield f"      <authentication_protocol>{suite.authentication}</authentication_protocol>"
-    yield f"      <encryption_protocol>{suite.encryption}</encryption_protocol>"
+def _suite(suite: Suite, hashes: Mapping[Integrity, str], *, mode: str) -> Iterator[str]:
+    authentication = hashes[suite.integrity] if suite.integrity is not None else NONE
+    yield f"      <authentication_protocol>{authentication}</authentication_protocol>"
+    yield f"      <encryption_protocol>{CIPHERS[suite.encryption]}</encryption_protocol>"
     yield f"      <lifetime>{suite.lifetime}</lifetime>"
-    yield f"      <perfect_forward_secrecy>{suite.group}</perfect_forward_secrecy>"
+    yield f"      <perfect_forward_secrecy>group{suite.group}</perfect_forward_secrecy>"
     yield f"      <mode>{mode}</mode>"

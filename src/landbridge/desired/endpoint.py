@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from landbridge.desired.mtu import LEAST_PATH_MTU, mss
-from landbridge.desired.names import OUTSIDE
-from landbridge.desired.objects import (
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import (
+    LOOPBACK,
     MAIN_TABLE,
     Address,
-    Chain,
-    Charon,
     DataPlane,
-    FilterRule,
-    Hook,
-    HostObject,
-    IkeConnection,
     KernelRoute,
     Namespace,
-    Ruleset,
     TunnelDevice,
-    Verdict,
     VethEnd,
 )
+from landbridge.desired.mtu import LEAST_PATH_MTU, mss
+from landbridge.desired.names import OUTSIDE
+from landbridge.desired.objects import HostObject
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
 
 ANYWHERE = IPv4Network("0.0.0.0/0")
 DPD_PROBES = 3
@@ -59,6 +56,7 @@ def endpoint(
             mtu=uplink_mtu,
         ),
         Address(namespace=name, link=OUTSIDE, address=address),
+        *(_anchors(ike) if data_plane is DataPlane.LIBIPSEC else ()),
         KernelRoute(namespace=name, table=MAIN_TABLE, destination=ANYWHERE, gateway=gateway, link=OUTSIDE),
         Ruleset(
             namespace=name,
@@ -86,6 +84,20 @@ def endpoint(
         Charon(namespace=name, data_plane=data_plane, dpd_timeout=dpd_timeout),
         ike,
     )
+
+
+def _anchors(ike: IkeConnection) -> Iterator[Address]:
+    """An address on the loopback for each traffic selector of our side: libipsec takes none without one of its own.
+
+    Nothing is ever sent from it, nor does anything come to it: plaintext is in the router's namespace.
+    """
+    for network in ike.local_ts:
+        if network != ANYWHERE:
+            yield Address(
+                namespace=ike.namespace,
+                link=LOOPBACK,
+                address=IPv4Interface((network[1 if network.num_addresses > 1 else 0], 32)),
+            )
 
 
 def tunnel_device(

@@ -14,26 +14,27 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from landbridge.desired import names
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names
-from landbridge.desired.objects import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
 from landbridge.desired.tables import Among, Field, Follow, Holder, Kind, NamedMap, NamedSet
-from landbridge.model.ids import short
-from landbridge.model.resources import (
+from landbridge.model.firewall import (
     EVERYTHING,
     ICMP,
+    ICMPV6,
     TCP,
     UDP,
     AclEntry,
     NetworkAcl,
-    NetworkInterface,
     SecurityGroupRule,
-    Subnet,
     Traffic,
-    Vpc,
 )
+from landbridge.model.ids import short
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import Subnet, Vpc
 
 Policy = tuple[str, ...]
 """The security groups that an interface is in, sorted: what it may send and get depends on nothing else."""
@@ -191,7 +192,7 @@ def _borders_by_link(acls: Iterable[NetworkAcl]) -> Iterator[NamedMap]:
 def _lets_all_through(acl: NetworkAcl) -> bool:
     """Whether in both directions the first entry decides, and allows everything."""
     for egress in (True, False):
-        first = next((entry for entry in acl.entries if entry.egress == egress), None)
+        first = next((entry for entry in acl.entries if entry.egress == egress and entry.cidr.version == 4), None)
         if first is None or not (first.allow and first.traffic == EVERYTHING and first.cidr.prefixlen == 0):
             return False
     return True
@@ -199,7 +200,7 @@ def _lets_all_through(acl: NetworkAcl) -> bool:
 
 def _entries(acl: NetworkAcl, egress: bool) -> Iterator[FilterRule]:
     for entry in sorted(acl.entries, key=_number_of):
-        if entry.egress == egress:
+        if entry.egress == egress and isinstance(entry.cidr, IPv4Network):
             verdict = Verdict.ACCEPT if entry.allow else Verdict.DROP
             near, far = ((), (entry.cidr,)) if egress else ((entry.cidr,), ())
             yield _about(entry.traffic, FilterRule(source=near, destination=far, verdict=verdict))
@@ -212,6 +213,8 @@ def _number_of(entry: AclEntry) -> int:
 def _allowed(policy: Policy, rules: Mapping[str, Sequence[SecurityGroupRule]], egress: bool) -> Iterator[FilterRule]:
     seen = set[FilterRule]()
     for rule in (rule for group in policy for rule in rules.get(group, ()) if rule.egress == egress):
+        if isinstance(rule.cidr, IPv6Network) or rule.traffic.protocol == ICMPV6:
+            continue  # no namespace of a VPC has IPv6: there are no such packets
         if rule.peer_group_id is not None:
             field = Field.DESTINATION if egress else Field.SOURCE
             among = Among((field,), _members_name(rule.peer_group_id))

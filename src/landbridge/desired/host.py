@@ -16,31 +16,22 @@ from landbridge.control.limits import AWS, Limits
 from landbridge.desired import internet_gateway as igw
 from landbridge.desired import lab, vpc, vpn_gateway
 from landbridge.desired.firewall import firewall
-from landbridge.desired.mtu import UPLINK_MTU, tunnel_mtu
+from landbridge.desired.health import Health
+from landbridge.desired.links import DataPlane
+from landbridge.desired.mtu import UPLINK_MTU, esp_of, tunnel_mtu, widest
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names, tunnel_link
-from landbridge.desired.objects import Bfd, DataPlane, Health, HostObject, HostState, Key
+from landbridge.desired.objects import HostObject, HostState, Key
+from landbridge.desired.speakers import Bfd
+from landbridge.desired.suites import phase_2
 from landbridge.model.attached import by_instance
-from landbridge.model.resources import (
-    Attachment,
-    CustomerGateway,
-    Instance,
-    InstanceState,
-    InternetGateway,
-    LabHost,
-    LabSite,
-    NetworkAcl,
-    NetworkInterface,
-    RouteTable,
-    SecurityGroup,
-    SecurityGroupRule,
-    State,
-    Subnet,
-    Tunnel,
-    Vpc,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.crypto import CryptoPolicy
+from landbridge.model.firewall import NetworkAcl, SecurityGroup, SecurityGroupRule
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.lab import LabHost, LabSite
+from landbridge.model.network import InternetGateway, RouteTable, Subnet, Vpc
+from landbridge.model.resources import Attachment, State
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 from landbridge.routing.tables import followed, leads_somewhere, plugged, propagator
 
 Group = tuple[HostObject, ...]
@@ -58,6 +49,7 @@ class Settings:
     limits: Limits = AWS
     uplink_mtu: int = UPLINK_MTU
     """Of the tunnel endpoints' own links."""
+    crypto_policy: CryptoPolicy = CryptoPolicy.AWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +105,7 @@ class _View:
         self.settings = settings
         self.snapshot = snapshot
         self.health = health
+        self.ciphers = dict(health.ciphers)
         self.group = group
         self.owners = owners
         self.subnets = _by(snapshot.all(Subnet), lambda s: s.vpc_id)
@@ -233,20 +226,24 @@ class _View:
                     self.settings.data_plane,
                     self.mtu(connection, tunnel),
                     self.settings.uplink_mtu,
+                    self.settings.crypto_policy,
                 )
         mine = frozenset(c.id for c, _ in pairs)
         health = Health(
             dead=_only(self.health.dead, mine),
             bfd_seen=_only(self.health.bfd_seen, mine),
             up=_only(self.health.up, mine),
-        )  # `bare` is in the devices' MTUs already
+        )  # `bare` and `ciphers` are in the devices' MTUs already
         settings = self.settings
         self.add(gateway.id, _gateway_speaker, gateway, vpc_of, tuple(pairs), health, settings.bfd, settings.limits)
 
     def mtu(self, connection: VpnConnection, tunnel: Tunnel) -> int:
-        """What fits through: less where ESP is, or for all that is known may be, in UDP."""
-        bare = (connection.id, tunnel.number) in self.health.bare and not connection.force_udp
-        return tunnel_mtu(self.settings.data_plane, nat=not bare, uplink=self.settings.uplink_mtu)
+        """What fits through: less where ESP is, or for all that is known may be, in UDP, or adds more of its own."""
+        this, settings = (connection.id, tunnel.number), self.settings
+        bare = this in self.health.bare and not connection.force_udp
+        known = self.ciphers.get(this)
+        esp = esp_of(known) if known is not None else widest(phase_2(tunnel.options, settings.crypto_policy))
+        return tunnel_mtu(settings.data_plane, nat=not bare, uplink=settings.uplink_mtu, esp=esp)
 
 
 def _only(tunnels: frozenset[tuple[str, int]], connections: frozenset[str]) -> frozenset[tuple[str, int]]:

@@ -8,18 +8,13 @@ from ipaddress import IPv4Interface, IPv4Network
 
 from landbridge.desired import names
 from landbridge.desired.endpoint import ANYWHERE
+from landbridge.desired.links import MAIN_TABLE, Address, KernelRoute, Namespace, VethEnd
 from landbridge.desired.names import BRIDGE, OUTSIDE, TO_INTERNET_GATEWAY, TO_VPC, Names
-from landbridge.desired.objects import (
-    MAIN_TABLE,
-    Address,
-    HostObject,
-    KernelRoute,
-    Namespace,
-    Ruleset,
-    VethEnd,
-)
+from landbridge.desired.objects import HostObject
+from landbridge.desired.rulesets import Ruleset
 from landbridge.desired.tables import Mapped, OneToOne
-from landbridge.model.resources import InternetGateway, NetworkInterface, Vpc
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import InternetGateway, Vpc
 
 VPC_SIDE = IPv4Interface("169.254.1.1/30")
 GATEWAY_SIDE = IPv4Interface("169.254.1.2/30")

@@ -6,9 +6,10 @@ from ipaddress import IPv4Interface, IPv4Network
 
 from landbridge.desired import names
 from landbridge.desired.endpoint import ANYWHERE
+from landbridge.desired.links import MAIN_TABLE, Address, Bridge, KernelRoute, Namespace, VethEnd
 from landbridge.desired.names import BRIDGE, Names
-from landbridge.desired.objects import MAIN_TABLE, Address, Bridge, HostObject, KernelRoute, Namespace, VethEnd
-from landbridge.model.resources import LabHost, LabSite
+from landbridge.desired.objects import HostObject
+from landbridge.model.lab import LabHost, LabSite
 
 
 def interface(network: IPv4Network, index: int) -> IPv4Interface:

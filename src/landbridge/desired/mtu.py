@@ -7,10 +7,12 @@ itself padded together with two trailing bytes to the cipher's block, ICV.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
+from landbridge.model.crypto import Cipher, Integrity, Transforms
 
 LIBIPSEC_MTU: Final = 1400
 """libipsec's TUN (fixed in strongSwan's source)."""
@@ -41,6 +43,12 @@ AES_CBC_SHA1: Final = Esp(iv=16, icv=12, block=16)
 AES_CBC_SHA256: Final = Esp(iv=16, icv=16, block=16)
 AES_CBC_SHA384: Final = Esp(iv=16, icv=24, block=16)
 AES_CBC_SHA512: Final = Esp(iv=16, icv=32, block=16)
+_AES_CBC: Final[Mapping[Integrity, Esp]] = {
+    Integrity.SHA1: AES_CBC_SHA1,
+    Integrity.SHA2_256: AES_CBC_SHA256,
+    Integrity.SHA2_384: AES_CBC_SHA384,
+    Integrity.SHA2_512: AES_CBC_SHA512,
+}
 
 
 def esp_mtu(esp: Esp, *, nat: bool, uplink: int = UPLINK_MTU) -> int:
@@ -49,9 +57,21 @@ def esp_mtu(esp: Esp, *, nat: bool, uplink: int = UPLINK_MTU) -> int:
     return room // esp.block * esp.block - _TRAILER
 
 
-def tunnel_mtu(data_plane: DataPlane, *, nat: bool, uplink: int = UPLINK_MTU) -> int:
-    """The MTU of a tunnel device. All proposals that endpoints accept are AES-GCM with a 16-byte ICV."""
-    fits = esp_mtu(AES_GCM_16, nat=nat or data_plane is DataPlane.LIBIPSEC, uplink=uplink)
+def esp_of(cipher: Cipher) -> Esp:
+    """What a negotiated cipher adds."""
+    return AES_GCM_16 if cipher.encryption.authenticates or cipher.integrity is None else _AES_CBC[cipher.integrity]
+
+
+def widest(transforms: Transforms) -> Esp:
+    """What may be added at most: of all that may be negotiated, what leaves the least room."""
+    hashes = transforms.integrity or (None,)
+    ciphers = (Cipher(encryption, hashing) for encryption in transforms.encryption for hashing in hashes)
+    return min(map(esp_of, ciphers), key=lambda esp: esp_mtu(esp, nat=True))
+
+
+def tunnel_mtu(data_plane: DataPlane, *, nat: bool, uplink: int = UPLINK_MTU, esp: Esp = AES_GCM_16) -> int:
+    """The MTU of a tunnel device. `esp`: what is negotiated, or the widest of what may be."""
+    fits = esp_mtu(esp, nat=nat or data_plane is DataPlane.LIBIPSEC, uplink=uplink)
     return min(LIBIPSEC_MTU, fits) if data_plane is DataPlane.LIBIPSEC else fits
 
 

@@ -14,25 +14,17 @@ from landbridge.control.limits import PROPAGATED_ROUTES, Limits
 from landbridge.desired import names
 from landbridge.desired.endpoint import ANYWHERE
 from landbridge.desired.internet_gateway import GATEWAY_SIDE as INTERNET_GATEWAY_SIDE
+from landbridge.desired.links import MAIN_TABLE, Address, Bridge, KernelRoute, KernelRule, Namespace, RouteKind, VethEnd
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names
-from landbridge.desired.objects import (
-    MAIN_TABLE,
-    Address,
-    Bridge,
-    HostObject,
-    InternalSession,
-    KernelRoute,
-    KernelRule,
-    Namespace,
-    RouteKind,
-    Ruleset,
-    Speaker,
-    VethEnd,
-)
+from landbridge.desired.objects import HostObject
+from landbridge.desired.rulesets import Ruleset
+from landbridge.desired.speakers import InternalSession, Speaker
 from landbridge.desired.tables import Family, Port
 from landbridge.desired.vpn_gateway import GATEWAY_SIDE as VPN_GATEWAY_SIDE
 from landbridge.desired.vpn_gateway import LAST, VPC_SIDE, router_id
-from landbridge.model.resources import NetworkInterface, Route, RouteTable, Subnet, Vpc, VpnGateway
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import Route, RouteTable, Subnet, Vpc
+from landbridge.model.vpn import VpnGateway
 
 EDGE = 10
 """The kernel table of packets that come from a gateway."""

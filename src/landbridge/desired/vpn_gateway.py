@@ -7,43 +7,19 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from landbridge.control.limits import ADVERTISED_ROUTES, ANNOUNCED_ROUTES, Limits
-from landbridge.desired import names
+from landbridge.desired import names, suites
 from landbridge.desired.endpoint import ANYWHERE, clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
+from landbridge.desired.health import Health
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import MAIN_TABLE, Address, DataPlane, KernelRoute, Namespace, RouteKind, VethEnd
 from landbridge.desired.names import BRIDGE, TO_VPC, TO_VPN_GATEWAY, Names
-from landbridge.desired.objects import (
-    MAIN_TABLE,
-    Address,
-    Bfd,
-    BgpSession,
-    Chain,
-    DataPlane,
-    FilterRule,
-    Health,
-    Hook,
-    HostObject,
-    IkeConnection,
-    InternalSession,
-    KernelRoute,
-    Namespace,
-    RouteKind,
-    Ruleset,
-    Speaker,
-    SpeakerStatic,
-    Verdict,
-    VethEnd,
-)
-from landbridge.model.resources import (
-    Attachment,
-    CustomerGateway,
-    DpdAction,
-    StartupAction,
-    State,
-    Tunnel,
-    TunnelId,
-    Vpc,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.desired.objects import HostObject
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.speakers import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
+from landbridge.model.crypto import CryptoPolicy
+from landbridge.model.network import Vpc
+from landbridge.model.resources import Attachment, State
+from landbridge.model.vpn import CustomerGateway, DpdAction, StartupAction, Tunnel, TunnelId, VpnConnection, VpnGateway
 
 VPC_SIDE = IPv4Interface("169.254.0.1/30")
 """The VPC router's address towards the gateway: in a /30 that AWS reserves, so that no tunnel can have it."""
@@ -85,6 +61,7 @@ def cloud_endpoint(
     data_plane: DataPlane,
     mtu: int,
     uplink_mtu: int,
+    policy: CryptoPolicy,
 ) -> tuple[HostObject, ...]:
     """One of a connection's two endpoints, and its plaintext side in the gateway's namespace.
 
@@ -102,7 +79,17 @@ def cloud_endpoint(
         local_id=tunnel.outside,
         remote_id=customer.address,
         psk=tunnel.psk,
+        versions=suites.ike_versions(options, policy),
+        ike=suites.phase_1(options, policy),
+        esp=suites.phase_2(options, policy),
+        ike_lifetime=options.phase1_lifetime,
+        child_lifetime=options.phase2_lifetime,
+        rekey_margin=options.rekey_margin,
+        rekey_fuzz=options.rekey_fuzz,
+        local_ts=suites.selectors(connection.cloud_network, tunnel.cloud_inside),
+        remote_ts=suites.selectors(connection.customer_network, tunnel.customer_inside),
         dpd_delay=dpd_delay(options.dpd_timeout, action),
+        dpd_timeout=options.dpd_timeout,
         dpd_action=action if action is not DpdAction.NONE else "none",
         initiate=options.startup is StartupAction.START,
         yields=True,

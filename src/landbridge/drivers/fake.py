@@ -13,27 +13,22 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from landbridge.desired.objects import (
-    HERE,
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import (
     Address,
     Bridge,
-    Charon,
     DataPlane,
-    HostObject,
-    IkeConnection,
     KernelRoute,
     KernelRule,
-    Key,
     Namespace,
     RouteKind,
-    Ruleset,
-    Seen,
-    Speaker,
     TunnelDevice,
     VethEnd,
     link_key,
-    namespace_key,
 )
+from landbridge.desired.objects import HERE, HostObject, Key, Seen, namespace_key
+from landbridge.desired.rulesets import Ruleset
+from landbridge.desired.speakers import Speaker
 from landbridge.model.secret import Secret
 from landbridge.reconcile.driver import DriverError
 from landbridge.reconcile.steps import Create

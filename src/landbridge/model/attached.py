@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from landbridge.model.resources import ElasticAddress, NetworkInterface, PrivateAddress
+from landbridge.model.instances import ElasticAddress, NetworkInterface, PrivateAddress
 from landbridge.model.snapshot import Snapshot
 
 

@@ -12,10 +12,14 @@ class LandbridgeError(Exception):
 
 
 class NotFound(LandbridgeError):
-    """An id that names nothing. `kind` is the id's noun, for instance `vpc` or `vpn-connection`."""
+    """An id that names nothing. `kind` is the id's noun, for instance `vpc` or `vpn-connection`.
 
-    def __init__(self, kind: str, identity: str) -> None:
-        super().__init__(f"The {kind} '{identity}' does not exist")
+    `where` says where it was looked for, if that is not everywhere: `in default VPC 'vpc-1'`.
+    """
+
+    def __init__(self, kind: str, identity: str, where: str = "") -> None:
+        self.where = f" {where}" if where else ""
+        super().__init__(f"The {kind} '{identity}' does not exist{self.where}")
         self.kind = kind
         self.identity = identity
 
@@ -142,6 +146,10 @@ class NotPermitted(LandbridgeError):
     """Something that is never done, or not while an attribute forbids it (EC2's OperationNotPermitted)."""
 
 
+class UnknownType(LandbridgeError):
+    """What cannot be the name of an instance type."""
+
+
 class AmbiguousInstance(LandbridgeError):
     """An instance was named where one interface is meant, and it has several."""
 
@@ -198,8 +206,8 @@ class RuleNotFound(LandbridgeError):
     """The security group has no such rule."""
 
 
-class MalformedRule(LandbridgeError):
-    """A rule that says nothing that could be in force."""
+class OtherNetwork(LandbridgeError):
+    """A security group of another VPC for an interface."""
 
 
 class OtherVpc(LandbridgeError):

@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
 
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.secret import Secret
 
 DEFAULT_STATE: Final = Path("/var/lib/landbridge")
@@ -46,9 +47,9 @@ class ServeOptions:
     """How to run the service.
 
     `host` and `port`: where the EC2 API listens; port 0 takes a free one. `bfd_interval`: milliseconds, 0 turns BFD
-    off. `uplink_mtu`: bytes that a packet between the tunnel endpoints and the Internet may have. `tls`: with a
-    certificate of the service's own, for `tls_names` (DNS names and addresses) besides those it knows itself; or
-    `tls_cert` and `tls_key`, PEM files.
+    off. `uplink_mtu`: bytes that a packet between the tunnel endpoints and the Internet may have. `crypto_policy`:
+    which algorithms tunnels may use. `tls`: with a certificate of the service's own, for `tls_names` (DNS names and
+    addresses) besides those it knows itself; or `tls_cert` and `tls_key`, PEM files.
     """
 
     host: str = "127.0.0.1"
@@ -57,6 +58,7 @@ class ServeOptions:
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
     lab: bool = False
     limits: LimitsChoice = LimitsChoice.AWS
+    crypto_policy: CryptoPolicy = CryptoPolicy.AWS
     bfd_interval: int = DEFAULT_BFD_INTERVAL
     tls: bool = False
     tls_cert: Path | None = None
@@ -73,7 +75,8 @@ class CustomerGatewayOptions:
     `routes`: prefixes behind the cloud side, for static connections. `advertise`: the site's prefixes, told by BGP.
     `bfd_interval`: milliseconds, 0 turns BFD off. `state`: the folder below which each connection gets its own.
     `clear_df`: packets too large for a tunnel are fragmented also where they forbid it. `force_udp`: ESP in UDP always.
-    `wait`: seconds to wait for both tunnels, at most.
+    `crypto_policy`: algorithms that may be offered, whatever the file names. `wait`: seconds to wait for both tunnels,
+    at most.
     """
 
     device_file: Secret
@@ -85,6 +88,7 @@ class CustomerGatewayOptions:
     data_plane: DataPlaneChoice = DataPlaneChoice.AUTO
     clear_df: bool = False
     force_udp: bool = False
+    crypto_policy: CryptoPolicy = CryptoPolicy.AWS
     wait: int = DEFAULT_WAIT
 
 

@@ -8,17 +8,14 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from landbridge.model.resources import (
-    CustomerGateway,
-    RouteTable,
-    Tunnel,
-    TunnelId,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.crypto import Cipher
+from landbridge.model.network import RouteTable
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelId, VpnConnection, VpnGateway
 from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
-from landbridge.observe.ike import Cause, IkeSaStatus
+from landbridge.observe.ike import Cause, ChildSaStatus, IkeSaStatus
+from landbridge.observe.kernel import NO_LINK, LinkCount
+from landbridge.observe.negotiated import negotiated
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
 from landbridge.observe.why import BEING_BUILT, Side, failed, no_bgp, nothing_yet
 
@@ -55,9 +52,14 @@ class SpeakerWords:
     protocols: tuple[SpeakerProtocol, ...] = ()
     bfd: tuple[BfdPeer, ...] = ()
 
+    def session(self, neighbour: IPv4Address) -> SpeakerProtocol | None:
+        """The protocol that speaks BGP with that inside address."""
+        return next((p for p in self.protocols if p.bgp is not None and p.bgp.neighbour == neighbour), None)
+
     def peering(self, neighbour: IPv4Address) -> BgpPeering | None:
         """The BGP session with that inside address."""
-        return next((p.bgp for p in self.protocols if p.bgp is not None and p.bgp.neighbour == neighbour), None)
+        session = self.session(neighbour)
+        return session.bgp if session is not None else None
 
     def answers(self, neighbour: IPv4Address) -> BfdPeer | None:
         """The BFD session with that inside address."""
@@ -66,11 +68,13 @@ class SpeakerWords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """Everything heard, by namespace. `routes`: (table, prefix) -> link, of routes that a speaker wrote."""
+    """Everything heard, by namespace. `routes`: (table, prefix) -> link, of routes that a speaker wrote. `counts`: by
+    link, of the namespaces that tunnels lead into."""
 
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     speakers: Mapping[str, SpeakerWords] = field(default_factory=dict)
     routes: Mapping[str, Mapping[tuple[int, IPv4Network], str]] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, LinkCount]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class View:
     endpoint: Endpoint
     speaker: SpeakerWords
     side: Side = Side.CLOUD
+    counted: LinkCount | None = None
 
     @property
     def status(self) -> Status:
@@ -114,8 +119,8 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
     """What is shown of a tunnel. `since`: when it was made, for one that was never anything but down."""
     status = view.status
     changed = before.changed if before is not None and before.status is status else now
-    if before is None and status is Status.DOWN:
-        changed = since
+    if before is None:
+        changed = _so_since(view, since, now)
     sa = view.endpoint.up
     peering = view.speaker.peering(view.far_inside) if view.dynamic else None
     children = sa.children if sa is not None else ()
@@ -132,13 +137,33 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
         bytes_out=sum(child.bytes_out for child in children),
         peer=f"{sa.remote}:{sa.remote_port}" if sa else "",
         suite=sa.suite if sa else "",
+        ike_version=str(sa.version) if sa else "",
         esp=_esp(sa) if sa else None,
+        counted=view.counted,
     )
 
 
+def _so_since(view: View, made: datetime, now: datetime) -> datetime:
+    """Since when a tunnel is as it is, by what the daemons remember: nobody here saw it become so.
+
+    charon forgets at an IKE rekey: then it is the time of that.
+    """
+    session = view.speaker.session(view.far_inside) if view.dynamic else None
+    if session is not None:
+        return min(max(session.since, made), now)
+    sa = view.endpoint.up
+    if view.status is Status.UP and sa is not None and sa.established is not None:
+        return min(max(now - timedelta(seconds=sa.established), made), now)
+    return made
+
+
+def _newest(sa: IkeSaStatus) -> ChildSaStatus:
+    """The newest CHILD SA that carries: while one is rekeyed there are two."""
+    return min((child for child in sa.children if child.carries), key=lambda child: child.installed)
+
+
 def _esp(sa: IkeSaStatus) -> EspState:
-    """Of the newest CHILD SA that carries: while one is rekeyed there are two."""
-    child = min((child for child in sa.children if child.carries), key=lambda child: child.installed)
+    child = _newest(sa)
     return EspState(suite=child.suite, udp=child.udp, esn=child.esn, replay_window=child.replay_window)
 
 
@@ -168,7 +193,13 @@ def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard
         far_outside=customer.address if customer else None,
         endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
         speaker=heard.speakers.get(place.router, SpeakerWords()),
+        counted=_counted(heard, place),
     )
+
+
+def _counted(heard: Heard, place: Place) -> LinkCount | None:
+    counts = heard.counts.get(place.router)
+    return counts.get(place.link, NO_LINK) if counts is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +210,23 @@ class Vital:
     dead: frozenset[TunnelId]
     bfd_seen: frozenset[TunnelId]
     bare: frozenset[TunnelId]
+    ciphers: frozenset[tuple[TunnelId, Cipher]]
 
 
 def vitals(
-    views: Collection[View], seen_before: Collection[TunnelId], bare_before: Collection[TunnelId], now: datetime
+    views: Collection[View],
+    seen_before: Collection[TunnelId],
+    bare_before: Collection[TunnelId],
+    ciphers_before: Collection[tuple[TunnelId, Cipher]],
+    now: datetime,
 ) -> Vital:
     """Which tunnels carry traffic, which do not, and whose peers answer BFD (or did until a moment ago).
 
-    `bare`: those whose ESP is not in UDP; what is down now is taken to come back as it was.
+    `bare`: those whose ESP is not in UDP. `ciphers`: what protects their packets. As to both, what is down now is taken
+    to come back as it was.
     """
+    earlier = dict(ciphers_before)
+    ciphers = {v.identity: _cipher(v.endpoint.up) if v.endpoint.up else earlier.get(v.identity) for v in views}
     seen = frozenset(v.identity for v in views if v.bfd_up or (v.identity in seen_before and not _given_up(v, now)))
     return Vital(
         up=frozenset(v.identity for v in views if v.endpoint.up),
@@ -200,7 +239,12 @@ def vitals(
             for v in views
             if (_bare(v.endpoint.up) if v.endpoint.up is not None else v.identity in bare_before)
         ),
+        ciphers=frozenset((identity, cipher) for identity, cipher in ciphers.items() if cipher is not None),
     )
+
+
+def _cipher(sa: IkeSaStatus) -> Cipher | None:
+    return negotiated(_newest(sa).suite).cipher
 
 
 def _bare(sa: IkeSaStatus) -> bool:

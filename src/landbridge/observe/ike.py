@@ -10,6 +10,8 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Final
 
+from landbridge.model.crypto import IkeVersion
+
 
 class IkeState(StrEnum):
     """State of an IKE SA, in strongSwan's words (ike_sa_state_t)."""
@@ -72,6 +74,9 @@ class ChildSaStatus:
     """Extended sequence numbers (RFC 4304)."""
     replay_window: int | None = None
     """Packets that a late one may be behind the newest; None where its inbound SA was not found."""
+    local_ts: tuple[str, ...] = ()
+    remote_ts: tuple[str, ...] = ()
+    """Traffic selectors as charon writes them, such as `10.0.0.0/16`."""
 
     @property
     def carries(self) -> bool:
@@ -105,6 +110,7 @@ class IkeSaStatus:
     established: int | None
     """Seconds since it was established; None before."""
     rekey_in: int | None
+    version: IkeVersion = IkeVersion.IKEV2
     children: tuple[ChildSaStatus, ...] = ()
 
     @property
@@ -165,18 +171,26 @@ _FRAGMENTS: Final = (
     ("received AUTHENTICATION_FAILED", Cause.AUTHENTICATION_FAILED),
     ("but MAC mismatched", Cause.AUTHENTICATION_FAILED),
     ("no shared key found", Cause.AUTHENTICATION_FAILED),
+    # IKEv1 encrypts with the key: what the other side says cannot be read if it is another one.
+    ("ID_PROT request with message ID 0 processing failed", Cause.AUTHENTICATION_FAILED),
+    ("ignore malformed INFORMATIONAL request", Cause.AUTHENTICATION_FAILED),
     ("no IKE config found", Cause.UNKNOWN_PEER),
     ("no matching peer config found", Cause.UNKNOWN_PEER),
     ("received TS_UNACCEPTABLE", Cause.TRAFFIC_SELECTORS),
+    ("received INVALID_ID_INFORMATION", Cause.TRAFFIC_SELECTORS),
+    ("no matching CHILD_SA config found", Cause.TRAFFIC_SELECTORS),
     ("unacceptable, failed to establish CHILD_SA", Cause.TRAFFIC_SELECTORS),
     ("traffic selectors", Cause.TRAFFIC_SELECTORS),
     # libipsec: the peer names less than 0.0.0.0/0 on our side, and no address of the endpoint's is within.
     ("unable to install IPsec policies", Cause.TRAFFIC_SELECTORS),
     ("received NO_PROPOSAL_CHOSEN", Cause.NO_PROPOSAL_CHOSEN),
     ("no acceptable proposal found", Cause.NO_PROPOSAL_CHOSEN),
+    ("no proposal found", Cause.NO_PROPOSAL_CHOSEN),
+    ("no matching proposal found", Cause.NO_PROPOSAL_CHOSEN),
     ("received proposals unacceptable", Cause.NO_PROPOSAL_CHOSEN),
     ("giving up after", Cause.PEER_SILENT),
     ("peer not responding", Cause.PEER_SILENT),
+    ("DPD check timed out", Cause.PEER_SILENT),
     ("received DELETE for IKE_SA", Cause.PEER_CLOSED),
 )
 

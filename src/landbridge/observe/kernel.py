@@ -1,9 +1,13 @@
-"""What the kernel says of its own accord: a route or a link came, changed or went. Values only."""
+"""What the kernel says: of its own accord that a route or a link came, changed or went; when asked, what passed a link.
+
+Values only.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +39,16 @@ class LinkEvent:
 
 
 KernelEvent = RouteEvent | LinkEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkCount:
+    """What passed a link since it was made, in bytes. `life` is another one for a link of the same name made anew."""
+
+    life: int
+    received: int
+    sent: int
+
+
+NO_LINK: Final = LinkCount(life=0, received=0, sent=0)
+"""Where there is no such link."""

@@ -11,7 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Network
 
-from landbridge.model.resources import TunnelId
+from landbridge.model.vpn import TunnelId
+from landbridge.observe.kernel import LinkCount
 
 
 class Status(StrEnum):
@@ -52,8 +53,12 @@ class TunnelState:
     peer: str = ""
     suite: str = ""
     """What IKE negotiated for itself, in strongSwan's words."""
+    ike_version: str = ""
+    """`ikev1` or `ikev2`."""
     esp: EspState | None = None
     """None while it is down."""
+    counted: LinkCount | None = None
+    """What passed its device, decrypted: received from the customer gateway, sent to it. None: nobody counted yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,12 @@ _GONE: Final = "The tunnel's IKE daemon ended; it is being started again."
 _CLOUD: Final[Mapping[Cause, str]] = {
     Cause.AUTHENTICATION_FAILED: "Authentication failed: the pre-shared keys (or the IKE identities) of the two sides "
     "differ. Compare the customer gateway's key with the device file.",
-    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the customer gateway offers other algorithms than the device "
-    "file names.",
+    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the customer gateway offers other algorithms, or another version "
+    "of IKE, than the device file names.",
     Cause.UNKNOWN_PEER: "Somebody asked who is not this customer gateway: check its public address and IKE identity.",
     Cause.TRAFFIC_SELECTORS: "The two sides do not agree on traffic selectors: the customer gateway has to propose "
-    "0.0.0.0/0 for both.",
+    "the connection's LocalIpv4NetworkCidr for its side and RemoteIpv4NetworkCidr for the cloud's, 0.0.0.0/0 unless "
+    "they were set.",
     Cause.PEER_SILENT: "The customer gateway does not answer: its UDP ports 500 and 4500 have to be reachable.",
     Cause.PEER_CLOSED: "The customer gateway closed the tunnel.",
     Cause.PROCESS_GONE: _GONE,
@@ -27,12 +28,12 @@ _CLOUD: Final[Mapping[Cause, str]] = {
 _CUSTOMER: Final[Mapping[Cause, str]] = {
     Cause.AUTHENTICATION_FAILED: "Authentication failed: the pre-shared keys (or the IKE identities) of the two sides "
     "differ. Download the device file again and bring it up.",
-    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the cloud's endpoint takes other algorithms than the device file "
-    "names, or does not know this machine. Download the file again, and see that the Internet knows this machine by "
-    "the public address in it.",
+    Cause.NO_PROPOSAL_CHOSEN: "No proposal in common: the cloud's endpoint takes other algorithms, or another version "
+    "of IKE, than the device file names, or does not know this machine. Download the file again, and see that the "
+    "Internet knows this machine by the public address in it.",
     Cause.UNKNOWN_PEER: "Somebody asked who is not the cloud's endpoint in the device file. Download the file again.",
-    Cause.TRAFFIC_SELECTORS: "The two sides do not agree on traffic selectors: the connection has to take 0.0.0.0/0 "
-    "for both.",
+    Cause.TRAFFIC_SELECTORS: "The two sides do not agree on traffic selectors: the connection has to take what the "
+    "device file says, 0.0.0.0/0 for both where it says nothing. Download the file again.",
     Cause.PEER_SILENT: "The cloud's endpoint does not answer: this machine has to reach its UDP ports 500 and 4500.",
     Cause.PEER_CLOSED: "The cloud's endpoint closed the tunnel.",
     Cause.PROCESS_GONE: _GONE,

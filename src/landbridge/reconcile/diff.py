@@ -22,22 +22,11 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Final
 
-from landbridge.desired.objects import (
-    Address,
-    Bridge,
-    HostObject,
-    HostState,
-    IkeConnection,
-    KernelRoute,
-    KernelRule,
-    Key,
-    Namespace,
-    Ruleset,
-    Seen,
-    Speaker,
-    VethEnd,
-    namespace_key,
-)
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import Address, Bridge, KernelRoute, KernelRule, Namespace, VethEnd
+from landbridge.desired.objects import HostObject, HostState, Key, Seen, namespace_key
+from landbridge.desired.rulesets import Ruleset
+from landbridge.desired.speakers import Speaker
 from landbridge.reconcile.steps import Change, Create, Delete, Step, kind_of
 
 Fingerprint = Callable[[HostObject], str]

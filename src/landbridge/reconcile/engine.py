@@ -19,7 +19,8 @@ from typing import Final
 
 import structlog
 
-from landbridge.desired.objects import HostObject, HostState, Key, Speaker
+from landbridge.desired.objects import HostObject, HostState, Key
+from landbridge.desired.speakers import Speaker
 from landbridge.reconcile.cache import Cache, flatten, read_all
 from landbridge.reconcile.diff import Plan, PlanError, check, diff, same
 from landbridge.reconcile.driver import Driver, DriverError
@@ -56,7 +57,7 @@ class Pass:
 
 
 class Engine:
-    """The state between passes. Belongs to one thread; only `retries.standing` may be read by others."""
+    """The state between passes. Belongs to one thread; others may read `retries.standing` and the counts of steps."""
 
     def __init__(
         self,
@@ -95,6 +96,9 @@ class Engine:
         """Whether it is known what is ours; before, nobody may be told that something is gone."""
         self._news = True
         """Whether anything changed since the result was last told (`told`)."""
+        self.carried_out = 0
+        self.failed = 0
+        """Steps since the beginning."""
 
     def plan(self) -> Plan:
         """What is to be done, by a fresh look at everything. Changes nothing.
@@ -277,6 +281,8 @@ class Engine:
 
     def _carry_out(self, plan: Plan, pool: Executor | None, stopping: Callable[[], bool]) -> bool:
         outcome = execute(plan, self._by_kind, pool=pool, postponed=self._is_postponed, stopping=stopping)
+        self.carried_out += len(outcome.done)
+        self.failed += len(outcome.failed)
         new_failure = False
         for step in outcome.done:
             self.retries.carried_out(step.key, wanted_by(step))

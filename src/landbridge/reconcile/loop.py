@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,6 +20,17 @@ from landbridge.reconcile.engine import Desired, Engine, Pass, Roots
 from landbridge.reconcile.retries import Failure
 
 _log: Final = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a reconciler has done since it was made. `crashes` are passes that ended in an error of our own."""
+
+    passes: int
+    crashes: int
+    steps_done: int
+    steps_failed: int
+
 
 OnConverged = Callable[[int, frozenset[Key]], None]
 
@@ -67,6 +79,7 @@ class Reconciler:
             jitter=jitter if jitter is not None else random.Random(),
         )
         self._pool: ThreadPoolExecutor | None = None
+        self._passes = self._crashes = 0
 
         self._signal = threading.Condition()
         """Guards all below."""
@@ -134,6 +147,10 @@ class Reconciler:
         standing = self._engine.retries.standing
         return tuple(sorted(standing.values(), key=lambda failure: (failure.since, failure.key)))
 
+    def counts(self) -> Counts:
+        """What was done so far."""
+        return Counts(self._passes, self._crashes, self._engine.carried_out, self._engine.failed)
+
     def plan(self) -> Plan:
         """What the loop would do now, from a fresh look at everything. Changes nothing.
 
@@ -150,11 +167,13 @@ class Reconciler:
             woken, self._woken = self._woken, set()
         with self._turning:
             retries = self._engine.retries
+            self._passes += 1
             try:
                 result = self._engine.turn(woken, self._pool, lambda: self._stopping)
             except Exception as error:  # noqa: BLE001 - the loop has to outlive its own bugs; it says so and goes on
                 retries.fail(("loop",), f"A pass failed in a way it does not foresee ({type(error).__name__}).")
                 _log.exception("pass_failed")
+                self._crashes += 1
                 with self._signal:
                     self._converged = -1
                 return max(0.0, retries.standing["loop",].again_at - self._clock())

@@ -11,20 +11,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from landbridge.model.resources import (
-    Attachment,
-    Instance,
-    InstanceState,
-    InternetGateway,
-    NetworkInterface,
-    RouteOrigin,
-    RouteTable,
-    State,
-    Subnet,
-    Vpc,
-    VpnGateway,
-)
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.network import InternetGateway, RouteOrigin, RouteTable, Subnet, Vpc
+from landbridge.model.resources import Attachment, State
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import VpnGateway
 
 LOCAL: Final = "local"
 """The target of the local route."""

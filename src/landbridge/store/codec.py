@@ -5,36 +5,41 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
 from typing import Any, Final, get_origin
 
 from cattrs import Converter
 from cryptography.fernet import Fernet, InvalidToken
 
-from landbridge.model import resources
+from landbridge.model.firewall import NetworkAcl, Prefix, SecurityGroup, SecurityGroupRule
+from landbridge.model.instances import ElasticAddress, Instance, NetworkInterface
+from landbridge.model.keys import AccessKey
+from landbridge.model.lab import LabHost, LabSite
+from landbridge.model.network import DhcpOptions, InternetGateway, RouteTable, Subnet, Vpc
 from landbridge.model.resources import Resource
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import CustomerGateway, VpnConnection, VpnGateway
 
 KINDS: Final[Mapping[str, type[Resource]]] = MappingProxyType(
     {
-        "vpc": resources.Vpc,
-        "subnet": resources.Subnet,
-        "route-table": resources.RouteTable,
-        "internet-gateway": resources.InternetGateway,
-        "vpn-gateway": resources.VpnGateway,
-        "customer-gateway": resources.CustomerGateway,
-        "vpn-connection": resources.VpnConnection,
-        "instance": resources.Instance,
-        "network-interface": resources.NetworkInterface,
-        "elastic-ip": resources.ElasticAddress,
-        "security-group": resources.SecurityGroup,
-        "security-group-rule": resources.SecurityGroupRule,
-        "network-acl": resources.NetworkAcl,
-        "dhcp-options": resources.DhcpOptions,
-        "lab-site": resources.LabSite,
-        "lab-host": resources.LabHost,
-        "access-key": resources.AccessKey,
+        "vpc": Vpc,
+        "subnet": Subnet,
+        "route-table": RouteTable,
+        "internet-gateway": InternetGateway,
+        "vpn-gateway": VpnGateway,
+        "customer-gateway": CustomerGateway,
+        "vpn-connection": VpnConnection,
+        "instance": Instance,
+        "network-interface": NetworkInterface,
+        "elastic-ip": ElasticAddress,
+        "security-group": SecurityGroup,
+        "security-group-rule": SecurityGroupRule,
+        "network-acl": NetworkAcl,
+        "dhcp-options": DhcpOptions,
+        "lab-site": LabSite,
+        "lab-host": LabHost,
+        "access-key": AccessKey,
     }
 )
 """The names under which kinds are stored. A name, once released, stays."""
@@ -75,9 +80,11 @@ class Codec:
 
     def _make_converter(self) -> Converter:
         converter = Converter(forbid_extra_keys=True)
-        for kind in (IPv4Address, IPv4Network):
+        for kind in (IPv4Address, IPv4Network, IPv6Network):
             converter.register_unstructure_hook(kind, str)
             converter.register_structure_hook(kind, lambda text, to: to(text))
+        converter.register_structure_hook(Prefix, lambda text, _: ip_network(text))
+        converter.register_structure_hook(Prefix | None, lambda text, _: None if text is None else ip_network(text))
         converter.register_unstructure_hook(datetime, datetime.isoformat)
         converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
         converter.register_unstructure_hook(Secret, self._seal)

@@ -1,7 +1,7 @@
 """Snapshots in a SQLite file. A commit is one transaction, written entirely and durably or not at all.
 
 The statements are plain text that PostgreSQL understands as well; see docs/decisions/0005-dependencies.md for why they
-are not made by a library.
+are not made by a library. What is SQLite's alone is in `_connect`.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class SqlStore:
             Unavailable: they could not be written; the state is as before.
         """
         with self._or_nothing():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("BEGIN")
             for revision, changes in commits:
                 for change in changes:
                     self._write(revision, change)
@@ -151,6 +151,7 @@ def _cause(error: Exception) -> str:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    """A connection whose COMMIT returns when the disk has everything."""
     connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
@@ -158,11 +159,15 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _is_old(connection: sqlite3.Connection) -> bool:
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+    """Whether there is something for Alembic to do, which knows how to ask a database whether it has a table."""
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:  # there is no such table; anything else Alembic meets again, and says
         return True
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    version: str | None = row[0] if row else None
-    if version is None or version > HEAD:
+    if row is None:
+        return True
+    version: str = row[0]
+    if version > HEAD:
         raise StoreError(
             f"The state was written by a newer landbridge (schema {version}, this one knows {HEAD}). "
             "Install the newer version."

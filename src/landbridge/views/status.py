@@ -14,24 +14,13 @@ from typing import Any
 from landbridge.desired import names
 from landbridge.desired.names import Names
 from landbridge.model.attached import by_instance
-from landbridge.model.resources import (
-    CustomerGateway,
-    Instance,
-    InstanceState,
-    InternetGateway,
-    LabHost,
-    LabSite,
-    NetworkInterface,
-    Resource,
-    RouteTable,
-    State,
-    Subnet,
-    Tunnel,
-    Vpc,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.lab import LabHost, LabSite
+from landbridge.model.network import InternetGateway, RouteTable, Subnet, Vpc
+from landbridge.model.resources import Resource, State
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
+from landbridge.observe.negotiated import weak
 from landbridge.observe.state import EspState, Observation, TunnelState
 from landbridge.routing import tables
 
@@ -58,6 +47,7 @@ class Facts:
     lab: bool
     ca_bundle: str = ""
     bfd_interval: int = 0
+    crypto_policy: str = "aws"
     converged: bool = True
     charons: Mapping[str, int] = field(default_factory=dict)
     speakers: Mapping[str, int] = field(default_factory=dict)
@@ -93,6 +83,7 @@ class _Status:
             "data_plane_reason": facts.why,
             "lab": facts.lab,
             "bfd_interval": facts.bfd_interval,
+            "crypto_policy": facts.crypto_policy,
             "revision": snapshot.revision,
             "converged": facts.converged,
             "internet_namespace": self._built(self.own.internet),
@@ -237,6 +228,8 @@ class _Status:
             "bytes_out": seen.bytes_out,
             "peer": seen.peer or None,
             "suite": seen.suite or None,
+            "ike_version": seen.ike_version or None,
+            "weak": weaknesses(seen),
             "esp": esp(seen.esp),
             "replay_window_size": tunnel.options.replay_window_size,
             "outside_address": str(tunnel.outside),
@@ -300,6 +293,11 @@ def esp(seen: EspState | None) -> Document | None:
     if seen is None:
         return None
     return {"suite": seen.suite, "udp": seen.udp, "esn": seen.esn, "replay_window": seen.replay_window}
+
+
+def weaknesses(seen: TunnelState) -> list[str]:
+    """What nobody should use any more, of what a tunnel has negotiated."""
+    return list(weak(seen.ike_version, seen.suite, seen.esp.suite if seen.esp is not None else ""))
 
 
 def site(wanted: LabSite) -> Document:

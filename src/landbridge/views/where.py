@@ -8,21 +8,13 @@ from dataclasses import dataclass
 from landbridge.control.dhcp_options import resolver
 from landbridge.desired.names import Names, site_host
 from landbridge.model.errors import Conflict, NotFound, WrongState
+from landbridge.model.instances import Instance, InstanceState
+from landbridge.model.lab import LabHost, LabSite
+from landbridge.model.network import DhcpOptions, InternetGateway, Vpc
 from landbridge.model.resolver import Resolver
-from landbridge.model.resources import (
-    Attachment,
-    DhcpOptions,
-    Instance,
-    InstanceState,
-    InternetGateway,
-    LabHost,
-    LabSite,
-    State,
-    Vpc,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.resources import Attachment, State
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import VpnConnection, VpnGateway
 
 NOUN = "instance, gateway, endpoint, site or host"
 INTERNET = "internet"

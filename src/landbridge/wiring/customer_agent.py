@@ -27,13 +27,17 @@ from landbridge.customer import device_file
 from landbridge.customer.closed import Closed, follow
 from landbridge.customer.plan import CustomerSettings, links_of, wanted
 from landbridge.desired.device_file import DeviceFile
+from landbridge.desired.health import Health
+from landbridge.desired.links import MAIN_TABLE
 from landbridge.desired.mtu import UPLINK_MTU
 from landbridge.desired.names import Names
-from landbridge.desired.objects import HERE, MAIN_TABLE, Bfd, Health, HostState
+from landbridge.desired.objects import HERE, HostState
+from landbridge.desired.speakers import Bfd
 from landbridge.drivers.forwarding import NO_FORWARDING, forwarding
 from landbridge.drivers.netlink.here import connected, defaults, given_name, uplink_mtu, uplinks
 from landbridge.drivers.netlink.mounts import original
 from landbridge.drivers.probe import choose
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.errors import LandbridgeError, OperatorError
 from landbridge.model.options import CustomerGatewayOptions
 from landbridge.observe import fold
@@ -42,7 +46,7 @@ from landbridge.observe.state import Status, TunnelState
 from landbridge.observe.why import Side
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder
-from landbridge.views.status import esp
+from landbridge.views.status import esp, weaknesses
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.host import CUSTOMER, host
 from landbridge.wiring.purge import take_down
@@ -72,6 +76,7 @@ def remember(folder: Folder, options: CustomerGatewayOptions) -> int:
         "data_plane": options.data_plane.value,
         "clear_df": options.clear_df,
         "force_udp": options.force_udp,
+        "crypto_policy": options.crypto_policy.value,
         "asked": asked,
     }
     folder.write_private(folder.path / OPTIONS, json.dumps(chosen))
@@ -134,6 +139,7 @@ def recall(folder: Folder, before: Task | None = None) -> Task:
             routes=tuple(map(IPv4Network, chosen["routes"])),
             clear_df=chosen.get("clear_df", False),
             force_udp=chosen.get("force_udp", False),
+            crypto_policy=CryptoPolicy(chosen.get("crypto_policy", "aws")),
         ),
         wish,
         chosen.get("asked", 0),
@@ -246,8 +252,10 @@ class Agent:
         with self._lock:
             views = self._views()
             at = now()
-            vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, at)
-            health = Health(dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare)
+            vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, self._health.ciphers, at)
+            health = Health(
+                dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare, ciphers=vital.ciphers
+            )
             changed = health != self._health
             self._health = health
             changed = self._follow_ways(views) or changed
@@ -346,6 +354,8 @@ class Agent:
             "bytes_in": state.bytes_in,
             "bytes_out": state.bytes_out,
             "suite": state.suite,
+            "ike_version": state.ike_version,
+            "weak": weaknesses(state),
             "esp": esp(state.esp),
         }
 

@@ -1,4 +1,4 @@
-"""Hears the kernel and the daemons of some namespaces, and keeps what they said last.
+"""Hears the kernel and the daemons of some namespaces, and keeps what they said last, and what was counted.
 
 Events only say where to look: what is kept was read after the event. What it means is decided elsewhere (observe/).
 """
@@ -12,13 +12,14 @@ from typing import TypeVar
 
 import structlog
 
-from landbridge.desired.objects import BIRD_PROTOCOL
+from landbridge.desired.speakers import BIRD_PROTOCOL
 from landbridge.drivers.bird.control import ControlError
 from landbridge.drivers.bird.watch import SpeakerWatch
+from landbridge.drivers.netlink.counters import counts
 from landbridge.drivers.netlink.events import KernelEvents, routes
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
 from landbridge.observe.ike import IkeEvent, IkeEventKind
-from landbridge.observe.kernel import KernelEvent, LinkEvent, RouteEvent
+from landbridge.observe.kernel import KernelEvent, LinkCount, LinkEvent, RouteEvent
 from landbridge.reconcile.driver import DriverError, Wake
 from landbridge.wiring.errands import Errands
 from landbridge.wiring.host import Host
@@ -44,8 +45,10 @@ class Ears:
         self._endpoints: dict[str, Endpoint] = {}
         self._speakers: dict[str, SpeakerWords] = {}
         self._routes: dict[str, Routes] = {}
+        self._counting: set[str] = set()
+        self._counts: dict[str, dict[str, LinkCount]] = {}
         self._said: Heard | None = None
-        """All three as a value, until one of them changes."""
+        """All of them as a value, until one of them changes."""
         self._machine: Host | None = None
         self._watch: SpeakerWatch | None = None
         self._asking = Errands(self._ask)
@@ -71,8 +74,8 @@ class Ears:
             if router is not None:
                 self._watch.wake(router)  # its sessions can come up from now on
 
-    def listen(self, *, endpoints: Collection[str], routers: Collection[str]) -> None:
-        """Listen to exactly these from now on."""
+    def listen(self, *, endpoints: Collection[str], routers: Collection[str], counting: Collection[str] = ()) -> None:
+        """Listen to exactly these from now on. `counting`: the routers that tunnels lead into."""
         self._kernel.watch({*endpoints, *routers})
         for namespace in routers:
             if namespace not in self._routes:
@@ -85,6 +88,8 @@ class Ears:
             _keep(self._routes, routers)
             _keep(self._speakers, routers)
             _keep(self._endpoints, endpoints)
+            self._counting = set(counting)
+            _keep(self._counts, counting)
             new = [name for name, each in self._endpoints.items() if not each.heard]
             self._said = None
         if self._watch is not None:
@@ -100,8 +105,25 @@ class Ears:
                     endpoints=dict(self._endpoints),
                     speakers=dict(self._speakers),
                     routes={namespace: dict(found) for namespace, found in self._routes.items()},
+                    counts=dict(self._counts),
                 )
             return self._said
+
+    def count(self) -> None:
+        """Read what passed the tunnels' devices: the kernel counts, and tells nobody."""
+        with self._lock:
+            namespaces = set(self._counting)
+        found = {}
+        for namespace in namespaces:
+            try:
+                found[namespace] = counts(namespace)
+            except OSError as error:
+                log.warning("the kernel does not tell its counters", namespace=namespace, reason=str(error))
+        with self._lock:
+            for namespace, told in found.items():
+                if namespace in self._counting and self._counts.get(namespace) != told:
+                    self._counts[namespace] = told
+                    self._said = None
 
     def ask_all(self) -> None:
         """Ask everybody now and wait for the answers: counters change without an event, and at the start all is new."""
@@ -111,6 +133,7 @@ class Ears:
             self._ask_endpoint(namespace)
         for namespace in speakers:
             self._ask_speaker(namespace)
+        self.count()
         self._news()
 
     def close(self) -> None:

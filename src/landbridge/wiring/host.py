@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from landbridge.desired.links import PROTOCOL
 from landbridge.desired.names import Names
-from landbridge.desired.objects import PROTOCOL
 from landbridge.drivers.bird.driver import BirdDriver
 from landbridge.drivers.netlink import namespaces
 from landbridge.drivers.netlink.driver import NetlinkDriver

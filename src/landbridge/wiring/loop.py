@@ -10,11 +10,15 @@ import structlog
 
 from landbridge.control.lifecycle import MarkBuilt, MarkGone, waiting
 from landbridge.control.service import Control
+from landbridge.desired.health import Health
 from landbridge.desired.host import Planner, Settings, Wanted
+from landbridge.desired.links import link_key
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, interface_port
-from landbridge.desired.objects import Health, HostState, Key, link_key
-from landbridge.model.resources import InternetGateway, NetworkInterface, VpnConnection, VpnGateway
+from landbridge.desired.objects import HostState, Key
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import InternetGateway
 from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import VpnConnection, VpnGateway
 from landbridge.reconcile.loop import Reconciler
 from landbridge.wiring.host import Host
 

@@ -10,13 +10,17 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from landbridge.control.service import Control
+from landbridge.desired.health import Health
+from landbridge.desired.links import MAIN_TABLE
 from landbridge.desired.names import Names, tunnel_link
-from landbridge.desired.objects import MAIN_TABLE, Health
 from landbridge.desired.vpn_gateway import alive
-from landbridge.model.resources import State, Vpc, VpnConnection, VpnGateway
+from landbridge.model.network import Vpc
+from landbridge.model.resources import State
 from landbridge.model.snapshot import Snapshot
-from landbridge.observe import fold
+from landbridge.model.vpn import VpnConnection, VpnGateway
+from landbridge.observe import fold, metrics
 from landbridge.observe.fold import Heard, Place, View
+from landbridge.observe.metrics import Metrics
 from landbridge.observe.state import Observation
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.world import now
@@ -34,9 +38,12 @@ class Observer:
         self._ears = ears
         self._on_health = on_health
         self._lock = threading.Lock()
-        """Guards both values below, which are made from their last ones."""
+        """Guards the values below, which are made from their last ones."""
         self._health = Health()
         self._observation = Observation()
+        self._metrics = Metrics()
+        self._all_heard = False
+        """Before, what is heard of one says nothing of the others."""
         self._made: tuple[Snapshot, Heard, datetime] | None = None
         """What the observation was made from, and when."""
         self._following = threading.Lock()
@@ -54,10 +61,12 @@ class Observer:
             snapshot = self._control.snapshot
             routers = {self._own.of(vpc.id) for vpc in snapshot.all(Vpc)}
             routers |= {self._own.of(g.id) for g in snapshot.all(VpnGateway) if g.state is not State.DELETED}
-            endpoints = {
-                self._own.endpoint(c.id, t.number) for c in snapshot.all(VpnConnection) if alive(c) for t in c.tunnels
-            }
-            self._ears.listen(endpoints=endpoints, routers=routers)
+            connections = [c for c in snapshot.all(VpnConnection) if alive(c)]
+            self._ears.listen(
+                endpoints={self._own.endpoint(c.id, t.number) for c in connections for t in c.tunnels},
+                routers=routers,
+                counting={self._own.of(c.vpn_gateway_id) for c in connections},
+            )
 
     def recall(self, followed: Callable[[str], Collection[tuple[str, IPv4Address]]]) -> None:
         """Learn what the service before this one knew: a peer whose static routes follow BFD (`followed`, by router)
@@ -68,6 +77,13 @@ class Observer:
                 v.identity for v in views if not v.dynamic and (v.place.link, v.far_inside) in followed(v.place.router)
             )
             self._health = Health(bfd_seen=frozenset(seen))
+
+    def begin(self) -> None:
+        """Everybody was heard: from now on a tunnel of which nothing is known is down, and changes are changes."""
+        with self._lock:
+            self._all_heard = True
+            self._observation = Observation()
+        self._refresh({})
 
     def health(self) -> Health:
         """What the desired state may depend on."""
@@ -86,6 +102,17 @@ class Observer:
             return self._refresh(faults or {})
         return known if known.faults == (faults or {}) else replace(known, faults=faults or {})
 
+    def metrics(self) -> Metrics:
+        """Telemetry over time, up to now."""
+        self.observation()
+        with self._lock:
+            return self._metrics
+
+    def look(self) -> None:
+        """To be called regularly: what nobody tells is looked at."""
+        self._ears.count()
+        self._refresh({})
+
     def news(self) -> None:
         """Something new was heard, or enough time has passed for silence to mean something."""
         self._refresh({})
@@ -102,13 +129,15 @@ class Observer:
             before = self._health
             snapshot, heard, at = self._made = self._control.snapshot, self._ears.heard(), now()
             views = self._views(snapshot, heard)
-            vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, at)
-            self._health = Health(dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare)
+            vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, self._health.ciphers, at)
+            self._health = Health(
+                dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare, ciphers=vital.ciphers
+            )
             self._observation = fold.observation(
                 snapshot,
                 views,
                 heard,
-                self._observation,
+                self._observation if self._all_heard else Observation(),
                 gateways={g.id: self._own.of(g.id) for g in snapshot.all(VpnGateway)},
                 routers={v.id: self._own.of(v.id) for v in snapshot.all(Vpc)},
                 links={(v.place.router, v.place.link): v.identity for v in views},
@@ -116,6 +145,9 @@ class Observer:
                 faults=faults,
                 now=at,
             )
+            if self._all_heard:
+                connections = (c for c in snapshot.all(VpnConnection) if alive(c))
+                self._metrics = metrics.looked(self._metrics, connections, self._observation.tunnels, at)
             return before, self._observation
 
     def _views(self, snapshot: Snapshot, heard: Heard) -> list[View]:

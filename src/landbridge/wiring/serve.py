@@ -20,25 +20,34 @@ import landbridge
 from landbridge.api.admin.app import AdminParts, admin_app
 from landbridge.api.admin.server import admin_server_config, listen
 from landbridge.api.aws import iam
+from landbridge.api.aws.cloudwatch.actions import ACTIONS as METRIC_ACTIONS
+from landbridge.api.aws.cloudwatch.desk import WatchDesk
 from landbridge.api.aws.ec2.actions import ACTIONS, carry_out
 from landbridge.api.aws.ec2.door import Desk, DryRunSucceeded
 from landbridge.api.aws.errors import dry_run
 from landbridge.api.aws.http import Call, Reply, ec2_app
-from landbridge.api.aws.model import IAM
+from landbridge.api.aws.model import IAM, MONITORING
 from landbridge.api.aws.roles import authorize, caller_identity, sees_secrets
 from landbridge.api.aws.server import ec2_server_config
 from landbridge.api.aws.sigv4 import not_validated
+from landbridge.api.exposition import Exposed, beside
 from landbridge.control.access_keys import CreateAccessKey
 from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
 from landbridge.control.limits import AWS, RELAXED, Limits
 from landbridge.control.service import Control
+from landbridge.control.tunnel_options import listed, refused
+from landbridge.desired.links import DataPlane
 from landbridge.desired.names import Names
-from landbridge.desired.objects import Bfd, DataPlane
+from landbridge.desired.speakers import Bfd
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.errors import OperatorError
+from landbridge.model.keys import AccessKey
 from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
-from landbridge.model.resources import AccessKey
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import VpnConnection
+from landbridge.observe.metrics import LOOK_EVERY, Metrics
 from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder
 from landbridge.views.status import Facts
@@ -59,7 +68,7 @@ log = structlog.get_logger(__name__)
 BFD_MULTIPLIER: Final = 3
 EXPIRE_EVERY: Final = 60.0
 RENEW_EVERY: Final = 60.0
-LOOK_EVERY: Final = 5.0
+_LIVE: Final = (State.PENDING, State.AVAILABLE)
 GET_CALLER_IDENTITY: Final = "GetCallerIdentity"
 
 
@@ -84,7 +93,10 @@ def serve(options: ServeOptions) -> None:
     tls = _tls(options, certificate, folder, listener)
     listener.listen(128)
     pools = LAB_POOLS if options.lab else PLAIN_POOLS
-    control = control_of(folder, pools=pools, builds=builds, limits=_limits(options))
+    control = control_of(
+        folder, pools=pools, builds=builds, limits=_limits(options), crypto_policy=options.crypto_policy
+    )
+    _check_crypto_policy(options.crypto_policy, control)
     hint = _first_credentials(folder, control)
     service = _Service(
         folder, options, control, choice.data_plane if choice else None, choice.why if choice else "", tls, hint
@@ -132,6 +144,24 @@ def _chosen(options: ServeOptions) -> Choice:
 
 def _limits(options: ServeOptions) -> Limits:
     return RELAXED if options.limits is LimitsChoice.RELAXED else AWS
+
+
+def _check_crypto_policy(policy: CryptoPolicy, control: Control) -> None:
+    """What somebody named under another policy would be in force against this one.
+
+    Raises:
+        CannotServe: and names the connection.
+    """
+    for connection in control.snapshot.all(VpnConnection):
+        for tunnel in connection.tunnels if connection.state in _LIVE else ():
+            weak = refused(policy, tunnel.options)
+            if weak:
+                control.close()
+                raise CannotServe(
+                    f"The crypto policy {policy} does not admit {listed(weak)}, which tunnel {tunnel.number} of "
+                    f"{connection.id} was made with. Start with --crypto-policy aws, delete that VPN connection, and "
+                    "make it anew."
+                )
 
 
 def _listen(host_name: str, port: int) -> socket.socket:
@@ -203,7 +233,8 @@ class _Service:
         self._folder = folder
         self._options = options
         self._control = control
-        self._commits = SharedCommits(control)
+        self._public: uvicorn.Server | None = None
+        self._commits = SharedCommits(control, self._has_one_client)
         self._why = why
         self._tls = tls
         self._ca_bundle = str(tls.bundle or "") if tls else ""
@@ -229,14 +260,16 @@ class _Service:
         self._observer = observer = Observer(self._names, control, ears, on_health=lambda: loop.reconciler.wake())
         machine = host(folder, wake=ears.wake, on_ike=ears.on_ike)
         self._followed = machine.bird.followed
-        settings = Settings(self._names, pools, data_plane, bfd, _limits(options), options.uplink_mtu)
+        settings = Settings(
+            self._names, pools, data_plane, bfd, _limits(options), options.uplink_mtu, options.crypto_policy
+        )
         self._loop = loop = ServiceLoop(control, machine, settings, observer.health)
         ears.start(machine)
 
     async def run(self, listener: socket.socket) -> None:
         self._url = _url(self._options.host, listener, self._tls)
         note_endpoint(self._folder, self._url, self._ca_bundle)
-        public = _Server(ec2_server_config(self._ec2(), **(self._tls.settings if self._tls else {})))
+        public = self._public = _Server(ec2_server_config(self._ec2(), **(self._tls.settings if self._tls else {})))
         admin = _Server(admin_server_config(self._admin()))
         servers = (public, admin)
         stopping = asyncio.Event()
@@ -257,6 +290,10 @@ class _Service:
             self._ears.close()
         self._commits.close()
 
+    def _has_one_client(self) -> bool:
+        """Whether the EC2 API has one connection only: that of the request which is being answered."""
+        return self._public is not None and len(self._public.server_state.connections) == 1
+
     async def _background(self) -> None:
         if self._loop is not None and self._observer is not None:
             log.info("data plane", chosen=str(self._data_plane), why=self._why)
@@ -272,8 +309,8 @@ class _Service:
                 tasks.create_task(regularly(RENEW_EVERY, lambda: self._renew(accepting)))
             tasks.create_task(regularly(EXPIRE_EVERY, self._expire))
             if self._observer is not None:
-                # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`).
-                tasks.create_task(regularly(LOOK_EVERY, self._observer.news))
+                # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`); nor are counters.
+                tasks.create_task(regularly(LOOK_EVERY, self._observer.look))
 
     def _renew(self, accepting: asyncio.AbstractEventLoop) -> None:
         if self._tls is not None and self._tls.look():
@@ -289,6 +326,7 @@ class _Service:
         self._observer.start()
         self._observer.recall(self._followed)
         self._ears.ask_all()
+        self._observer.begin()
 
     def _observe(self) -> Observation:
         if self._observer is None or self._loop is None:
@@ -301,12 +339,22 @@ class _Service:
         return self._observe()
 
     def _ec2(self) -> Any:
-        return ec2_app(
+        app = ec2_app(
             self._handle,
             self._secret_of,
             now,
             lambda: str(uuid4()),
-            actions={*ACTIONS, *iam.ACTIONS, GET_CALLER_IDENTITY},
+            actions={*ACTIONS, *iam.ACTIONS, *METRIC_ACTIONS, GET_CALLER_IDENTITY},
+        )
+        return beside(app, self._exposed)
+
+    def _exposed(self) -> Exposed:
+        return Exposed(
+            snapshot=self._control.snapshot,
+            observation=self._observe(),
+            metrics=self._observer.metrics() if self._observer else Metrics(),
+            facts=self._facts(),
+            counts=self._loop.reconciler.counts() if self._loop else None,
         )
 
     def _secret_of(self, access_key_id: str) -> Secret | None:
@@ -321,9 +369,20 @@ class _Service:
             return caller_identity(key, call.region)
         if call.service == IAM:
             return iam.answer(self._control, key, call.region, call.action, call.params)
+        if call.service == MONITORING:  # all of it only reads, which every role may
+            metrics, at = self._observer.metrics() if self._observer else Metrics(), now()
+            return METRIC_ACTIONS[call.action](WatchDesk(metrics, key.account, call.region, at), call.params)
         authorize(key, call.region, call.action)
         request = Request(self._control)
-        desk = Desk(request, self._observe, key.account, call.region, call.dry_run, sees_secrets(key))
+        desk = Desk(
+            request,
+            self._observe,
+            key.account,
+            call.region,
+            call.dry_run,
+            sees_secrets(key),
+            self._options.crypto_policy,
+        )
         try:
             reply = carry_out(desk, call.action, call.params)
         except DryRunSucceeded:
@@ -341,6 +400,7 @@ class _Service:
                 observation=self._observed_anew,
                 plan=self._plan,
                 wait=self._wait,
+                expose=self._exposed,
             )
         )
 
@@ -356,6 +416,7 @@ class _Service:
             why=self._why or "the API alone was asked for",
             lab=self._options.lab,
             bfd_interval=self._options.bfd_interval,
+            crypto_policy=str(self._options.crypto_policy),
             converged=self._loop is None or self._loop.reconciler.converged(revision),
             charons=self._observer.charons() if self._observer else {},
             speakers=self._observer.speakers() if self._observer else {},

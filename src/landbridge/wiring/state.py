@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from landbridge.control.base import PLAIN_POOLS, Pools
 from landbridge.control.limits import AWS, Limits
 from landbridge.control.service import Control
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.options import DEFAULT_REGION
 from landbridge.store.codec import Codec
 from landbridge.store.folder import Folder
@@ -25,14 +26,29 @@ REGION: Final = DEFAULT_REGION
 """The region of what has none of its own (access keys, lab sites)."""
 
 
-def control_of(folder: Folder, *, pools: Pools, builds: bool, limits: Limits = AWS) -> Control:
+def control_of(
+    folder: Folder,
+    *,
+    pools: Pools,
+    builds: bool,
+    limits: Limits = AWS,
+    crypto_policy: CryptoPolicy = CryptoPolicy.AWS,
+) -> Control:
     """Commands on this folder's state. The folder's lock has to be held.
 
     Raises:
         StoreError: the state cannot be opened.
     """
     store = SqlStore.open(folder.database, Codec(folder.key))
-    return Control(store, now=now, entropy=SystemEntropy(), pools=pools, builds=builds, limits=limits)
+    return Control(
+        store,
+        now=now,
+        entropy=SystemEntropy(),
+        pools=pools,
+        builds=builds,
+        limits=limits,
+        crypto_policy=crypto_policy,
+    )
 
 
 @contextmanager

@@ -226,6 +226,14 @@ class TestBoto3:
 
     def test_an_sts_refusal_in_its_own_form(self, door: Service) -> None:
         assert refusal(door.client("sts").get_session_token)[:2] == (400, "UnsupportedOperation")
+        for unknown in ({"aws_access_key_id": "AKIANOBODY"}, {"aws_session_token": "token"}):
+            for refused in (
+                door.client("sts", **unknown).get_caller_identity,
+                door.client("iam", **unknown).list_access_keys,
+                door.client("cloudwatch", **unknown).list_metrics,
+            ):
+                message = "The security token included in the request is invalid."
+                assert refusal(refused) == (403, "InvalidClientTokenId", message)
         wrong = door.client("sts", aws_secret_access_key="wrong")
         assert refusal(wrong.get_caller_identity)[:2] == (403, "SignatureDoesNotMatch")
 

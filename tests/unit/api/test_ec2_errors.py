@@ -31,6 +31,10 @@ NOT_LISTED = {
     "RequestTimeout": "the same; S3 has this code",
     "UnsupportedMediaType": "the same",
     **dict.fromkeys(("AccessDenied", "NoSuchEntity", "LimitExceeded"), "IAM's, which speaks of access keys"),
+    **dict.fromkeys(
+        ("SerializationException",),
+        "those of CloudWatch",
+    ),
     "AccessKeyLimitExceeded": "of no action of EC2's: access keys are made at the other doors",
 }
 

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from wire_values import ALL, EC2, OURS, full, pruned, values
 
+from landbridge.api.aws.bounds import MAX_DEPTH, MAX_VALUE
 from landbridge.api.aws.errors import Ec2Error, error_xml
-from landbridge.api.aws.parse import MAX_DEPTH, MAX_NAME, MAX_PARAMETERS, MAX_VALUE, parse
+from landbridge.api.aws.parse import MAX_NAME, MAX_PARAMETERS, parse
 from landbridge.api.aws.serialize import ReplyError, serialize
 
 NIGHTLY = os.environ.get("LANDBRIDGE_NIGHTLY") == "1"

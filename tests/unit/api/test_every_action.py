@@ -7,36 +7,33 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from examples import EXAMPLES, REFUSED, UNKNOWN, cloud_at, example_of
+from examples import EXAMPLES, REFUSED, UNKNOWN, cloud_at, example_of, examples_of
+from places import takes
 from whole_door import Door, written
-from wire_values import EC2
 
 from landbridge.api.aws.ec2.actions import ACTIONS
 
 BUILT = [action for action in sorted(ACTIONS) if action in EXAMPLES]
 SO_ALREADY = {"ModifyVpnConnectionOptions"}  # it can be asked for what is so anyway, and for nothing else
 TRIED = [action for action in sorted(ACTIONS) if action in EXAMPLES or action in REFUSED]
+WAYS = [(action, way) for action in BUILT for way in range(len(examples_of(action)))]
 
 
-def door_of(action: str) -> tuple[Door, dict[str, Any]]:
+def door_of(action: str, way: int = 0) -> tuple[Door, dict[str, Any]]:
     """The door of the cloud in which the action's example succeeds, and the example's arguments."""
-    snapshot, arguments = example_of(action)
+    snapshot, arguments = example_of(action, way)
     return Door(cloud_at(snapshot, seed=2)), dict(arguments)
 
 
-def takes(action: str, member: str) -> bool:
-    return member in EC2.operation_model(action).input_shape.members
-
-
 def test_every_action_has_an_example() -> None:
-    assert set(TRIED) == set(ACTIONS), "give the action a request that succeeds in tests/unit/api/examples.py"
+    assert set(TRIED) == set(ACTIONS), "give the action a request that succeeds in tests/unit/examples.py"
     assert set(EXAMPLES) | set(REFUSED) == set(ACTIONS)
     assert not set(EXAMPLES) & set(REFUSED)
 
 
-@pytest.mark.parametrize("action", BUILT)
-def test_the_example_succeeds(action: str) -> None:
-    door, arguments = door_of(action)
+@pytest.mark.parametrize(("action", "way"), WAYS)
+def test_the_example_succeeds(action: str, way: int) -> None:
+    door, arguments = door_of(action, way)
     before = door.cloud.snapshot
     answer = door(action, **arguments)
     assert answer.error == ("", "")
@@ -44,9 +41,9 @@ def test_the_example_succeeds(action: str) -> None:
 
 
 class TestDryRun:
-    @pytest.mark.parametrize("action", BUILT)
-    def test_it_changes_nothing(self, action: str) -> None:
-        door, arguments = door_of(action)
+    @pytest.mark.parametrize(("action", "way"), WAYS)
+    def test_it_changes_nothing(self, action: str, way: int) -> None:
+        door, arguments = door_of(action, way)
         before = door.cloud.snapshot
         right, has_it = written(action, arguments), takes(action, "DryRun")
         answer = door.form(action, {**right, "DryRun": "true"})
@@ -101,7 +98,7 @@ def broken(action: str, right: Mapping[str, str]) -> Iterator[dict[str, str]]:
 # --- ids --------------------------------------------------------------------------------------------------------------
 
 IS_ID = re.compile(r"[A-Z]\w*Id(?:\.\d+)?")
-NO_SUCH_ID = re.compile(r"Invalid\w+\.(?:NotFound|Malformed)|InvalidID")
+NO_SUCH_ID = re.compile(r"Invalid\w+\.(?:NotFound|Malformed)|InvalidID|NatGateway(?:NotFound|Malformed)")
 ANYTHING_GOES = {"ImageId", "VpnConcentratorId", "VpnConnectionDeviceTypeId"}  # of such there are none
 
 

@@ -20,7 +20,8 @@ import pytest
 from examples import UNKNOWN, built, cloud_at, example_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_every_action import BUILT, dry_run_answer, takes
+from places import takes
+from test_every_action import BUILT, dry_run_answer
 from whole_door import FORM, HOST, Answer, Door, signed, written
 from wire_values import ALL, EC2, full
 

@@ -12,7 +12,7 @@ from landbridge.api.aws.errors import Ec2Error
 from landbridge.api.aws.parse import parse
 from landbridge.api.aws.serialize import serialize
 from landbridge.control.access_keys import MAX_KEYS, CreateAccessKey
-from landbridge.model.resources import AccessKey, Role
+from landbridge.model.keys import AccessKey, Role
 
 OTHER = "999999999999"
 

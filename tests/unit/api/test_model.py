@@ -8,7 +8,20 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from landbridge.api.aws.model import EC2, STS, ListOf, Operation, Scalar, Service, Shape, Structure, service
+from landbridge.api.aws.model import (
+    EC2,
+    MONITORING,
+    OPEN_ENDED,
+    STS,
+    ListOf,
+    MapOf,
+    Operation,
+    Scalar,
+    Service,
+    Shape,
+    Structure,
+    service,
+)
 
 
 def test_an_action_that_there_is_not() -> None:
@@ -18,10 +31,13 @@ def test_an_action_that_there_is_not() -> None:
         service(EC2).operation("DescribeNothing")
 
 
-@pytest.mark.parametrize("name", [EC2, STS])
+@pytest.mark.parametrize("name", [EC2, STS, MONITORING])
 def test_botocore_reads_the_same(name: str) -> None:
-    theirs = ServiceModel(Loader().load_service_model(name, "service-2"), name)
+    called = {MONITORING: "cloudwatch"}.get(name, name)
+    theirs = ServiceModel(Loader().load_service_model(called, "service-2"), called)
     ours = service(name)
+    assert ours.name == theirs.signing_name
+    assert ours.protocols == set(theirs.metadata.get("protocols") or [theirs.metadata["protocol"]])
     assert (ours.name, ours.version) == (name, theirs.api_version)
     assert ours.speaks_ec2 == (theirs.metadata["protocol"] == "ec2")
     assert ours.namespace.rstrip("/") == theirs.metadata["xmlNamespace"].rstrip("/")
@@ -59,11 +75,15 @@ class Compared:
                 assert ours.tag == theirs.member.serialization.get("name", "item" if self.ec2 else "member")
                 assert ours.infix == ("" if self.ec2 else "member")
                 self.shape(ours.element, theirs.member)
+            case MapOf():
+                assert ours.key_tag == theirs.key.serialization.get("name", "key")
+                assert ours.tag == theirs.value.serialization.get("name", "value")
+                self.shape(ours.element, theirs.value)
             case Scalar():
                 facts = theirs.metadata
                 assert ours.type == theirs.type_name
                 assert (ours.minimum, ours.maximum) == (facts.get("min"), facts.get("max"))
-                assert ours.choices == tuple(facts.get("enum", ()))
+                assert ours.choices == (() if theirs.name in OPEN_ENDED else tuple(facts.get("enum", ())))
                 assert ours.sensitive == facts.get("sensitive", False)
 
     def structure(self, ours: Structure, theirs: Any) -> None:

@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 import pytest
 import recorded
 from examples import UNKNOWN, World, built, cloud_at
+from places import takes
 from structlog.testing import capture_logs
-from test_every_action import BUILT, takes
+from test_every_action import BUILT
 from test_every_describe import items
 from whole_door import FORM, HOST, XML, Answer, Door, read, signed, written
 from wire_values import ALL, EC2, full

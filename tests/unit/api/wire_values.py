@@ -40,6 +40,10 @@ def values(draw: st.DrawFn, shape: Any, *, request: bool) -> Any:
             facts = shape.metadata
             least, most = (facts.get("min") or 0, min(facts.get("max") or 3, 3)) if request else (0, 3)
             return draw(st.lists(values(shape.member, request=request), min_size=least, max_size=max(least, most)))
+        case "map":
+            return draw(
+                st.dictionaries(st.text(XML_TEXT, max_size=10), values(shape.value, request=request), max_size=3)
+            )
         case _:
             return draw(_scalars(shape, request=request))
 
@@ -80,6 +84,8 @@ def _full(shape: Any, numbers: count[int]) -> Any:
         case "list":
             most = shape.metadata.get("max") or 2
             return [_full(shape.member, numbers) for _ in range(min(most, 2 if _is_flat(shape.member) else 1))]
+        case "map":
+            return {f"name {next(numbers)}": _full(shape.value, numbers) for _ in range(2)}
     number, low, high = next(numbers), shape.metadata.get("min"), shape.metadata.get("max")
     match shape.type_name:
         case "string" if shape.enum:

@@ -19,8 +19,10 @@ from admin_world import World, served
 from landbridge import __version__
 from landbridge.cli.program import app, run
 from landbridge.control.lifecycle import waiting
+from landbridge.model.crypto import CryptoPolicy
+from landbridge.model.keys import AccessKey, Role
 from landbridge.model.options import DataPlaneChoice, LimitsChoice, ServeOptions
-from landbridge.model.resources import AccessKey, Role, VpnConnection
+from landbridge.model.vpn import VpnConnection
 
 NAMES = {
     "serve",
@@ -112,6 +114,7 @@ def landbridge(*arguments: str, **environment: str) -> subprocess.CompletedProce
         (("serve", "--tls-name", "-gw.example.net"), 2, "neither a DNS name nor an address"),
         (("serve", "--tls-name", "a b"), 2, "neither a DNS name nor an address"),
         (("serve", "--limits", "none"), 2, "'relaxed'"),
+        (("serve", "--crypto-policy", "any"), 2, "'cnsa'"),
         (("serve", "--uplink-mtu", "575"), 2, "greater than or equal to 576"),
         (("serve", "--uplink-mtu", "1501"), 2, "less than or equal to 1500"),
         (("lab", "site", "add", "x", "--public-address", "y", "--lan", "192.168.0.0/24"), 2, "no IPv4 address"),
@@ -191,7 +194,7 @@ def test_serve_is_handed_what_was_typed(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv("LANDBRIDGE_STATE", raising=False)
     assert run(["serve"]) == 0
     typed = ["--listen", "[::1]:0", "--state", str(tmp_path), "--data-plane", "none", "--lab", "--bfd-interval", "0"]
-    typed += ["--limits", "relaxed", "--uplink-mtu", "1400"]
+    typed += ["--limits", "relaxed", "--uplink-mtu", "1400", "--crypto-policy", "cnsa"]
     assert run(["serve", *typed]) == 0
     assert handed == [
         ServeOptions(),
@@ -204,6 +207,7 @@ def test_serve_is_handed_what_was_typed(monkeypatch: pytest.MonkeyPatch, tmp_pat
             limits=LimitsChoice.RELAXED,
             bfd_interval=0,
             uplink_mtu=1400,
+            crypto_policy=CryptoPolicy.CNSA,
         ),
     ]
 

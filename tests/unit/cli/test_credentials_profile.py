@@ -11,7 +11,7 @@ import pytest
 from admin_world import World, served
 
 from landbridge.cli.program import run
-from landbridge.model.resources import AccessKey
+from landbridge.model.keys import AccessKey
 
 CREATE = ["credentials", "create", "--profile", "landbridge"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,8 @@ from landbridge.control.attachments import AttachNetworkInterface
 from landbridge.control.elastic_addresses import AllocateAddress, AssociateAddress
 from landbridge.control.network_interfaces import CreateNetworkInterface, ModifyNetworkInterface, NewAddresses
 from landbridge.control.tags import CreateTags
-from landbridge.model.resources import Instance, Vpc
+from landbridge.model.instances import Instance
+from landbridge.model.network import Vpc
 from landbridge.views.status import status
 
 GOLDEN = """\
@@ -138,6 +140,25 @@ def test_the_customer_gateways_own_view() -> None:
         "├── advertised 192.168.60.0/24\n"
         "└── BIRD is not installed.\n"
     )
+
+
+def test_what_is_weak_is_marked_and_a_stricter_policy_told(world: World) -> None:
+    identity, seen = next((i, t) for i, t in world.observation.tunnels.items() if t.esp is not None)
+    assert seen.esp is not None
+    old = replace(
+        seen,
+        suite="AES_CBC-128/HMAC_SHA1_96/PRF_HMAC_SHA1/MODP_1024",
+        ike_version="ikev1",
+        esp=replace(seen.esp, suite="AES_CBC-128/HMAC_SHA2_256_128/MODP_1536"),
+    )
+    before = rendered(world, 200)
+    assert "weak" not in before
+    assert "crypto policy" not in before
+    world.observation = replace(world.observation, tunnels={**world.observation.tunnels, identity: old})
+    world.crypto_policy = "modern"
+    text = rendered(world, 200)
+    assert "weak: IKEv1, SHA1, Diffie-Hellman group 2, Diffie-Hellman group 5\n" in text
+    assert text.splitlines()[2] == "crypto policy modern"
 
 
 def test_an_empty_service() -> None:

@@ -24,7 +24,9 @@ from landbridge.model.errors import (
     NotFound,
     Unsupported,
 )
-from landbridge.model.resources import LabSite, Role, State
+from landbridge.model.keys import Role
+from landbridge.model.lab import LabSite
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
 
 LAN = IPv4Network("192.168.60.0/24")

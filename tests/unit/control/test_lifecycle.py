@@ -24,18 +24,10 @@ from landbridge.control.vpcs import CreateVpc
 from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DeleteVpnGateway, DetachVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
-from landbridge.model.resources import (
-    Attachment,
-    Instance,
-    InstanceState,
-    InternetGateway,
-    NetworkInterface,
-    Resource,
-    State,
-    Vpc,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.network import InternetGateway, Vpc
+from landbridge.model.resources import Attachment, Resource, State
+from landbridge.model.vpn import VpnConnection, VpnGateway
 
 SITE = IPv4Network("192.168.60.0/24")
 

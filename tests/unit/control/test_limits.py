@@ -30,7 +30,8 @@ from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnCon
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DeleteVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
 from landbridge.model.errors import LimitExceeded
-from landbridge.model.resources import RouteTable, Vpc, VpnGateway
+from landbridge.model.network import RouteTable, Vpc
+from landbridge.model.vpn import VpnGateway
 
 NET = IPv4Network("10.0.0.0/16")
 

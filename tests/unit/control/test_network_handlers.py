@@ -35,20 +35,11 @@ from landbridge.model.errors import (
     LandbridgeError,
     PoolExhausted,
 )
-from landbridge.model.resources import (
-    ElasticAddress,
-    Instance,
-    InstanceState,
-    InternetGateway,
-    LabHost,
-    NetworkAcl,
-    NetworkInterface,
-    Resource,
-    RouteTable,
-    SecurityGroup,
-    Subnet,
-    Vpc,
-)
+from landbridge.model.firewall import NetworkAcl, SecurityGroup
+from landbridge.model.instances import ElasticAddress, Instance, InstanceState, NetworkInterface
+from landbridge.model.lab import LabHost
+from landbridge.model.network import InternetGateway, RouteTable, Subnet, Vpc
+from landbridge.model.resources import Resource
 
 # Tiny pools, so that they run out: 11 public addresses besides the network's own.
 POOLS = Pools(

@@ -18,7 +18,7 @@ from landbridge.control.limits import RELAXED
 from landbridge.control.service import Control, Decision
 from landbridge.control.vpcs import CreateVpc, DeleteVpc
 from landbridge.model.errors import NotFound, Unavailable
-from landbridge.model.resources import Vpc
+from landbridge.model.network import Vpc
 from landbridge.model.snapshot import Change, Snapshot
 
 NET = IPv4Network("10.0.0.0/16")

@@ -19,6 +19,7 @@ from landbridge.control.vpcs import CreateVpc
 from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection, SetVpnConnection
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DeleteVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
+from landbridge.model.crypto import CryptoPolicy, Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.errors import (
     Combination,
     ConnectionExists,
@@ -31,11 +32,13 @@ from landbridge.model.errors import (
     LandbridgeError,
     NotFound,
     PoolExhausted,
+    Unsupported,
     VpnGatewayUnavailable,
     WrongState,
 )
-from landbridge.model.resources import DpdAction, StartupAction, State, VpnConnection
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import DpdAction, StartupAction, VpnConnection
 
 KEY = "Just_a.Key_1"
 NOTHING = TunnelWish()
@@ -147,6 +150,41 @@ def test_reserved_inside_cidrs(cidr: IPv4Network) -> None:
     gateway, customer = hub(cloud), site(cloud)
     command = CreateVpnConnection(gateway, customer, wishes=(NOTHING, TunnelWish(inside=cidr)))
     assert "reserved" in refused(cloud, Invalid, command)
+
+
+@pytest.mark.parametrize(
+    ("policy", "wished", "told"),
+    [
+        (
+            CryptoPolicy.MODERN,
+            TunnelWish(
+                ike_versions=tuple(IkeVersion),
+                phase1=PhaseOptions(groups=(Group.MODP_1024, Group.MODP_2048)),
+                phase2=PhaseOptions(integrity=(Integrity.SHA1,)),
+            ),
+            "IKEv1, Diffie-Hellman group 2, SHA1",
+        ),
+        (CryptoPolicy.MODERN, TunnelWish(phase2=PhaseOptions(groups=(Group.MODP_1024_160,))), "group 22"),
+        (CryptoPolicy.CNSA, TunnelWish(phase1=PhaseOptions(encryption=(Encryption.AES_GCM_16_128,))), "AES128-GCM-16"),
+        (CryptoPolicy.CNSA, TunnelWish(phase2=PhaseOptions(groups=(Group.ECP_256,))), "group 19"),
+    ],
+)
+def test_what_the_crypto_policy_does_not_admit_is_refused_by_name(
+    policy: CryptoPolicy, wished: TunnelWish, told: str
+) -> None:
+    strict, wishes = Cloud(crypto_policy=policy), (NOTHING, wished)
+    message = refused(strict, Unsupported, CreateVpnConnection(hub(strict), site(strict), wishes=wishes))
+    assert told in message
+    assert str(policy) in message
+    assert "group 14" not in message
+    parity = Cloud()
+    assert connect(parity, hub(parity), site(parity), wished).tunnels[0].options == wished.options
+
+
+@pytest.mark.parametrize("policy", CryptoPolicy)
+def test_every_policy_takes_what_names_nothing(policy: CryptoPolicy) -> None:
+    cloud = Cloud(crypto_policy=policy)
+    connect(cloud, hub(cloud), site(cloud), TunnelWish(phase1=PhaseOptions(lifetime_seconds=3_601)))
 
 
 @pytest.mark.parametrize("seconds", [-1, 0, 29, 86_401])

@@ -33,7 +33,9 @@ from landbridge.model.errors import (
     VpnGatewayUnavailable,
     WrongState,
 )
-from landbridge.model.resources import Attachment, CustomerGateway, RouteTable, State, Vpc, VpnGateway
+from landbridge.model.network import RouteTable, Vpc
+from landbridge.model.resources import Attachment, State
+from landbridge.model.vpn import CustomerGateway, VpnGateway
 
 ADDRESS = IPv4Address("203.0.113.77")
 NOWHERE = "0123456789abcdef0"

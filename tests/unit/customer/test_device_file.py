@@ -13,24 +13,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.customer.device_file import MAX_LENGTH, BadDeviceFile, read
-from landbridge.desired.device_file import ESP, IKE, DeviceBgp, DeviceFile, DeviceTunnel, Suite, device_file, to_xml
-from landbridge.desired.objects import IkeConnection
-from landbridge.model.resources import (
-    CustomerGateway,
-    State,
-    Tunnel,
-    TunnelOptions,
-    VpnConnection,
-    VpnGateway,
-)
+from landbridge.desired.device_file import DeviceBgp, DeviceFile, DeviceTunnel, Suite, device_file, to_xml
+from landbridge.model.crypto import CryptoPolicy, Encryption, Group, IkeVersion, Integrity, PhaseOptions
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelOptions, VpnConnection, VpnGateway
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 KEYS = ("A_first.Key_00000001", "B_second.Key_0000002")
+NOTHING_SET = TunnelOptions()
 WHO = {"account": "123456789012", "region": "eu-central-1", "created": NOW}
 
 
-def of(*, static: bool = False, dpd: int | None = None) -> DeviceFile:
+def of(
+    *,
+    static: bool = False,
+    options: TunnelOptions = NOTHING_SET,
+    policy: CryptoPolicy = CryptoPolicy.AWS,
+    **selectors: IPv4Network,
+) -> DeviceFile:
     """The file of a connection."""
     one, two = (
         Tunnel(
@@ -38,7 +39,7 @@ def of(*, static: bool = False, dpd: int | None = None) -> DeviceFile:
             outside=IPv4Address("203.0.113.128") + number,
             inside=IPv4Network(f"169.254.{number}0.0/30"),
             psk=Secret(KEYS[number - 1]),
-            options=TunnelOptions(dpd_timeout_seconds=dpd),
+            options=options,
         )
         for number in (1, 2)
     )
@@ -50,6 +51,7 @@ def of(*, static: bool = False, dpd: int | None = None) -> DeviceFile:
         static_only=static,
         tunnels=(one, two),
         state=State.AVAILABLE,
+        **selectors,
         **WHO,
     )
     gateway = VpnGateway(id=connection.vpn_gateway_id, asn=64512, state=State.AVAILABLE, **WHO)
@@ -60,7 +62,7 @@ def of(*, static: bool = False, dpd: int | None = None) -> DeviceFile:
         state=State.AVAILABLE,
         **WHO,
     )
-    return device_file(connection, gateway, customer)
+    return device_file(connection, gateway, customer, policy)
 
 
 def outline(element: ElementTree.Element) -> list[str]:
@@ -126,19 +128,63 @@ def test_what_terraform_reads() -> None:
     ]
 
 
-def test_the_file_says_what_the_endpoints_accept() -> None:
-    """The file's words and strongSwan's for the same thing."""
-    accepted = IkeConnection.__dataclass_fields__
-    assert (IKE.encryption, IKE.authentication, IKE.group) == ("aes-128-gcm-16", "sha2-256", "group19")
-    assert "aes128gcm16-prfsha256-ecp256" in accepted["ike_proposals"].default
-    assert (ESP.encryption, ESP.authentication, ESP.group) == ("aes-128-gcm-16", "none", "group19")
-    assert "aes128gcm16-ecp256" in accepted["esp_proposals"].default
-    assert (IKE.lifetime, ESP.lifetime) == (accepted["ike_lifetime"].default, accepted["child_lifetime"].default)
+def words(file: DeviceFile) -> dict[str, str | None]:
+    """What the first tunnel's ike and ipsec say of algorithms, by path."""
+    tunnel = ElementTree.fromstring(to_xml(file)).find("ipsec_tunnel")
+    assert tunnel is not None
+    return {path: tunnel.findtext(path) for path in (f"{part}/{tag}" for part in ("ike", "ipsec") for tag in SUITE)}
+
+
+def test_where_nothing_was_chosen_the_file_says_what_is_strong_and_quick() -> None:
+    assert list(words(of()).values()) == [
+        *("sha2-256", "aes-128-gcm-16", "28800", "group19", "main"),
+        *("none", "aes-128-gcm-16", "3600", "group19", "tunnel"),
+    ]
+    assert list(words(of(policy=CryptoPolicy.CNSA)).values())[:4] == ["sha2-384", "aes-256-gcm-16", "28800", "group20"]
+
+
+def test_of_what_was_chosen_the_file_says_the_lowest_as_awss_does() -> None:
+    chosen = TunnelOptions(
+        phase1=PhaseOptions(
+            (Encryption.AES_CBC_256, Encryption.AES_GCM_16_256),
+            (Integrity.SHA1, Integrity.SHA2_512),
+            (Group.MODP_1024, Group.ECP_521),
+            7_200,
+        ),
+        phase2=PhaseOptions(
+            (Encryption.AES_CBC_128,), (Integrity.SHA2_384,), (Group.MODP_1536, Group.MODP_2048), 1_800
+        ),
+    )
+    assert list(words(of(options=chosen)).values()) == [
+        *("sha1", "aes-256-cbc", "7200", "group2", "main"),
+        *("hmac-sha2-384-192", "aes-128-cbc", "1800", "group5", "tunnel"),
+    ]
+
+
+def test_a_device_is_told_of_ikev1_and_of_selectors_where_there_are_such() -> None:
+    plain = to_xml(of())
+    assert "version>" not in plain.replace('?xml version="1.0"', "")
+    assert "network_cidr>" not in plain.replace("<network_cidr>30</network_cidr>", "")
+    both = TunnelOptions(ike_versions=tuple(IkeVersion))
+    assert to_xml(of(options=both)) == plain
+    old = of(
+        options=TunnelOptions(ike_versions=(IkeVersion.IKEV1,)),
+        customer_network=IPv4Network("192.168.60.0/24"),
+        cloud_network=IPv4Network("10.0.0.0/16"),
+    )
+    root = ElementTree.fromstring(to_xml(old))
+    paths = ("ike/version", "ipsec/local_ipv4_network_cidr", "ipsec/remote_ipv4_network_cidr")
+    for tunnel in root.findall("ipsec_tunnel"):
+        assert [tunnel.findtext(path) for path in paths] == ["ikev1", "192.168.60.0/24", "10.0.0.0/16"]
+        # IKEv1 has no AES-GCM for phase 1.
+        assert tunnel.findtext("ike/encryption_protocol") == "aes-128-cbc"
+        assert tunnel.findtext("ipsec/encryption_protocol") == "aes-128-gcm-16"
+    assert read(to_xml(old)) == old
 
 
 @pytest.mark.parametrize(("timeout", "interval"), [(None, 10), (30, 10), (45, 15), (86_400, 28_800)])
 def test_dead_peer_detection_follows_the_option(timeout: int | None, interval: int) -> None:
-    tunnel = of(dpd=timeout).tunnels[0]
+    tunnel = of(options=TunnelOptions(dpd_timeout_seconds=timeout)).tunnels[0]
     assert (tunnel.dpd_interval, tunnel.dpd_retries) == (interval, 3)
     assert tunnel.dpd_timeout == (timeout or 30)
 
@@ -150,12 +196,24 @@ ids = st.sampled_from(["vpn", "vgw", "cgw", "tgw"]).flatmap(
 )
 unicast = st.integers(0x01000000, 0x7EFFFFFF).map(IPv4Address) | st.integers(0x80000000, 0xDFFFFFFF).map(IPv4Address)
 asns = st.integers(1, 4_294_967_295)
-suites = st.builds(
-    Suite,
-    authentication=st.sampled_from(["sha1", "sha2-256", "hmac-sha1-96", "none"]),
-    encryption=st.sampled_from(["aes-128-cbc", "aes-128-gcm-16"]),
-    group=st.sampled_from(["group2", "group14", "group19"]),
-    lifetime=st.integers(900, 28_800),
+ciphers = st.sampled_from(Encryption)
+hashes = st.sampled_from(Integrity)
+
+
+@st.composite
+def suites(draw: st.DrawFn, *, esp: bool, version: IkeVersion = IkeVersion.IKEV2) -> Suite:
+    old = version is IkeVersion.IKEV1 and not esp
+    cipher = draw(ciphers.filter(lambda one: not (old and one.authenticates)))
+    return Suite(
+        encryption=cipher,
+        integrity=None if esp and cipher.authenticates else draw(hashes),
+        group=draw(st.sampled_from(Group)),
+        lifetime=draw(st.integers(900, 28_800)),
+    )
+
+
+networks = st.just(IPv4Network("0.0.0.0/0")) | st.builds(
+    lambda base, length: IPv4Network((base, length), strict=False), st.integers(0, 2**32 - 1), st.integers(0, 32)
 )
 
 
@@ -166,6 +224,7 @@ def files(draw: st.DrawFn) -> DeviceFile:
     insides = draw(st.lists(st.integers(0, 16_383), min_size=count, max_size=count, unique=True))
     outsides = draw(st.lists(unicast, min_size=count, max_size=count, unique=True))
     hosts = draw(st.sampled_from([(1, 2), (2, 1)]))
+    version = draw(st.sampled_from(IkeVersion))
     tunnels = tuple(
         DeviceTunnel(
             customer_outside=draw(unicast),
@@ -180,11 +239,14 @@ def files(draw: st.DrawFn) -> DeviceFile:
                     st.from_regex(r"[A-Za-z1-9._][A-Za-z0-9._]{7,63}", fullmatch=True).filter(lambda k: k != "REDACTED")
                 )
             ),
-            ike=draw(suites),
-            esp=draw(suites),
+            ike_version=version,
+            ike=draw(suites(esp=False, version=version)),
+            esp=draw(suites(esp=True)),
             dpd_interval=draw(st.integers(1, 86_400)),
             dpd_retries=draw(st.integers(1, 100)),
             mss=draw(st.integers(536, 8_960)),
+            customer_network=draw(networks),
+            gateway_network=draw(networks),
         )
         for inside, outside in zip(insides, outsides, strict=True)
     )
@@ -208,11 +270,25 @@ def test_padding_as_other_writers_have_it(static: bool) -> None:
     assert read(padded) == of(static=static)
 
 
-def test_awss_older_algorithms_are_read() -> None:
-    old = Suite(authentication="hmac-sha1-96", encryption="aes-128-cbc", group="group2", lifetime=3600)
-    text = to_xml(of()).replace(ESP.encryption, old.encryption).replace(ESP.group, old.group)
-    text = text.replace(f">{ESP.authentication}<", f">{old.authentication}<")
-    assert [tunnel.esp for tunnel in read(text).tunnels] == [old, old]
+@pytest.mark.parametrize(
+    ("cipher", "hashing", "group", "suite"),
+    [
+        ("aes-128-cbc", "hmac-sha1-96", "group2", (Encryption.AES_CBC_128, Integrity.SHA1, 2)),
+        ("aes-256-cbc", "hmac-sha2-256-128", "group14", (Encryption.AES_CBC_256, Integrity.SHA2_256, 14)),
+        ("aes256", "hmac-sha-256-128", "14", (Encryption.AES_CBC_256, Integrity.SHA2_256, 14)),
+        ("aes-256-cbc", "sha512", "group24", (Encryption.AES_CBC_256, Integrity.SHA2_512, 24)),
+        ("aes-256-gcm-16", "hmac-sha2-384-192", "group20", (Encryption.AES_GCM_16_256, None, 20)),
+        ("aes-128-gcm", "none", "group19", (Encryption.AES_GCM_16_128, None, 19)),
+    ],
+)
+def test_algorithms_are_read_by_the_names_that_files_have(
+    cipher: str, hashing: str, group: str, suite: tuple[Encryption, Integrity | None, int]
+) -> None:
+    text = to_xml(of()).replace(">none<", f">{hashing}<")
+    start = text.index("<ipsec>")
+    text = text[:start] + text[start:].replace("aes-128-gcm-16", cipher).replace("group19", group)
+    read_back = read(text).tunnels[0].esp
+    assert (read_back.encryption, read_back.integrity, read_back.group) == suite
 
 
 # --- hostile and broken -----------------------------------------------------------------------------------------------
@@ -313,6 +389,17 @@ def test_every_element_that_is_read_is_missed(tag: str) -> None:
         (KEYS[0], KEYS[0] + "; quit", "ike/pre_shared_key"),
         (KEYS[0], "REDACTED", "REDACTED"),
         ("aes-128-gcm-16", "aes\n}", "encryption_protocol"),
+        ("aes-128-gcm-16", "des", "encryption_protocol"),
+        (">sha2-256<", ">md5<", "authentication_protocol"),
+        (">sha2-256<", ">none<", "authentication_protocol"),
+        ("group19", "group31", "perfect_forward_secrecy"),
+        ("</pre_shared_key>", "</pre_shared_key><version>ikev3</version>", "ike/version"),
+        ("</pre_shared_key>", "</pre_shared_key><version>ikev1</version>", "encryption_protocol"),
+        (
+            "</dead_peer_detection>",
+            "</dead_peer_detection><local_ipv4_network_cidr>10.0.0.1/8</local_ipv4_network_cidr>",
+            "local_ipv4_network_cidr",
+        ),
         (">28800<", ">0<", "lifetime"),
         (">1360<", ">1<", "tcp_mss_adjustment"),
         (">10</interval>", ">0</interval>", "interval"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 
 from aws_filtering import ECHO_REQUEST, ICMP, Packet
-from landbridge.desired.objects import FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.rulesets import FilterRule, Hook, Ruleset, Verdict
 from landbridge.desired.tables import Among, Field, Value
 
 PROTOCOLS = {"tcp": 6, "udp": 17, "icmp": 1, "esp": 50}

@@ -9,40 +9,49 @@ import pytest
 from support import Cloud
 
 from landbridge.control.customer_gateways import CreateCustomerGateway
+from landbridge.control.tunnels import TunnelWish
 from landbridge.control.vpn_connections import CreateVpnConnection
 from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.customer import device_file as reader
+from landbridge.customer import offers
 from landbridge.customer.plan import CustomerSettings, inner_network, links_of, wanted
 from landbridge.desired.device_file import DeviceFile, device_file, to_xml
+from landbridge.desired.health import Health
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import DataPlane, TunnelDevice, VethEnd
 from landbridge.desired.names import Names
-from landbridge.desired.objects import (
-    HERE,
-    Bfd,
-    DataPlane,
-    Health,
-    Hook,
-    HostState,
-    IkeConnection,
-    Ruleset,
-    Speaker,
-    TunnelDevice,
-    Verdict,
-    VethEnd,
+from landbridge.desired.objects import HERE, HostState
+from landbridge.desired.rulesets import Hook, Ruleset, Verdict
+from landbridge.desired.speakers import Bfd, Speaker
+from landbridge.model.crypto import (
+    PHASE_1,
+    PHASE_2,
+    Cipher,
+    CryptoPolicy,
+    Encryption,
+    Group,
+    IkeVersion,
+    Integrity,
+    PhaseOptions,
+    Transforms,
+    admitted,
 )
+from landbridge.model.errors import Unsupported
 from landbridge.reconcile.diff import check
 
 LAN = IPv4Network("192.168.60.0/24")
 VPC = IPv4Network("10.0.0.0/16")
+NOTHING = TunnelWish()
 LYON = IPv4Network("192.168.61.0/24")
 SETTINGS = CustomerSettings(names=Names("fed321"), data_plane=DataPlane.LIBIPSEC, bfd=Bfd(), lans=(LAN,), routes=(VPC,))
 
 
-def downloaded(*, static: bool) -> DeviceFile:
+def downloaded(*, static: bool, wish: TunnelWish = NOTHING, **options: IPv4Network) -> DeviceFile:
     """What a customer reads from the file that the service gives out."""
     cloud = Cloud()
     vgw = cloud.run(CreateVpnGateway())
     cgw = cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.77"), 65010))
-    vpn = cloud.run(CreateVpnConnection(vgw.id, cgw.id, static_only=static))
+    vpn = cloud.run(CreateVpnConnection(vgw.id, cgw.id, static_only=static, wishes=(wish, NOTHING), **options))
     return reader.read(to_xml(device_file(vpn, vgw, cgw)))
 
 
@@ -151,3 +160,62 @@ def test_what_belongs_into_the_tunnels_never_leaves_by_an_uplink(static: bool) -
         if rule.verdict is Verdict.DROP
     ]
     assert drops == [(Hook.POSTROUTING, "wan0", (VPC,) if static else (LYON,), True)]
+
+
+WEAK = TunnelWish(
+    phase1=PhaseOptions((Encryption.AES_CBC_128,), (Integrity.SHA1,), (Group.MODP_1024,), 7_200),
+    phase2=PhaseOptions((Encryption.AES_CBC_256,), (Integrity.SHA2_512,), (Group.MODP_2048,), 900),
+)
+
+
+def connections(state: HostState) -> list[IkeConnection]:
+    return sorted((i for i in state.values() if isinstance(i, IkeConnection)), key=lambda ike: ike.name)
+
+
+def test_what_the_file_names_is_offered_and_nothing_else() -> None:
+    one, two = connections(wanted(downloaded(static=True, wish=WEAK), SETTINGS, Health()))
+    assert one.ike == Transforms((Encryption.AES_CBC_128,), (Integrity.SHA1,), (Group.MODP_1024,))
+    assert one.esp == Transforms((Encryption.AES_CBC_256,), (Integrity.SHA2_512,), (Group.MODP_2048,))
+    assert (one.versions, one.ike_lifetime, one.child_lifetime) == ((IkeVersion.IKEV2,), 7_200, 900)
+    assert two.ike == Transforms((Encryption.AES_GCM_16_128,), (Integrity.SHA2_256,), (Group.ECP_256,))
+    assert two.esp == Transforms((Encryption.AES_GCM_16_128,), (), (Group.ECP_256,))
+
+
+def test_a_policy_of_its_own_offers_more_where_the_file_names_what_it_does_not_admit() -> None:
+    modern = replace(SETTINGS, crypto_policy=CryptoPolicy.MODERN)
+    one, two = connections(wanted(downloaded(static=True, wish=WEAK), modern, Health()))
+    assert one.ike == admitted(CryptoPolicy.MODERN, PHASE_1)
+    assert one.esp == Transforms((Encryption.AES_CBC_256,), (Integrity.SHA2_512,), (Group.MODP_2048,))
+    assert two.ike == Transforms((Encryption.AES_GCM_16_128,), (Integrity.SHA2_256,), (Group.ECP_256,))
+    cnsa = replace(SETTINGS, crypto_policy=CryptoPolicy.CNSA)
+    _, two = connections(wanted(downloaded(static=True), cnsa, Health()))
+    assert two.esp == admitted(CryptoPolicy.CNSA, PHASE_2)
+    old = downloaded(static=True, wish=TunnelWish(ike_versions=(IkeVersion.IKEV1,)))
+    offers.check(old, CryptoPolicy.AWS)
+    with pytest.raises(Unsupported, match="IKEv1, which the crypto policy modern does not admit"):
+        offers.check(old, CryptoPolicy.MODERN)
+    [first, _] = connections(wanted(old, SETTINGS, Health()))
+    assert first.versions == (IkeVersion.IKEV1,)
+
+
+def test_the_mtu_goes_by_what_the_file_names_or_by_what_was_negotiated() -> None:
+    kernel = replace(SETTINGS, data_plane=DataPlane.KERNEL)
+
+    def mtus(settings: CustomerSettings, *known: Cipher) -> list[int]:
+        file = downloaded(static=True, wish=WEAK)
+        health = Health(ciphers=frozenset(((file.vpn_connection_id, 1), cipher) for cipher in known))
+        devices = [d for d in wanted(file, settings, health).values() if isinstance(d, TunnelDevice)]
+        return [device.mtu for device in sorted(devices, key=lambda device: device.name)]
+
+    assert mtus(kernel) == [1406, 1438]
+    assert mtus(replace(kernel, crypto_policy=CryptoPolicy.CNSA)) == [1438, 1438]
+    assert mtus(kernel, Cipher(Encryption.AES_CBC_128, Integrity.SHA1)) == [1422, 1438]
+
+
+def test_selectors_are_the_files_and_the_ends_of_the_tunnel() -> None:
+    file = downloaded(static=True, customer_network=LAN, cloud_network=VPC)
+    state = wanted(file, SETTINGS, Health())
+    check(state, state.values())
+    for ike, tunnel in zip(connections(state), file.tunnels, strict=True):
+        assert ike.local_ts == (LAN, IPv4Network(tunnel.customer_inside.ip))
+        assert ike.remote_ts == (VPC, IPv4Network(tunnel.gateway_inside.ip))

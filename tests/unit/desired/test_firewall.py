@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Any
 
 import pytest
@@ -17,20 +17,12 @@ from aws_filtering import ICMP, TCP, UDP, Packet
 from landbridge.desired import names
 from landbridge.desired.firewall import firewall
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, Names
-from landbridge.desired.objects import Ruleset
+from landbridge.desired.rulesets import Ruleset
 from landbridge.drivers.nftables import render
-from landbridge.model.resources import (
-    AclAssociation,
-    AclEntry,
-    NetworkAcl,
-    NetworkInterface,
-    PrivateAddress,
-    SecurityGroupRule,
-    State,
-    Subnet,
-    Traffic,
-    Vpc,
-)
+from landbridge.model.firewall import ICMPV6, AclAssociation, AclEntry, NetworkAcl, SecurityGroupRule, Traffic
+from landbridge.model.instances import NetworkInterface, PrivateAddress
+from landbridge.model.network import Subnet, Vpc
+from landbridge.model.resources import State
 
 COMMON: dict[str, Any] = {
     "account": "123456789012",
@@ -351,3 +343,42 @@ def test_who_has_which_address_is_said() -> None:
     assert len({each.link for each in found.holders}) == 2
     changed = replace(found, holders=found.holders[:1])
     assert render.fingerprint(changed) != render.fingerprint(found)
+
+
+def test_what_is_about_ipv6_fits_no_packet() -> None:
+    """There is none in a VPC; nor does an entry about it come before the others."""
+    anywhere6 = IPv6Network("::/0")
+    interface = NetworkInterface(
+        id="eni-1",
+        vpc_id=VPC.id,
+        subnet_id="subnet-1",
+        addresses=(PrivateAddress(address=IPv4Address("10.0.1.4")),),
+        group_ids=("sg-1",),
+        **COMMON,
+    )
+    ssh = Traffic(TCP, 22, 22)
+    rule = SecurityGroupRule(id="sgr-1", group_id="sg-1", egress=False, traffic=ssh, cidr=ANYWHERE, **COMMON)
+    more = (
+        replace(rule, id="sgr-2", cidr=anywhere6),
+        replace(rule, id="sgr-3", cidr=anywhere6, traffic=Traffic()),
+        replace(rule, id="sgr-4", egress=True, cidr=anywhere6, traffic=Traffic(ICMPV6)),
+    )
+
+    def found(rules: tuple[SecurityGroupRule, ...], *entries: AclEntry) -> tuple[Ruleset, ...]:
+        acl = NetworkAcl(
+            id="acl-1",
+            vpc_id=VPC.id,
+            entries=entries,
+            associations=(AclAssociation(id="aclassoc-1", subnet_id="subnet-1"),),
+            **COMMON,
+        )
+        return firewall(Names("test"), VPC, (), (interface,), rules, (acl,))
+
+    def entry(number: int, egress: bool, *, allow: bool = True, six: bool = False) -> AclEntry:
+        cidr = anywhere6 if six else ANYWHERE
+        return AclEntry(number=number, egress=egress, allow=allow, traffic=Traffic(), cidr=cidr)
+
+    for allow in (True, False):
+        entries = [entry(100, False, allow=allow), entry(100, True)]
+        others = [entry(50, egress, allow=not allow, six=True) for egress in (False, True)]
+        assert found((rule, *more), *others, *entries) == found((rule,), *entries)

@@ -18,50 +18,64 @@ from landbridge.control.limits import AWS, RELAXED, Limits
 from landbridge.control.propagation import EnableVgwRoutePropagation
 from landbridge.control.routes import CreateRoute
 from landbridge.control.subnets import CreateSubnet, DeleteSubnet
+from landbridge.control.tunnels import TunnelWish
 from landbridge.control.vpc_cidrs import AssociateVpcCidr, DisassociateVpcCidr
 from landbridge.control.vpcs import CreateVpc
 from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection, SetVpnConnection
 from landbridge.control.vpn_gateways import AttachVpnGateway, CreateVpnGateway, DetachVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute
+from landbridge.desired.health import Health
 from landbridge.desired.host import Planner, Settings, Wanted
+from landbridge.desired.ike import Charon, IkeConnection
 from landbridge.desired.internet_gateway import mapped
-from landbridge.desired.names import Names
-from landbridge.desired.objects import (
+from landbridge.desired.links import (
     MAIN_TABLE,
     Address,
-    Bfd,
-    Charon,
     DataPlane,
-    Health,
-    HostState,
-    IkeConnection,
     KernelRoute,
     KernelRule,
     Namespace,
     RouteKind,
-    Ruleset,
-    Speaker,
     TunnelDevice,
-    Verdict,
     VethEnd,
-    ruleset_key,
 )
+from landbridge.desired.names import Names
+from landbridge.desired.objects import HostState
+from landbridge.desired.rulesets import Ruleset, Verdict, ruleset_key
+from landbridge.desired.speakers import Bfd, Speaker
 from landbridge.desired.tables import Family
 from landbridge.desired.vpc import EDGE
 from landbridge.model.attached import interfaces_of
-from landbridge.model.resources import NetworkInterface, RouteTable, Vpc, VpnConnection
+from landbridge.model.crypto import (
+    PHASE_1,
+    PHASE_2,
+    Cipher,
+    CryptoPolicy,
+    Encryption,
+    Group,
+    IkeVersion,
+    Integrity,
+    PhaseOptions,
+    Transforms,
+    admits,
+)
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import RouteTable, Vpc
+from landbridge.model.vpn import VpnConnection
 from landbridge.reconcile.diff import check
 
 SETTINGS = Settings(Names("abc123"), LAB_POOLS, DataPlane.LIBIPSEC, Bfd())
 OWN = SETTINGS.names
 LAN = IPv4Network("192.168.60.0/24")
 INTERNET = IPv4Network("0.0.0.0/0")
+NOTHING = TunnelWish()
+GCM = Cipher(Encryption.AES_GCM_16_128, None)
 
 
 class Town:
     """A cloud with a VPC, two subnets, an instance in each, both gateways, a site and a connection to it."""
 
-    def __init__(self, *, static: bool = False) -> None:
+    def __init__(self, *, static: bool = False, wish: TunnelWish = NOTHING, **options: IPv4Network) -> None:
         self.cloud = cloud = Cloud()
         self.vpc: Vpc = cloud.run(CreateVpc(IPv4Network("10.0.0.0/16")))
         self.subnets = [cloud.run(CreateSubnet(self.vpc.id, IPv4Network(f"10.0.{n}.0/24"))) for n in (1, 2)]
@@ -78,7 +92,9 @@ class Town:
         cloud.run(AddSite("paris", IPv4Address("203.0.113.77"), LAN))
         cloud.run(AddHost("web", IPv4Address("198.51.100.10")))
         self.cgw = cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.77"), 65010))
-        self.vpn: VpnConnection = cloud.run(CreateVpnConnection(self.vgw.id, self.cgw.id, static_only=static))
+        self.vpn: VpnConnection = cloud.run(
+            CreateVpnConnection(self.vgw.id, self.cgw.id, static_only=static, wishes=(wish, NOTHING), **options)
+        )
         if static:
             cloud.run(CreateVpnConnectionRoute(self.vpn.id, LAN))
         self.planner = Planner(SETTINGS)
@@ -364,8 +380,8 @@ def test_as_many_routes_as_aws_takes(town: Town, limits: Limits, sent: int | Non
 def test_kernel_tunnels_have_an_interface_of_their_own_and_the_mtu_that_is_known_to_fit() -> None:
     town = Town()
     town.planner = Planner(replace(SETTINGS, data_plane=DataPlane.KERNEL))
-    first = (town.vpn.id, 1)
-    state = town.wanted(Health(bare=frozenset({first}))).state
+    first, second = (town.vpn.id, 1), (town.vpn.id, 2)
+    state = town.wanted(Health(bare=frozenset({first}), ciphers=frozenset({(first, GCM), (second, GCM)}))).state
     check(state, state.values())
     devices = {item.endpoint: item for item in state.values() if isinstance(item, TunnelDevice)}
     connections = {item.namespace: item for item in state.values() if isinstance(item, IkeConnection)}
@@ -386,7 +402,8 @@ def test_kernel_tunnels_have_an_interface_of_their_own_and_the_mtu_that_is_known
 def test_no_tunnel_takes_more_than_the_uplink(data_plane: DataPlane, fits: int) -> None:
     town = Town()
     town.planner = Planner(replace(SETTINGS, data_plane=data_plane, uplink_mtu=1400))
-    state = town.wanted(Health(bare=frozenset({(town.vpn.id, 1), (town.vpn.id, 2)}))).state
+    both = [(town.vpn.id, number) for number in (1, 2)]
+    state = town.wanted(Health(bare=frozenset(both), ciphers=frozenset((each, GCM) for each in both))).state
     assert {item.mtu for item in state.values() if isinstance(item, TunnelDevice)} == {fits}
     spaces = {OWN.endpoint(town.vpn.id, number) for number in (1, 2)}
     ends = [end for end in state.values() if isinstance(end, VethEnd) and {end.namespace, end.peer_namespace} & spaces]
@@ -426,7 +443,8 @@ def test_forced_udp_takes_room_at_once_and_touches_that_connection_alone() -> No
     town.planner = Planner(replace(SETTINGS, data_plane=DataPlane.KERNEL))
     other = town.cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.78"), 65011))
     second = town.cloud.run(CreateVpnConnection(town.vgw.id, other.id))
-    bare = Health(bare=frozenset((vpn.id, number) for vpn in (town.vpn, second) for number in (1, 2)))
+    tunnels = [(vpn.id, number) for vpn in (town.vpn, second) for number in (1, 2)]
+    bare = Health(bare=frozenset(tunnels), ciphers=frozenset((each, GCM) for each in tunnels))
     before = town.wanted(bare).state
     town.cloud.run(SetVpnConnection(second.id, force_udp=True))
     after = town.wanted(bare).state
@@ -450,3 +468,82 @@ def test_libipsecs_tunnels_have_its_mtu_whatever_is_known() -> None:
     town = Town()
     state = town.wanted(Health(bare=frozenset({(town.vpn.id, 1)}))).state
     assert {(d.mtu, d.if_id) for d in state.values() if isinstance(d, TunnelDevice)} == {(1400, 0)}
+
+
+@pytest.mark.parametrize(
+    ("phase2", "cipher", "mtu"),
+    [
+        (PhaseOptions(), None, 1406),
+        (PhaseOptions(encryption=(Encryption.AES_GCM_16_256,)), None, 1438),
+        (PhaseOptions(encryption=(Encryption.AES_CBC_128,), integrity=(Integrity.SHA1,)), None, 1422),
+        (PhaseOptions(), Cipher(Encryption.AES_CBC_256, Integrity.SHA2_384), 1422),
+        (PhaseOptions(), GCM, 1438),
+    ],
+)
+def test_the_mtu_goes_by_what_is_negotiated_or_else_by_what_may_be(
+    phase2: PhaseOptions, cipher: Cipher | None, mtu: int
+) -> None:
+    town = Town(wish=TunnelWish(phase2=phase2))
+    town.planner = Planner(replace(SETTINGS, data_plane=DataPlane.KERNEL))
+    ciphers = frozenset({((town.vpn.id, 1), cipher)} if cipher is not None else ())
+    state = town.wanted(Health(ciphers=ciphers)).state
+    device = state["link", OWN.of(town.vgw.id), "t1-1"]
+    assert isinstance(device, TunnelDevice)
+    assert device.mtu == mtu
+
+
+def ike(town: Town, number: int = 1) -> IkeConnection:
+    found = town.wanted().state["ike", OWN.endpoint(town.vpn.id, number), f"{town.vpn.id}-{number}"]
+    assert isinstance(found, IkeConnection)
+    return found
+
+
+def test_a_tunnels_options_are_what_its_endpoint_is_told() -> None:
+    town = Town(
+        wish=TunnelWish(
+            ike_versions=(IkeVersion.IKEV1,),
+            phase1=PhaseOptions((Encryption.AES_CBC_256,), (Integrity.SHA2_256,), (Group.MODP_2048,), 7_200),
+            phase2=PhaseOptions(lifetime_seconds=1_800),
+            rekey_margin_seconds=600,
+            rekey_fuzz_percentage=0,
+            dpd_timeout_seconds=60,
+        )
+    )
+    one, two = ike(town), ike(town, 2)
+    assert one.versions == (IkeVersion.IKEV1,)
+    assert one.ike == Transforms((Encryption.AES_CBC_256,), (Integrity.SHA2_256,), (Group.MODP_2048,))
+    assert one.esp == PHASE_2
+    assert (one.ike_lifetime, one.child_lifetime, one.rekey_margin, one.rekey_fuzz) == (7_200, 1_800, 600, 0)
+    assert (one.dpd_timeout, one.dpd_delay) == (60, 20)
+    assert (two.versions, two.ike, two.esp) == (tuple(IkeVersion), PHASE_1, PHASE_2)
+    assert (two.ike_lifetime, two.child_lifetime, two.rekey_margin, two.rekey_fuzz) == (28_800, 3_600, 270, 100)
+    assert (two.local_ts, two.remote_ts) == ((INTERNET,), (INTERNET,))
+
+
+@pytest.mark.parametrize("policy", [CryptoPolicy.MODERN, CryptoPolicy.CNSA])
+def test_the_policy_decides_where_nothing_is_named(policy: CryptoPolicy) -> None:
+    town = Town()
+    town.planner = Planner(replace(SETTINGS, crypto_policy=policy))
+    found = ike(town)
+    assert found.versions == (IkeVersion.IKEV2,)
+    for one in (*found.ike.integrity, *found.ike.groups, *found.esp.integrity, *found.esp.groups):
+        assert admits(policy, one)
+    assert Group.ECP_384 in found.esp.groups
+    assert (Encryption.AES_CBC_128 in found.ike.encryption) is (policy is CryptoPolicy.MODERN)
+
+
+def test_traffic_selectors_cover_the_ends_of_the_tunnel_and_libipsec_has_an_address_in_each_of_ours() -> None:
+    town = Town(cloud_network=IPv4Network("10.0.0.0/16"), customer_network=LAN)
+    found, tunnel = ike(town), town.vpn.tunnels[0]
+    assert found.local_ts == (IPv4Network("10.0.0.0/16"), IPv4Network(tunnel.cloud_inside))
+    assert found.remote_ts == (LAN, IPv4Network(tunnel.customer_inside))
+    state = town.wanted().state
+    check(state, state.values())
+    anchors = {
+        item.address
+        for item in state.values()
+        if isinstance(item, Address) and item.link == "lo" and item.namespace == found.namespace
+    }
+    assert {str(address) for address in anchors} == {"10.0.0.1/32", f"{tunnel.cloud_inside}/32"}
+    town.planner = Planner(replace(SETTINGS, data_plane=DataPlane.KERNEL))
+    assert not [item for item in town.wanted().state.values() if isinstance(item, Address) and item.link == "lo"]

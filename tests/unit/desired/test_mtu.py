@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.desired import mtu
+from landbridge.desired.links import DataPlane
 from landbridge.desired.mtu import Esp, esp_mtu, mss, tunnel_mtu
-from landbridge.desired.objects import DataPlane
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landbridge.desired.objects import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
+from landbridge.desired.speakers import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
 from landbridge.drivers.bird.render import CANARY_TABLE, fingerprint, fingerprint_in, followed, render, session_of
 
 GOLDEN = Path(__file__).parent / "bird_golden"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.objects import HERE, VethEnd
+from landbridge.desired.links import VethEnd
+from landbridge.desired.objects import HERE
 from landbridge.drivers.netlink import marks
 from landbridge.drivers.netlink.mounts import Propagation, parse
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.objects import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
 from landbridge.desired.tables import KINDS, Among, Family, Field, Follow, Holder, Kind, NamedMap, NamedSet
 from landbridge.drivers.nftables import lookups, render
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.objects import Chain, FilterRule, Hook, Ruleset, Verdict
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
 from landbridge.desired.tables import Family, Mapped, OneToOne, Port
 from landbridge.drivers.nftables import render
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.drivers.probe import CannotRun, Choice, Diagnosis, decide
 
 NO_ESP = ("this kernel has no ESP", "loading modules did not help")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.objects import IkeConnection
-from landbridge.drivers.strongswan.connections import connection_digest, connection_message, outdated
+from landbridge.desired.ike import IkeConnection
+from landbridge.drivers.strongswan.connections import connection_message, fits, outdated
+from landbridge.drivers.strongswan.identity import FORCED, connection_digest, dialled, digest_of, name_of, secret_id
 from landbridge.drivers.strongswan.links import alias, endpoint_of
 from landbridge.drivers.strongswan.status import ike_sa
+from landbridge.model.crypto import PHASE_1, PHASE_2, IkeVersion
 from landbridge.model.secret import Secret
 from landbridge.observe.ike import IkeSaStatus
 
@@ -38,11 +40,16 @@ OTHERS: dict[str, Any] = {
     "dpd_action": "restart",
     "initiate": True,
     "yields": True,
-    "ike_proposals": ("aes256gcm16-prfsha384-ecp384",),
-    "esp_proposals": ("aes256gcm16",),
+    "versions": (IkeVersion.IKEV1,),
+    "dpd_timeout": 60,
+    "ike": PHASE_1,
+    "esp": PHASE_2,
     "ike_lifetime": 3600,
     "child_lifetime": 1800,
     "rekey_margin": 100,
+    "rekey_fuzz": 50,
+    "local_ts": (IPv4Network("10.0.0.0/16"),),
+    "remote_ts": (IPv4Network("192.168.0.0/16"),),
     "if_id": 42,
     "replay_window": 64,
     "force_udp": True,
@@ -83,7 +90,7 @@ def test_the_kernels_sas_belong_to_an_interface_and_have_extended_sequence_numbe
     message = connection_message(kernel)
     assert (message["if_id_in"], message["if_id_out"]) == ("42", "42")
     assert child(kernel)["replay_window"] == "1024"
-    assert child(kernel)["esp_proposals"] == [f"{each}-esn-noesn" for each in WANTED.esp_proposals]
+    assert child(kernel)["esp_proposals"] == [f"{each}-esn-noesn" for each in child(WANTED)["esp_proposals"]]
 
 
 def test_udp_is_forced_by_claiming_a_nat_and_the_digest_shows_it() -> None:
@@ -142,18 +149,83 @@ def test_what_follows_a_dead_peer(
     assert (child(wanted)["dpd_action"], child(wanted)["close_action"]) == (dpd_action, close_action)
 
 
-@given(st.integers(900, 28_800), st.integers(900, 3_600), st.integers(60, 1_800))
-def test_keys_are_renewed_before_they_end(ike: int, esp: int, margin: int) -> None:
-    wanted = replace(WANTED, ike_lifetime=ike, child_lifetime=esp, rekey_margin=margin)
+def seconds(value: object) -> int:
+    return int(str(value).removesuffix("s"))
 
-    def seconds(value: object) -> int:
-        return int(str(value).removesuffix("s"))
 
+@given(st.integers(900, 28_800), st.integers(900, 3_600), st.integers(60, 1_800), st.integers(0, 100))
+def test_keys_are_renewed_before_they_end(ike: int, esp: int, margin: int, fuzz: int) -> None:
+    wanted = replace(WANTED, ike_lifetime=ike, child_lifetime=esp, rekey_margin=margin, rekey_fuzz=fuzz)
     message, body = connection_message(wanted), child(wanted)
     assert seconds(message["rekey_time"]) + seconds(message["over_time"]) == ike
     assert seconds(body["life_time"]) == esp
     for part, lifetime in ((message, ike), (body, esp)):
         assert 0 < seconds(part["rekey_time"]) - seconds(part["rand_time"]) <= seconds(part["rekey_time"]) < lifetime
+
+
+def test_margin_and_fuzz_say_when() -> None:
+    body = child(replace(WANTED, child_lifetime=3_600, rekey_margin=600, rekey_fuzz=50))
+    assert (body["rekey_time"], body["rand_time"], body["life_time"]) == ("3000s", "300s", "3600s")
+    exact = connection_message(replace(WANTED, ike_lifetime=7_200, rekey_margin=600, rekey_fuzz=0))
+    assert (exact["rekey_time"], exact["rand_time"], exact["over_time"]) == ("6600s", "0s", "600s")
+
+
+@pytest.mark.parametrize(
+    ("versions", "version", "dpd_timeout"),
+    [((IkeVersion.IKEV1,), "1", "20s"), ((IkeVersion.IKEV2,), "2", None), (tuple(IkeVersion), "0", "20s")],
+)
+def test_versions_and_ikev1s_own_dpd(versions: tuple[IkeVersion, ...], version: str, dpd_timeout: str | None) -> None:
+    message = connection_message(replace(WANTED, versions=versions, dpd_timeout=30))
+    assert (message["version"], message.get("dpd_timeout")) == (version, dpd_timeout)
+
+
+def test_selectors() -> None:
+    ours, theirs = IPv4Network("10.0.0.0/16"), IPv4Network("192.168.60.0/24")
+    body = child(replace(WANTED, local_ts=(ours, IPv4Network("169.254.7.1/32")), remote_ts=(theirs,)))
+    assert (body["local_ts"], body["remote_ts"]) == (["10.0.0.0/16", "169.254.7.1/32"], ["192.168.60.0/24"])
+    assert (child(WANTED)["local_ts"], child(WANTED)["remote_ts"]) == (["0.0.0.0/0"], ["0.0.0.0/0"])
+
+
+def test_who_has_to_initiate_is_told_by_the_secrets_id_alone() -> None:
+    ids = {
+        name: secret_id(name, connection_digest(b"k", replace(WANTED, name=name, **change)))
+        for name, change in {
+            "waits": {},
+            "dials": {"initiate": True},
+            "both": {"initiate": True, "force_udp": True, "if_id": 42},
+            "in-udp": {"force_udp": True},
+        }.items()
+    }
+    assert dialled(ids.values()) == {"dials", "both"}
+    assert [name_of(each) for each in ids.values()] == list(ids)
+    assert [name for name, each in ids.items() if digest_of(each).endswith(FORCED)] == ["both", "in-udp"]
+
+
+@pytest.mark.parametrize(
+    ("version", "ike", "esp", "fit"),
+    [
+        (b"2", "AES_GCM_16-128/PRF_HMAC_SHA2_256/ECP_256", "AES_GCM_16-128", True),
+        (b"2", "AES_GCM_16-256/PRF_HMAC_SHA2_384/ECP_384", "AES_GCM_16-256/ECP_384", True),
+        (b"1", "AES_GCM_16-128/PRF_HMAC_SHA2_256/ECP_256", "AES_GCM_16-128", False),
+        (b"2", "AES_GCM_16-128/PRF_HMAC_SHA1/ECP_256", "AES_GCM_16-128", False),
+        (b"2", "AES_GCM_16-128/PRF_HMAC_SHA2_256/MODP_1024", "AES_GCM_16-128", False),
+        (b"2", "AES_GCM_16-128/PRF_HMAC_SHA2_256/ECP_256", "AES_CBC-128/HMAC_SHA1_96", False),
+    ],
+)
+def test_sas_by_algorithms_that_are_not_wanted_are_told(version: bytes, ike: str, esp: str, fit: bool) -> None:
+    cipher, prf, group = ike.split("/")
+    name, _, size = cipher.rpartition("-")
+    child: dict[str, Any] = {
+        "name": b"t1",
+        "state": b"INSTALLED",
+        "encr-alg": esp.split("/")[0].rpartition("-")[0].encode(),
+    }
+    child["encr-keysize"] = esp.split("/")[0].rpartition("-")[2].encode()
+    for part in esp.split("/")[1:]:
+        child["integ-alg" if part.startswith("HMAC") else "dh-group"] = part.encode()
+    told = {"state": b"ESTABLISHED", "version": version, "encr-alg": name.encode(), "encr-keysize": size.encode()}
+    told |= {"prf-alg": prf.encode(), "dh-group": group.encode()}
+    assert fits(ike_sa("t1", {**told, "child-sas": {"t1-1": child}}), WANTED) is fit
 
 
 def test_a_tun_says_whose_it_is() -> None:

@@ -9,8 +9,10 @@ from ipaddress import IPv4Address, IPv4Network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.model.resources import CustomerGateway, Resource, State, Vpc
+from landbridge.model.network import Vpc
+from landbridge.model.resources import Resource, State
 from landbridge.model.snapshot import Change, Index, Put, Remove, Snapshot
+from landbridge.model.vpn import CustomerGateway
 
 NOW = datetime(2026, 11, 23, 5, tzinfo=UTC)
 

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 
 import pytest
+from charons import sa
 
+from landbridge.model.crypto import Cipher, Encryption, Integrity
 from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
 from landbridge.observe.fold import BFD_SILENCE, Endpoint, Place, SpeakerWords, View, tunnel_state, vitals
-from landbridge.observe.ike import Cause, ChildSaStatus, ChildState, IkeSaStatus, IkeState
+from landbridge.observe.ike import Cause, ChildState
 from landbridge.observe.state import EspState, Status
 from landbridge.observe.why import Side
 
@@ -19,46 +21,6 @@ MADE = NOW - timedelta(hours=1)
 PEER = IPv4Address("169.254.10.2")
 PLACE = Place(endpoint="endpoint", router="router", link="t1-1")
 ID = ("vpn-1", 1)
-
-
-def sa(*, carries: bool = True) -> IkeSaStatus:
-    child = ChildSaStatus(
-        name="vpn-1-1",
-        unique_id=1,
-        state=ChildState.INSTALLED if carries else ChildState.INSTALLING,
-        spi_in="c0000001",
-        spi_out="c0000002",
-        suite="AES_GCM_16-128",
-        udp=True,
-        bytes_in=100,
-        packets_in=1,
-        bytes_out=200,
-        packets_out=2,
-        installed=5,
-        rekey_in=3000,
-        expires_in=3600,
-    )
-    return IkeSaStatus(
-        connection="vpn-1-1",
-        unique_id=1,
-        state=IkeState.ESTABLISHED,
-        initiator=False,
-        local=IPv4Address("203.0.113.128"),
-        local_port=4500,
-        local_id="203.0.113.128",
-        remote=IPv4Address("203.0.113.77"),
-        remote_port=4500,
-        remote_id="203.0.113.77",
-        nat_local=True,
-        nat_remote=False,
-        nat_fake=True,
-        suite="AES_GCM_16-128/PRF_HMAC_SHA2_256/ECP_256",
-        spi_initiator="1",
-        spi_responder="2",
-        established=5,
-        rekey_in=28000,
-        children=(child,),
-    )
 
 
 def peering(state: str, **more: object) -> SpeakerProtocol:
@@ -163,40 +125,72 @@ def test_the_last_change_is_when_the_status_changed() -> None:
     assert tunnel_state(down, first, MADE, later).changed == later
 
 
+@pytest.mark.parametrize("state", ["Established", "Active"])
+def test_a_service_that_starts_asks_bird_since_when_it_is_so(state: str) -> None:
+    """Nobody saw it change: when the service was started says nothing about the tunnel."""
+    hours = [timedelta(hours=n) for n in range(4)]
+    made, so, now = NOW - hours[3], NOW - hours[2], NOW
+    session = replace(peering(state), since=so)
+    seen = view(endpoint=UP, speaker=SpeakerWords(protocols=(session,)))
+    assert tunnel_state(seen, None, made, now).changed == so
+    assert tunnel_state(seen, None, NOW - hours[1], now).changed == NOW - hours[1], "not before it was made"
+    other = replace(peering("Established"), since=NOW + hours[1])
+    assert tunnel_state(view(speaker=SpeakerWords(protocols=(other,))), None, made, now).changed == now
+
+
+def test_a_service_that_starts_asks_charon_since_when_it_is_up() -> None:
+    up = view(dynamic=False, endpoint=UP)
+    assert tunnel_state(up, None, MADE, NOW).changed == NOW - timedelta(seconds=5)
+    assert tunnel_state(up, None, NOW - timedelta(seconds=1), NOW).changed == NOW - timedelta(seconds=1)
+
+
 def test_vitals_of_tunnels() -> None:
     up = view(endpoint=UP, speaker=SpeakerWords(protocols=(peering("Established"),), bfd=(bfd("Up"),)))
-    vital = vitals([up], frozenset(), frozenset(), NOW)
+    vital = vitals([up], frozenset(), frozenset(), (), NOW)
     assert (vital.up, vital.dead, vital.bfd_seen) == ({ID}, frozenset(), {ID})
-    gone = vitals([view(endpoint=Endpoint(pid=None))], frozenset(), frozenset(), NOW)
+    gone = vitals([view(endpoint=Endpoint(pid=None))], frozenset(), frozenset(), (), NOW)
     assert (gone.up, gone.dead) == (frozenset(), {ID})
 
 
 def test_a_tunnel_whose_daemon_died_is_dead_before_bgp_notices() -> None:
     words = SpeakerWords(protocols=(peering("Established"),))
-    assert vitals([view(endpoint=Endpoint(pid=None), speaker=words)], frozenset(), frozenset(), NOW).dead == {ID}
+    assert vitals([view(endpoint=Endpoint(pid=None), speaker=words)], frozenset(), frozenset(), (), NOW).dead == {ID}
 
 
 def test_a_tunnel_that_nobody_asked_yet_is_not_dead() -> None:
-    assert vitals([view(endpoint=Endpoint(heard=False))], frozenset(), frozenset(), NOW).dead == frozenset()
+    assert vitals([view(endpoint=Endpoint(heard=False))], frozenset(), frozenset(), (), NOW).dead == frozenset()
 
 
 def test_a_silent_bfd_keeps_the_last_word_for_a_while() -> None:
     """Where BFD answered, a path that only looks alive stays unused; but a peer that gave BFD up is used again."""
     silent = view(dynamic=False, endpoint=UP, speaker=SpeakerWords(bfd=(bfd("Down"),)))
-    assert vitals([silent], {ID}, frozenset(), NOW + timedelta(seconds=1)).bfd_seen == {ID}
-    assert vitals([silent], {ID}, frozenset(), NOW + BFD_SILENCE + timedelta(seconds=1)).bfd_seen == frozenset()
-    assert vitals([silent], frozenset(), frozenset(), NOW).bfd_seen == frozenset()
+    assert vitals([silent], {ID}, frozenset(), (), NOW + timedelta(seconds=1)).bfd_seen == {ID}
+    assert vitals([silent], {ID}, frozenset(), (), NOW + BFD_SILENCE + timedelta(seconds=1)).bfd_seen == frozenset()
+    assert vitals([silent], frozenset(), frozenset(), (), NOW).bfd_seen == frozenset()
 
 
 def test_a_tunnel_that_is_down_stays_bound_to_bfd() -> None:
     lost = view(dynamic=False, speaker=SpeakerWords(bfd=(bfd("Down"),)))
-    assert vitals([lost], {ID}, frozenset(), NOW + 2 * BFD_SILENCE).bfd_seen == {ID}
+    assert vitals([lost], {ID}, frozenset(), (), NOW + 2 * BFD_SILENCE).bfd_seen == {ID}
 
 
 def test_a_tunnel_is_bare_once_its_esp_is_seen_outside_of_udp_and_until_it_is_seen_in_it() -> None:
     bare = Endpoint(pid=7, sas=(replace(sa(), children=tuple(replace(c, udp=False) for c in sa().children)),))
     down = view(endpoint=Endpoint(pid=None))
-    assert vitals([view(endpoint=bare)], frozenset(), frozenset(), NOW).bare == {ID}
-    assert vitals([down], frozenset(), {ID}, NOW).bare == {ID}
-    assert vitals([down], frozenset(), frozenset(), NOW).bare == frozenset()
-    assert vitals([view(endpoint=UP)], frozenset(), {ID}, NOW).bare == frozenset()
+    assert vitals([view(endpoint=bare)], frozenset(), frozenset(), (), NOW).bare == {ID}
+    assert vitals([down], frozenset(), {ID}, (), NOW).bare == {ID}
+    assert vitals([down], frozenset(), frozenset(), (), NOW).bare == frozenset()
+    assert vitals([view(endpoint=UP)], frozenset(), {ID}, (), NOW).bare == frozenset()
+
+
+def test_what_protects_a_tunnels_packets_is_told_and_remembered_while_it_is_down() -> None:
+    up, down = view(endpoint=UP), view(endpoint=Endpoint(pid=None))
+    gcm = (ID, Cipher(Encryption.AES_GCM_16_128, None))
+    assert vitals([up], frozenset(), frozenset(), (), NOW).ciphers == {gcm}
+    assert vitals([down], frozenset(), frozenset(), {gcm}, NOW).ciphers == {gcm}
+    assert vitals([down], frozenset(), frozenset(), (), NOW).ciphers == frozenset()
+    [child] = sa().children
+    cbc = Endpoint(pid=7, sas=(replace(sa(), children=(replace(child, suite="AES_CBC-256/HMAC_SHA2_512_256"),)),))
+    assert vitals([view(endpoint=cbc)], frozenset(), frozenset(), {gcm}, NOW).ciphers == {
+        (ID, Cipher(Encryption.AES_CBC_256, Integrity.SHA2_512))
+    }

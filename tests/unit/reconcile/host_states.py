@@ -9,28 +9,21 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from hypothesis import strategies as st
 
-from landbridge.desired.objects import (
-    HERE,
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import (
     Address,
     Bridge,
-    Chain,
-    Charon,
     DataPlane,
-    Hook,
-    HostObject,
-    HostState,
-    IkeConnection,
     KernelRoute,
     KernelRule,
-    Key,
     Namespace,
     RouteKind,
-    Ruleset,
-    Speaker,
     TunnelDevice,
     VethEnd,
-    host_state,
 )
+from landbridge.desired.objects import HERE, HostObject, HostState, Key, host_state
+from landbridge.desired.rulesets import Chain, Hook, Ruleset
+from landbridge.desired.speakers import Speaker
 from landbridge.drivers.fake import FakeDriver, FakeHost
 from landbridge.model.secret import Secret
 from landbridge.reconcile.driver import Driver

@@ -8,7 +8,8 @@ from host_states import Run, rendered, site, states
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.objects import HostObject, Key, VethEnd, link_key
+from landbridge.desired.links import VethEnd, link_key
+from landbridge.desired.objects import HostObject, Key
 from landbridge.drivers.fake import FakeDriver, FakeHost
 from landbridge.reconcile.diff import diff
 

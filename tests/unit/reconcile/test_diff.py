@@ -9,20 +9,10 @@ import pytest
 from host_states import ike, site, states
 from hypothesis import given
 
-from landbridge.desired.objects import (
-    Address,
-    Bridge,
-    Charon,
-    HostObject,
-    IkeConnection,
-    Key,
-    Namespace,
-    Seen,
-    Speaker,
-    TunnelDevice,
-    VethEnd,
-    host_state,
-)
+from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.links import Address, Bridge, Namespace, TunnelDevice, VethEnd
+from landbridge.desired.objects import HostObject, Key, Seen, host_state
+from landbridge.desired.speakers import Speaker
 from landbridge.drivers.fake import fingerprint
 from landbridge.reconcile.diff import Plan, PlanError, diff, needed_by
 from landbridge.reconcile.steps import Change, Create, Delete

@@ -10,20 +10,12 @@ from itertools import pairwise
 import pytest
 from host_states import Run, Wanted, site
 
-from landbridge.desired.objects import (
-    HERE,
-    Bridge,
-    Charon,
-    HostObject,
-    HostState,
-    Key,
-    Namespace,
-    TunnelDevice,
-    host_state,
-)
+from landbridge.desired.ike import Charon
+from landbridge.desired.links import Bridge, Namespace, TunnelDevice
+from landbridge.desired.objects import HERE, HostObject, HostState, Key, host_state
 from landbridge.drivers.fake import FakeDriver, FakeHost
 from landbridge.reconcile.driver import Driver, DriverError
-from landbridge.reconcile.loop import Reconciler
+from landbridge.reconcile.loop import Counts, Reconciler
 from landbridge.reconcile.steps import Create
 
 CHARON: Key = ("charon", "ep1")
@@ -86,6 +78,21 @@ def test_a_failure_is_forgotten_when_it_works_again() -> None:
     run.host.failures.always = set()
     run.settle(5)
     assert run.reconciler.errors() == ()
+
+
+def test_what_it_does_is_counted() -> None:
+    run = Run(site())
+    assert run.reconciler.counts() == Counts(0, 0, 0, 0)
+    run.host.failures.always = {CHARON}
+    for _ in range(3):
+        run.time.seconds += run.reconciler.turn()
+    (failure,) = run.reconciler.errors()
+    made = len(run.host.objects)
+    assert run.reconciler.counts() == Counts(3, 0, made, failure.tries)
+    run.host.failures.always = set()
+    run.settle(5)
+    counts = run.reconciler.counts()
+    assert (counts.steps_done, counts.steps_failed) == (len(site()), failure.tries)
 
 
 def test_another_wish_is_tried_at_once() -> None:

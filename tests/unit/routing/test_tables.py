@@ -11,26 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.model.resources import (
+from landbridge.model.instances import Instance, InstanceState, InterfaceAttachment, NetworkInterface, PrivateAddress
+from landbridge.model.network import (
     Association,
-    Attachment,
-    Instance,
-    InstanceState,
-    InterfaceAttachment,
     InternetGateway,
-    NetworkInterface,
-    PrivateAddress,
-    Resource,
     Route,
     RouteOrigin,
     RouteTable,
     SecondaryCidr,
-    State,
     Subnet,
     Vpc,
-    VpnGateway,
 )
+from landbridge.model.resources import Attachment, Resource, State
 from landbridge.model.snapshot import Put, Snapshot
+from landbridge.model.vpn import VpnGateway
 from landbridge.routing.tables import choose, entries, followed, free_number
 
 COMMON: Any = {"account": "1", "region": "r", "created": datetime(2026, 1, 1, tzinfo=UTC)}

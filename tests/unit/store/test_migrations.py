@@ -17,16 +17,10 @@ from sqlalchemy import create_engine
 
 import landbridge.store.sql
 from landbridge.model.attached import interfaces_of
-from landbridge.model.resources import (
-    EVERYTHING,
-    Attachment,
-    Instance,
-    InstanceState,
-    NetworkAcl,
-    NetworkInterface,
-    RouteTable,
-    SecurityGroupRule,
-)
+from landbridge.model.firewall import EVERYTHING, NetworkAcl, SecurityGroupRule
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
+from landbridge.model.network import RouteTable
+from landbridge.model.resources import Attachment
 from landbridge.store.codec import Codec
 from landbridge.store.sql import SqlStore
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, ip_network
 from pathlib import Path
 
 import pytest
@@ -16,24 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect
 
+from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.errors import Unavailable
-from landbridge.model.resources import (
-    AccessKey,
-    Association,
-    Resource,
-    Role,
-    Route,
-    RouteTable,
-    SecondaryCidr,
-    State,
-    StaticRoute,
-    Tunnel,
-    TunnelOptions,
-    Vpc,
-    VpnConnection,
-)
+from landbridge.model.firewall import EVERYTHING, AclEntry, NetworkAcl, SecurityGroupRule
+from landbridge.model.keys import AccessKey, Role
+from landbridge.model.network import Association, Route, RouteTable, SecondaryCidr, Vpc
+from landbridge.model.resources import Resource, State
 from landbridge.model.secret import Secret
 from landbridge.model.snapshot import Put, Remove, Snapshot
+from landbridge.model.vpn import StaticRoute, Tunnel, TunnelOptions, VpnConnection
+from landbridge.store import sql
 from landbridge.store.codec import KINDS, Codec
 from landbridge.store.folder import Folder, FolderError
 from landbridge.store.schema import metadata
@@ -64,7 +57,12 @@ def connection() -> VpnConnection:
                 outside=IPv4Address("203.0.113.128"),
                 inside=IPv4Network("169.254.10.0/30"),
                 psk=Secret("first.secret"),
-                options=TunnelOptions(dpd_timeout_seconds=40),
+                options=TunnelOptions(
+                    dpd_timeout_seconds=40,
+                    ike_versions=(IkeVersion.IKEV1, IkeVersion.IKEV2),
+                    phase1=PhaseOptions((Encryption.AES_GCM_16_256,), (Integrity.SHA2_384,), (Group.ECP_384,), 7_200),
+                    rekey_fuzz_percentage=0,
+                ),
             ),
             Tunnel(
                 number=2,
@@ -137,11 +135,17 @@ def test_any_tag_survives(text: str, tmp_path_factory: pytest.TempPathFactory) -
 def test_a_connection_of_an_older_version_is_read_with_what_it_could_not_choose() -> None:
     codec = Codec(KEY)
     old = json.loads(codec.encode(connection()))
-    for name in ("clear_df", "force_udp"):
+    for name in ("clear_df", "force_udp", "customer_network", "cloud_network"):
         del old[name]
+    later = ("ike_versions", "phase1", "phase2", "rekey_margin_seconds", "rekey_fuzz_percentage", "replay_window_size")
     for tunnel in old["tunnels"]:
-        del tunnel["options"]["replay_window_size"]
-    assert codec.decode("vpn-connection", json.dumps(old)) == connection()
+        for name in later:
+            del tunnel["options"][name]
+    one, two = (
+        replace(tunnel, options=TunnelOptions(dpd_timeout_seconds=tunnel.options.dpd_timeout_seconds))
+        for tunnel in connection().tunnels
+    )
+    assert codec.decode("vpn-connection", json.dumps(old)) == replace(connection(), tunnels=(one, two))
 
 
 def test_secrets_are_not_in_the_file(tmp_path: Path) -> None:
@@ -216,6 +220,39 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
         open_store(tmp_path)
 
 
+def test_a_first_start_that_broke_off_is_made_good(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "landbridge.db") as database:
+        database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    store = open_store(tmp_path)
+    store.commit(1, (Put(vpc("vpc-1")),))
+    assert [v.id for v in store.load().all(Vpc)] == ["vpc-1"]
+
+
+ONLY_SQLITES = re.compile(r"(?i)\b(sqlite_\w+|pragma|immediate|exclusive|rowid|glob|autoincrement|replace)\b")
+
+
+def test_only_the_connection_is_sqlites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another database has to take the store's statements one day; what SQLite alone knows is in one place."""
+    said: list[str] = []
+    connect = sql._connect
+
+    def overheard(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.set_trace_callback(said.append)
+        return connection
+
+    open_store(tmp_path).close()
+    monkeypatch.setattr(sql, "_connect", overheard)
+    store = open_store(tmp_path)
+    store.commit(1, (Put(vpc("vpc-1")), Put(connection())))
+    store.commit(2, (Remove(vpc("vpc-1")),))
+    store.load()
+    store.close()
+    verbs = {statement.split()[0] for statement in said}
+    assert verbs == {"SELECT", "BEGIN", "INSERT", "DELETE", "COMMIT"}
+    assert not [statement for statement in said if ONLY_SQLITES.search(statement.partition("VALUES")[0])]
+
+
 def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
     open_store(tmp_path).close()
     found = inspect(create_engine(f"sqlite:///{tmp_path / 'landbridge.db'}"))
@@ -259,3 +296,17 @@ def test_a_key_of_before_there_were_roles_is_an_admins() -> None:
     loaded = codec.decode("access-key", json.dumps(text))
     assert isinstance(loaded, AccessKey)
     assert loaded.role is Role.ADMIN
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.0/8", "2001:db8::/32", None])
+def test_rules_are_about_either_version_of_ip(cidr: str | None) -> None:
+    codec = Codec(KEY)
+    prefix = ip_network(cidr) if cidr else None
+    rule = SecurityGroupRule(
+        id="sgr-1", group_id="sg-1", egress=False, traffic=EVERYTHING, cidr=prefix, peer_group_id="sg-2", **COMMON
+    )
+    assert codec.decode("security-group-rule", codec.encode(rule)) == rule
+    if prefix is not None:
+        entry = AclEntry(number=1, egress=False, allow=True, traffic=EVERYTHING, cidr=prefix)
+        acl = NetworkAcl(id="acl-1", vpc_id="vpc-1", entries=(entry,), **COMMON)
+        assert codec.decode("network-acl", codec.encode(acl)) == acl

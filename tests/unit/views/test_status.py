@@ -17,10 +17,14 @@ from landbridge.control.instances import TerminateInstances
 from landbridge.control.internet_gateways import CreateInternetGateway
 from landbridge.control.lab import AddHost, AddSite
 from landbridge.control.tags import CreateTags
+from landbridge.desired.health import Health
 from landbridge.desired.host import Planner, Settings
-from landbridge.desired.objects import DataPlane, Health, link_key, namespace_key
+from landbridge.desired.links import DataPlane, link_key
+from landbridge.desired.objects import namespace_key
 from landbridge.model.errors import Conflict, NotFound, WrongState
-from landbridge.model.resources import AccessKey, Instance, VpnConnection
+from landbridge.model.instances import Instance
+from landbridge.model.keys import AccessKey
+from landbridge.model.vpn import VpnConnection
 from landbridge.observe.state import Observation
 from landbridge.views import where
 from landbridge.views.status import status

@@ -16,7 +16,7 @@ from landbridge.control.limits import RELAXED
 from landbridge.control.service import Control
 from landbridge.control.vpcs import CreateVpc
 from landbridge.model.errors import Unavailable
-from landbridge.model.resources import Vpc
+from landbridge.model.network import Vpc
 from landbridge.model.snapshot import Change, Snapshot
 from landbridge.wiring.commits import Request, SharedCommits
 
@@ -27,6 +27,8 @@ class Disk:
 
     turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     batches: list[int] = field(default_factory=list)
+    threads: list[int] = field(default_factory=list)
+    """Who waited for each batch."""
     full: bool = False
     _prepared: int = 0
 
@@ -38,6 +40,7 @@ class Disk:
 
     def finish(self) -> None:
         assert self.turn.acquire(timeout=20)
+        self.threads.append(threading.get_ident())
         if self.full:
             raise Unavailable("The disk is full.")
         self.batches.append(self._prepared)
@@ -46,12 +49,13 @@ class Disk:
 @dataclass
 class Door:
     disk: Disk = field(default_factory=Disk)
+    alone: bool = False
 
     def __post_init__(self) -> None:
         self.control = Control(
             self.disk, now=lambda: START, entropy=SeededEntropy(), pools=LAB_POOLS, builds=False, limits=RELAXED
         )
-        self.commits = SharedCommits(self.control)
+        self.commits = SharedCommits(self.control, lambda: self.alone)
 
     async def create(self) -> str:
         """One request; the id that it is answered."""
@@ -66,7 +70,7 @@ class Door:
 def test_many_at_once_take_two_turns() -> None:
     async def requests(door: Door) -> list[str]:
         first = asyncio.create_task(door.create())
-        while not door.commits._turn:
+        while not door.commits._taken:
             await asyncio.sleep(0)
         await asyncio.sleep(0)
         others = [asyncio.create_task(door.create()) for _ in range(20)]
@@ -109,7 +113,7 @@ def test_all_who_wait_for_a_full_disk_are_told_and_the_next_is_served() -> None:
 def test_who_stops_waiting_stops_nobody_else() -> None:
     async def requests(door: Door) -> None:
         impatient, patient = asyncio.create_task(door.create()), asyncio.create_task(door.create())
-        while not door.commits._turn:
+        while not door.commits._taken:
             await asyncio.sleep(0)
         impatient.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -120,4 +124,53 @@ def test_who_stops_waiting_stops_nobody_else() -> None:
     door = Door()
     asyncio.run(requests(door))
     assert len(list(door.control.snapshot.all(Vpc))) == 2
+    door.commits.close()
+
+
+def test_who_is_alone_waits_for_the_disk_itself() -> None:
+    async def requests(door: Door) -> None:
+        door.disk.turn.release()
+        await door.create()
+        door.alone = False
+        door.disk.turn.release()
+        await door.create()
+
+    door = Door(alone=True)
+    asyncio.run(requests(door))
+    loop, thread = door.disk.threads
+    assert loop == threading.get_ident() != thread
+    door.commits.close()
+
+
+def test_who_is_alone_is_told_of_a_full_disk() -> None:
+    async def requests(door: Door) -> None:
+        door.disk.full = True
+        door.disk.turn.release()
+        with pytest.raises(Unavailable):
+            await door.create()
+        door.disk.full = False
+        door.disk.turn.release()
+        await door.create()
+
+    door = Door(alone=True)
+    asyncio.run(requests(door))
+    assert len(list(door.control.snapshot.all(Vpc))) == 1
+    door.commits.close()
+
+
+def test_who_comes_while_the_thread_is_at_work_waits_for_its_next_turn() -> None:
+    async def requests(door: Door) -> None:
+        first = asyncio.create_task(door.create())
+        while not door.commits._taken:
+            await asyncio.sleep(0)
+        door.alone = True
+        second = asyncio.create_task(door.create())
+        await asyncio.sleep(0)
+        door.disk.turn.release(2)
+        await first
+        await second
+
+    door = Door()
+    asyncio.run(requests(door))
+    assert door.disk.batches == [1, 1]
     door.commits.close()

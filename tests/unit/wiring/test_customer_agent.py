@@ -12,7 +12,7 @@ from landbridge.control.customer_gateways import CreateCustomerGateway
 from landbridge.control.vpn_connections import CreateVpnConnection
 from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.desired.device_file import device_file, to_xml
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.drivers.probe import CannotRun, Choice
 from landbridge.model.options import CustomerGatewayOptions, DataPlaneChoice
 from landbridge.model.secret import Secret

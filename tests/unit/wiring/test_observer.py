@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import cast
 
+from charons import sa
 from support import Cloud
 
 from landbridge.control.customer_gateways import CreateCustomerGateway
@@ -14,9 +15,11 @@ from landbridge.control.vpcs import CreateVpc
 from landbridge.control.vpn_connections import CreateVpnConnection
 from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.desired.names import Names
-from landbridge.model.resources import VpnConnection
+from landbridge.model.vpn import VpnConnection
 from landbridge.observe.bgp import BfdPeer
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
+from landbridge.observe.metrics import source_of
+from landbridge.observe.state import Status
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.observer import Observer
 
@@ -29,12 +32,18 @@ class Said:
     def __init__(self) -> None:
         self.words = Heard()
         self.routers: Collection[str] = ()
+        self.counting: Collection[str] = ()
+        self.counted = 0
 
     def heard(self) -> Heard:
         return self.words
 
-    def listen(self, *, endpoints: Collection[str], routers: Collection[str]) -> None:
+    def listen(self, *, endpoints: Collection[str], routers: Collection[str], counting: Collection[str]) -> None:
         self.routers = routers
+        self.counting = counting
+
+    def count(self) -> None:
+        self.counted += 1
 
 
 class Watched:
@@ -42,6 +51,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.cloud = Cloud()
+        self.cloud.now = datetime(2020, 1, 1, tzinfo=UTC)
         gateway = self.cloud.run(CreateVpnGateway())
         customer = self.cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.77"), 65010))
         self.connection: VpnConnection = self.cloud.run(CreateVpnConnection(gateway.id, customer.id, static_only=True))
@@ -106,3 +116,36 @@ def test_an_observation_is_made_anew_when_there_is_something_new() -> None:
     assert second is not first
     watched.cloud.run(CreateVpc(IPv4Network("10.0.0.0/16")))
     assert watched.observer.observation() is not second
+
+
+def test_what_was_not_heard_before_everybody_was_is_no_change() -> None:
+    """A service that starts hears one after the other; that it had heard nothing yet is not telemetry."""
+    watched = Watched()
+    watched.observer.news()
+    identity = (watched.connection.id, 1)
+    assert watched.observer.observation().tunnels[identity].status is Status.DOWN
+    endpoints = {OWN.endpoint(watched.connection.id, 1): Endpoint(pid=7, sas=(sa(),))}
+    watched.said.words = Heard(endpoints=endpoints)
+    watched.observer.begin()
+    state = watched.observer.observation().tunnels[identity]
+    assert state.status is Status.UP
+    assert datetime.now(UTC) - state.changed > timedelta(seconds=4), "its SA is five seconds old"
+    outside = watched.connection.tunnels[0].outside
+    [(_, minute)] = watched.observer.metrics().series[source_of(watched.connection, outside)].minutes(0, 2**31)
+    assert minute.low == 1
+
+
+def test_metrics_follow_what_is_heard_and_counted() -> None:
+    watched = Watched()
+    watched.observer.start()
+    assert watched.said.counting == {OWN.of(watched.connection.vpn_gateway_id)}
+    watched.charon_dies()
+    watched.observer.look()
+    assert watched.said.counted == 1
+    assert not watched.observer.metrics().series, "not everybody was heard"
+    watched.observer.begin()
+    source = source_of(watched.connection, None)
+    [(_, minute)] = watched.observer.metrics().series[source].minutes(0, 2**31)
+    assert (minute.looks, minute.low, minute.high) == (1, 0, 0)
+    again = watched.observer.metrics()
+    assert again.series == watched.observer.metrics().series

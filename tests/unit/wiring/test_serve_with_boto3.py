@@ -82,3 +82,25 @@ def test_relaxed_limits_are_a_choice_of_each_start(tmp_path: Path) -> None:
         assert len(ec2.describe_vpcs()["Vpcs"]) == 6
         with pytest.raises(ClientError, match="VpcLimitExceeded"):
             ec2.create_vpc(CidrBlock="10.0.0.0/16")
+
+
+def test_a_stricter_crypto_policy_does_not_start_over_connections_that_name_what_it_refuses(tmp_path: Path) -> None:
+    weak = {"TunnelOptions": [{"Phase1DHGroupNumbers": [{"Value": 2}]}]}
+    with service(tmp_path, "--crypto-policy", "aws") as ec2:
+        customer = ec2.create_customer_gateway(Type="ipsec.1", IpAddress="203.0.113.9", BgpAsn=65001)
+        customer = customer["CustomerGateway"]["CustomerGatewayId"]
+        gateway = ec2.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+        join = {"Type": "ipsec.1", "CustomerGatewayId": customer, "VpnGatewayId": gateway}
+        vpn = ec2.create_vpn_connection(**join, Options=weak)["VpnConnection"]["VpnConnectionId"]
+    command = [sys.executable, "-m", "landbridge", "serve", "--data-plane", "none", "--listen", "127.0.0.1:0"]
+    strict = [*command, "--state", str(tmp_path), "--crypto-policy", "modern"]
+    done = subprocess.run(strict, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert f"Diffie-Hellman group 2, which tunnel 1 of {vpn} was made with" in " ".join(done.stderr.split())
+    with service(tmp_path) as ec2:
+        ec2.delete_vpn_connection(VpnConnectionId=vpn)
+    with service(tmp_path, "--crypto-policy", "modern") as ec2:
+        with pytest.raises(ClientError, match=r"UnsupportedOperation.*Diffie-Hellman group 2"):
+            ec2.create_vpn_connection(**join, Options=weak)
+        made = ec2.create_vpn_connection(**join)["VpnConnection"]
+        assert "<perfect_forward_secrecy>group19<" in made["CustomerGatewayConfiguration"]

@@ -15,11 +15,13 @@ from landbridge.control.customer_gateways import CreateCustomerGateway
 from landbridge.control.vpn_connections import CreateVpnConnection
 from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
+from landbridge.desired.health import Health
 from landbridge.desired.host import Settings
+from landbridge.desired.links import DataPlane
 from landbridge.desired.names import Names
-from landbridge.desired.objects import DataPlane, Health
 from landbridge.drivers.fake import FakeDriver, FakeHost
-from landbridge.model.resources import State, VpnConnection
+from landbridge.model.resources import State
+from landbridge.model.vpn import VpnConnection
 from landbridge.reconcile.driver import Driver
 from landbridge.wiring.host import Host
 from landbridge.wiring.loop import ServiceLoop

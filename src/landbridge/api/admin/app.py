@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from landbridge.api.admin.body import MAX_TEXT, BodyTooLarge, Fields
+from landbridge.api.exposition import PATH, Expose, exposition
 from landbridge.control.access_keys import CreateAccessKey, DeleteAccessKey
 from landbridge.control.base import Command
 from landbridge.control.lab import AddHost, AddSite, RemoveHost, RemoveSite
@@ -27,8 +28,10 @@ from landbridge.control.service import Control
 from landbridge.control.vpn_connections import SetVpnConnection
 from landbridge.model import errors
 from landbridge.model.errors import LandbridgeError, NotFound, OperatorError, Unsupported
-from landbridge.model.resources import AccessKey, LabHost, LabSite, Role, VpnConnection
+from landbridge.model.keys import AccessKey, Role
+from landbridge.model.lab import LabHost, LabSite
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import VpnConnection
 from landbridge.observe.state import Observation
 from landbridge.reconcile.diff import PlanError
 from landbridge.views import status as views
@@ -73,6 +76,7 @@ class AdminParts:
     observation: Callable[[], Observation]
     plan: Callable[[], Sequence[str]]
     wait: Callable[[int, float], bool]
+    expose: Expose
 
 
 def admin_app(parts: AdminParts) -> ASGIApp:
@@ -84,6 +88,7 @@ def admin_app(parts: AdminParts) -> ASGIApp:
         Route("/v1/endpoint", _safely(service.endpoint), methods=["GET"]),
         Route("/v1/status", _safely(service.status), methods=["GET"]),
         Route("/v1/plan", _safely(service.plan), methods=["GET"]),
+        Route(PATH, _safely(lambda request: exposition(request, parts.expose)), methods=["GET"]),
         Route("/v1/wait", _safely(service.wait), methods=["POST"]),
         Route("/v1/where/{name:path}", _safely(service.where), methods=["GET"]),
         Route("/v1/vpn-connections/{name}", _safely(connections.change), methods=["PATCH"]),

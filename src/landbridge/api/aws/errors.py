@@ -53,6 +53,13 @@ def not_built(action: str) -> Ec2Error:
     return Ec2Error("UnsupportedOperation", f"landbridge does not have the action {action}. Nothing was changed.")
 
 
+def outside_ec2(error: Ec2Error) -> Ec2Error:
+    """The refusal in the words of the services other than EC2, which call a key that there is not something else."""
+    if error.code != "AuthFailure":
+        return error
+    return Ec2Error("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+
+
 def internal_error(request_id: str) -> Ec2Error:
     """What a client is told about a crash: where to look, and nothing else."""
     return Ec2Error("InternalError", f"An internal error has occurred. The service's log has it as {request_id}.", 500)
@@ -84,6 +91,9 @@ _NOT_FOUND: Final[Mapping[str, str]] = {
     "address": "InvalidAddress.NotFound",
     "network-acl-association": "InvalidAssociationID.NotFound",
     "volume": "InvalidVolume.NotFound",
+    "key-pair": "InvalidKeyPair.NotFound",
+    "nat-gateway": "NatGatewayNotFound",
+    "vpc-endpoint": "InvalidVpcEndpointId.NotFound",
     "resource": "InvalidID",
 }
 _MALFORMED: Final[Mapping[str, str]] = {
@@ -105,6 +115,8 @@ _MALFORMED: Final[Mapping[str, str]] = {
     "elastic-ip": "InvalidAllocationID.NotFound",
     "image": "InvalidAMIID.Malformed",
     "volume": "InvalidVolumeID.Malformed",
+    "nat-gateway": "NatGatewayMalformed",
+    "key-pair": "InvalidKeyPair.NotFound",
     "attachment": "InvalidAttachmentID.NotFound",
 }
 _CALLED: Final[Mapping[str, str]] = {
@@ -112,6 +124,7 @@ _CALLED: Final[Mapping[str, str]] = {
     "dhcp-options": "dhcpOption ID",
     "elastic-association": "association ID",
     "elastic-ip": "allocation ID",
+    "key-pair": "key pair",
     "network-acl-association": "association ID",
     "route-table-association": "association ID",
     "security-group": "security group",
@@ -133,7 +146,8 @@ def _does_not_exist(error: domain.NotFound | domain.MalformedId) -> str:
         case "address":
             return f"Address '{identity}' not found."
     camel = _camel(error.kind)
-    return f"The {_CALLED.get(error.kind, f'{camel[0].lower()}{camel[1:]} ID')} '{identity}' does not exist"
+    where = error.where if isinstance(error, domain.NotFound) else ""
+    return f"The {_CALLED.get(error.kind, f'{camel[0].lower()}{camel[1:]} ID')} '{identity}' does not exist{where}"
 
 
 def _malformed(error: domain.MalformedId) -> str:
@@ -181,6 +195,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], Row]] = {
     domain.GatewayNotAttached: ("Gateway.NotAttached", 400),
     domain.InterfaceInUse: ("InvalidNetworkInterface.InUse", 400),
     domain.NotPermitted: ("OperationNotPermitted", 400),
+    domain.UnknownType: ("InvalidInstanceType", 400),
     domain.AmbiguousInstance: ("InvalidInstanceID", 400),
     domain.AlreadyAssociated: ("Resource.AlreadyAssociated", 400),
     domain.ConnectionExists: ("InvalidOption.Conflict", 400),
@@ -194,7 +209,7 @@ DOMAIN_ERRORS: Final[Mapping[type[domain.LandbridgeError], Row]] = {
     domain.GroupStays: ("CannotDelete", 400),
     domain.RuleExists: ("InvalidPermission.Duplicate", 400),
     domain.RuleNotFound: ("InvalidPermission.NotFound", 400),
-    domain.MalformedRule: ("InvalidPermission.Malformed", 400),
+    domain.OtherNetwork: ("InvalidParameter", 400),
     domain.OtherVpc: ("InvalidGroup.NotFound", 400),
     domain.AclEntryExists: ("NetworkAclEntryAlreadyExists", 400),
     domain.TokenMismatch: ("IdempotentParameterMismatch", 400),

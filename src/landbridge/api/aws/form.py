@@ -1,4 +1,4 @@
-"""HTTP bytes in, flat parameters out: query string and form body, bounded, decoded strictly, nothing given twice."""
+"""HTTP bytes in, bounded; and flat parameters out of query string and form: decoded strictly, nothing given twice."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MAX_BODY: Final = 1 << 20
 MAX_HEADERS: Final = 64
 MAX_HEADER_BYTES: Final = 32 << 10
 BODY_SECONDS: Final = 30.0
-_FORM: Final = "application/x-www-form-urlencoded"
+FORM: Final = "application/x-www-form-urlencoded"
 _NO_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-def check_headers(request: Request) -> None:
-    """Refuse headers that are too many or too long, and a body that is no form."""
+def check_headers(request: Request, wanted: str) -> None:
+    """Refuse headers that are too many or too long, and a body that is not of the wanted type."""
     headers = request.headers.raw
     if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         raise Ec2Error(
@@ -29,9 +29,9 @@ def check_headers(request: Request) -> None:
             f"The request has too large headers: {MAX_HEADERS} of {MAX_HEADER_BYTES} bytes together are the most.",
             431,
         )
-    kind = request.headers.get("content-type", _FORM).partition(";")[0].strip().lower()
-    if request.method == "POST" and kind != _FORM:
-        raise Ec2Error("UnsupportedMediaType", f"The content type of a request has to be {_FORM}.", 415)
+    kind = request.headers.get("content-type", wanted).partition(";")[0].strip().lower()
+    if request.method == "POST" and kind != wanted:
+        raise Ec2Error("UnsupportedMediaType", f"The content type of a request has to be {wanted}.", 415)
 
 
 async def read_body(request: Request) -> bytes:

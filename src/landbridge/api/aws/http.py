@@ -1,4 +1,4 @@
-"""The door: one POST or GET on `/` in, one XML document out, whatever happens in between.
+"""The door: one POST or GET in, one document out, whatever happens in between.
 
 A request is bounded, authenticated, routed to its service, parsed by the model and handed over as a `Call`; what comes
 back is written by the model. Every failure on the way, a crash included, leaves as the error document that
@@ -7,7 +7,6 @@ clients can read.
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field
@@ -21,25 +20,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from landbridge.api.aws import form, sigv4
-from landbridge.api.aws.errors import (
-    Ec2Error,
-    error_xml,
-    from_domain,
-    internal_error,
-    invalid_action,
-    not_built,
-    query_error_xml,
-)
-from landbridge.api.aws.model import EC2, IAM, STS, Service, service
-from landbridge.api.aws.parse import parse
-from landbridge.api.aws.serialize import serialize
+from landbridge.api.aws.errors import Ec2Error, from_domain, internal_error, invalid_action, not_built, outside_ec2
+from landbridge.api.aws.model import EC2, IAM, MONITORING, STS, Service, service
+from landbridge.api.aws.protocols import SMITHY, TARGET, Asked, Message, Spoken, spoken
 from landbridge.model.errors import LandbridgeError
 from landbridge.model.regions import REGIONS
 
 log = structlog.get_logger(__name__)
 
-_ENVELOPE: Final = frozenset({"Action", "Version"})
-_VERSION: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _METHODS: Final = frozenset({"GET", "POST"})
 
 
@@ -68,11 +56,11 @@ def ec2_app(
     *,
     actions: Container[str],
 ) -> ASGIApp:
-    """The endpoint of EC2, STS and IAM as an ASGI app.
+    """The endpoint of EC2, STS, IAM and CloudWatch as an ASGI app.
 
     `handle` answers a call with a dict by the output shape, or raises Ec2Error or LandbridgeError. `actions` are those
     it has: others that AWS has are refused with UnsupportedOperation, unknown ones with InvalidAction. The models of
-    EC2 and STS are loaded here, so that the first request does not wait for them; IAM's when somebody asks for it.
+    EC2 and STS are loaded here, so that the first request does not wait for them; the others' when somebody asks.
     """
     return _Door(handle, secret_of, now, new_request_id, actions, (service(EC2), service(STS)))
 
@@ -93,27 +81,30 @@ class _Door:
 
     async def _answer(self, request: Request) -> Response:
         request_id = self.new_request_id()
-        spoken = self._spoken_to(request)
+        wire = spoken(self._spoken_to(request), request.scope["path"], request.headers)
         try:
-            parameters, identity = await self._authenticated(request)
-            action = self._admitted(spoken, parameters, identity)
-            document = await self._call(spoken, action, parameters, identity, request_id)
+            asked, identity = await self._authenticated(request, wire)
+            self._admit(wire.service, asked.action, identity)
+            message = await self._call(wire, asked, identity, request_id)
         except Ec2Error as error:
-            return _refusal(spoken, error, request_id)
+            return _refusal(wire, error, request_id)
         except ClientDisconnect:
             return Response(status_code=400)  # nobody is there to read it
-        except Exception as crash:  # noqa: BLE001 - the last resort: clients cannot read anything but EC2's own XML
+        except Exception as crash:  # noqa: BLE001 - the last resort: clients cannot read anything but their protocol
             log.error("request crashed", request_id=request_id, crash=_without_values(crash))
-            return _refusal(spoken, internal_error(request_id), request_id)
-        return _xml(document, 200, request_id)
+            return _refusal(wire, internal_error(request_id), request_id)
+        return _response(message, 200, request_id)
 
     def _spoken_to(self, request: Request) -> Service:
         """The service that the client signed for, not yet verified: it decides the form of refusals, too."""
         claimed = request.headers.get("authorization", "") + unquote(request.scope["query_string"].decode("latin-1"))
-        return service(next((name for name in (STS, IAM) if f"/{name}/aws4_request" in claimed), EC2))
+        if TARGET in request.headers or SMITHY in request.headers:
+            return service(MONITORING)  # nobody else here speaks so, signed or not
+        return service(next((name for name in (STS, IAM, MONITORING) if f"/{name}/aws4_request" in claimed), EC2))
 
-    async def _authenticated(self, request: Request) -> tuple[dict[str, str], sigv4.Identity]:
-        if request.scope["path"] != "/" or request.scope.get("raw_path", b"/") != b"/":
+    async def _authenticated(self, request: Request, wire: Spoken) -> tuple[Asked, sigv4.Identity]:
+        path = request.scope["path"]
+        if not wire.at(path) or request.scope.get("raw_path", path.encode()) != path.encode():
             raise Ec2Error(
                 "InvalidRequest", "The EC2 API is at the path /. Set the endpoint to scheme, host and port.", 404
             )
@@ -121,25 +112,21 @@ class _Door:
             raise Ec2Error(
                 "InvalidRequest", f"The method {request.method[:20]} is not supported: use POST or GET.", 405
             )
-        form.check_headers(request)
+        form.check_headers(request, wire.kind)
         body = await form.read_body(request)
         query: bytes = request.scope["query_string"]
-        signed = sigv4.SignedRequest(request.method, b"/", query, tuple(request.headers.raw), body)
+        signed = sigv4.SignedRequest(request.method, path.encode(), query, tuple(request.headers.raw), body)
         identity = sigv4.verify(signed, self.secret_of, self.now())
-        return form.decode(query, body), identity
+        return wire.asked(query, body), identity
 
-    def _admitted(self, spoken: Service, parameters: Mapping[str, str], identity: sigv4.Identity) -> str:
-        """The action, if it can be had. The version is checked for its form only: EC2 answers old ones alike."""
-        action = parameters.get("Action", "")
+    def _admit(self, to: Service, action: str, identity: sigv4.Identity) -> None:
+        """Let the action through, if it can be had."""
         if not action:
             raise Ec2Error("MissingAction", "The request must contain the parameter Action")
-        version = parameters.get("Version", "")
-        if version and _VERSION.fullmatch(version) is None:
-            raise Ec2Error("NoSuchVersion", f"The requested version ({version[:40]}) does not exist.")
-        owner = next((candidate for candidate in (spoken, *self.services) if action in candidate), None)
+        owner = next((candidate for candidate in (to, *self.services) if action in candidate), None)
         if owner is None:
             raise invalid_action(action)
-        if not identity.service == spoken.name == owner.name:
+        if not identity.service == to.name == owner.name:
             message = f"Credential should be scoped to correct service: '{owner.name}'."
             raise Ec2Error("SignatureDoesNotMatch", message, 403)
         if identity.region not in REGIONS:
@@ -147,42 +134,33 @@ class _Door:
             raise Ec2Error("SignatureDoesNotMatch", message, 403)
         if action not in self.actions:
             raise not_built(action)
-        return action
 
-    async def _call(
-        self,
-        spoken: Service,
-        action: str,
-        parameters: Mapping[str, str],
-        identity: sigv4.Identity,
-        request_id: str,
-    ) -> bytes:
-        own = {
-            name: value for name, value in parameters.items() if name not in _ENVELOPE and name not in sigv4.QUERY_NAMES
-        }
-        params = parse(action, own, service_name=spoken.name)
+    async def _call(self, wire: Spoken, asked: Asked, identity: sigv4.Identity, request_id: str) -> Message:
+        params = wire.params(asked)
         dry_run = params.pop("DryRun", False)
-        call = Call(spoken.name, action, params, identity.region, identity.access_key_id, dry_run, request_id)
+        call = Call(
+            wire.service.name, asked.action, params, identity.region, identity.access_key_id, dry_run, request_id
+        )
         try:
             reply = await self.handle(call)
         except LandbridgeError as error:
             raise from_domain(error) from error
-        return serialize(action, reply, request_id, service_name=spoken.name)
+        return wire.answer(asked.action, reply, request_id)
 
 
-def _refusal(spoken: Service, error: Ec2Error, request_id: str) -> Response:
-    if spoken.speaks_ec2:
-        return _xml(error_xml(error.code, error.message, request_id), error.status, request_id)
-    return _xml(query_error_xml(spoken.namespace, error, request_id), error.status, request_id)
+def _refusal(wire: Spoken, error: Ec2Error, request_id: str) -> Response:
+    told = error if wire.service.speaks_ec2 else outside_ec2(error)
+    return _response(wire.refusal(told, request_id), told.status, request_id)
 
 
-def _xml(document: bytes, status: int, request_id: str) -> Response:
+def _response(message: Message, status: int, request_id: str) -> Response:
     headers = {
-        "content-type": "text/xml;charset=UTF-8",
+        "content-type": message.kind,
         "x-amzn-requestid": request_id,
         "cache-control": "no-cache, no-store",  # answers carry pre-shared keys
+        **message.headers,
     }
-    return Response(document, status, headers)
+    return Response(message.body, status, headers)
 
 
 def _without_values(crash: BaseException) -> list[str]:

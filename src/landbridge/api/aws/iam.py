@@ -14,7 +14,7 @@ from landbridge.api.aws.roles import arn_of
 from landbridge.control.access_keys import CreateAccessKey, DeleteAccessKey, ListAccessKeys
 from landbridge.control.service import Control
 from landbridge.model.errors import LimitExceeded, NotFound
-from landbridge.model.resources import AccessKey, Role
+from landbridge.model.keys import AccessKey, Role
 
 Params: TypeAlias = Mapping[str, Any]
 Shape: TypeAlias = dict[str, Any]

@@ -19,6 +19,15 @@ from typing import Any, Final, Literal, TypeAlias, cast
 EC2: Final = "ec2"
 STS: Final = "sts"
 IAM: Final = "iam"
+MONITORING: Final = "monitoring"
+"""CloudWatch, by the name that requests are signed for."""
+
+_FOLDERS: Final = {MONITORING: "cloudwatch"}
+"""Where botocore calls a service otherwise."""
+
+OPEN_ENDED: Final = frozenset({"AccountAttributeName", "InstanceType"})
+"""Where the model's choices are not all there are: it names two of the six account attributes that its text lists, and
+of instance types those of its day. The actions know."""
 
 ScalarType: TypeAlias = Literal["string", "integer", "long", "boolean", "double", "float", "timestamp", "blob"]
 
@@ -52,6 +61,15 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MapOf:
+    """Names and a value of one shape for each. The tags are those of an entry's name and value in an XML answer."""
+
+    element: Shape
+    key_tag: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Structure:
     """Named members: `fields` by botocore's member name, `parameters` by the name that requests use."""
 
@@ -61,7 +79,7 @@ class Structure:
     required: list[Field] = field(default_factory=list, repr=False)
 
 
-Shape: TypeAlias = Scalar | ListOf | Structure
+Shape: TypeAlias = Scalar | ListOf | MapOf | Structure
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,17 +111,30 @@ class Service:
         self._described: Final[Mapping[str, Any]] = model["shapes"]
         self._operations: dict[str, Operation] = {}
         self._shapes: dict[str, Shape] = {}
+        self._exceptions: dict[str, str] | None = None
         self._making = threading.Lock()
         """Held while shapes are made: a structure is known before its members are."""
         metadata = model["metadata"]
         self.name: Final = name
         self.version: Final[str] = metadata["apiVersion"]
+        self.protocols: Final = frozenset[str](metadata.get("protocols") or [metadata["protocol"]])
+        """In the model's words: `ec2`, `query`, `json`, `smithy-rpc-v2-cbor`."""
+        self.target: Final[str] = metadata.get("targetPrefix", "")
+        """What stands before an action's name where it is not a parameter."""
+        self.json_version: Final[str] = metadata.get("jsonVersion", "")
         self.speaks_ec2: Final[bool] = metadata["protocol"] == "ec2"
         # EC2 itself ends its namespace with a slash that the model lacks.
         self.namespace: Final[str] = metadata["xmlNamespace"].rstrip("/") + "/"
 
     def __contains__(self, action: object) -> bool:
         return action in self._declared
+
+    def exception(self, code: str) -> str:
+        """What documents in JSON and CBOR call an error that XML knows by this code."""
+        if self._exceptions is None:
+            errors = ((name, shape["error"]) for name, shape in self._described.items() if "error" in shape)
+            self._exceptions = {error["code"]: name for name, error in errors if "code" in error}
+        return self._exceptions.get(code, code)
 
     def operation(self, action: str) -> Operation:
         """The action of that name; KeyError if the service has none."""
@@ -144,9 +175,13 @@ class Service:
                 infix = "" if self.speaks_ec2 else "member"
                 made = ListOf(self._shape(element), tag, infix, shape.get("min"), shape.get("max"))
             case "map":
-                raise NotImplementedError(f"{self.name} has a map, {name}: the wire knows no maps yet.")
+                made = MapOf(
+                    self._shape(shape["value"]),
+                    self._location(shape["key"]) or "key",
+                    self._location(shape["value"]) or "value",
+                )
             case _:
-                made = _scalar(shape)
+                made = _scalar(shape, open_ended=name in OPEN_ENDED)
         self._shapes[name] = made
         return made
 
@@ -173,12 +208,12 @@ class Service:
         return location[0].upper() + location[1:] if location else name
 
 
-def _scalar(shape: Mapping[str, Any]) -> Scalar:
+def _scalar(shape: Mapping[str, Any], *, open_ended: bool) -> Scalar:
     return Scalar(
         type=cast(ScalarType, shape["type"]),
         minimum=shape.get("min"),
         maximum=shape.get("max"),
-        choices=tuple(shape.get("enum", ())),
+        choices=() if open_ended else tuple(shape.get("enum", ())),
         sensitive=shape.get("sensitive", False),
     )
 
@@ -188,7 +223,9 @@ def _read(name: str) -> Mapping[str, Any]:
     its HTTP client would cost every start as much again."""
     found = importlib.util.find_spec("botocore")
     folders = found.submodule_search_locations if found is not None else None
-    versions = sorted((Path(folders[0]) / "data" / name).glob("*/service-2.json*")) if folders else []
+    versions = (
+        sorted((Path(folders[0]) / "data" / _FOLDERS.get(name, name)).glob("*/service-2.json*")) if folders else []
+    )
     if not versions:
         raise ImportError(f"botocore's model of {name} is not there", name="botocore")
     raw = versions[-1].read_bytes()
@@ -197,5 +234,5 @@ def _read(name: str) -> Mapping[str, Any]:
 
 @cache
 def service(name: str) -> Service:
-    """The service of that name (`EC2`, `STS`, `IAM`), loaded when first asked for and kept."""
+    """The service of that name (`EC2`, `STS`, `IAM`, `MONITORING`), loaded when first asked for and kept."""
     return Service(name)

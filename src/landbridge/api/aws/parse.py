@@ -16,23 +16,30 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from landbridge.api.aws.errors import Ec2Error
-from landbridge.api.aws.model import EC2, ListOf, Scalar, ScalarType, Shape, Structure, service
-from landbridge.api.aws.xmltext import unfit
+from landbridge.api.aws.bounds import (
+    MAX_DEPTH,
+    check_characters,
+    check_count,
+    check_range,
+    check_text,
+    invalid,
+    missing,
+    shown,
+    unknown,
+)
+from landbridge.api.aws.model import EC2, ListOf, MapOf, Scalar, ScalarType, Shape, Structure, service
 
 MAX_PARAMETERS: Final = 5_000
 MAX_NAME: Final = 512
-MAX_VALUE: Final = 65_536
-MAX_DEPTH: Final = 16
-_SHOWN: Final = 100
 
 _INDEX: Final = re.compile(r"[1-9][0-9]{0,3}")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _INTEGER_BITS: Final[Mapping[ScalarType, int]] = {"integer": 32, "long": 64}
 
-# An empty scalar counts as absent (Terraform sends `AvailabilityZone=`), but for two: an item of a list is there
-# because it was listed (a filter for an empty tag value), and a tag may be empty, which DeleteTags tells from none.
-_MAY_BE_EMPTY: Final = frozenset({("Tag", "Value")})
+# An empty scalar counts as absent (Terraform sends `AvailabilityZone=`), but for three: an item of a list is there
+# because it was listed (a filter for an empty tag value), a tag may be empty, which DeleteTags tells from none, and so
+# may the new value of an attribute (a description).
+_MAY_BE_EMPTY: Final = frozenset({("Tag", "Value"), ("AttributeValue", "Value")})
 
 
 @dataclass(slots=True)
@@ -54,7 +61,7 @@ def parse(action: str, parameters: Mapping[str, str], *, service_name: str = EC2
 
 def _tree(parameters: Mapping[str, str]) -> _Node:
     if len(parameters) > MAX_PARAMETERS:
-        raise _invalid(f"The request has {len(parameters)} parameters. At most {MAX_PARAMETERS} are taken: split it.")
+        raise invalid(f"The request has {len(parameters)} parameters. At most {MAX_PARAMETERS} are taken: split it.")
     root = _Node()
     for name, text in parameters.items():
         _check_bounds(name, text)
@@ -67,14 +74,8 @@ def _tree(parameters: Mapping[str, str]) -> _Node:
 
 def _check_bounds(name: str, text: str) -> None:
     if len(name) > MAX_NAME or name.count(".") >= MAX_DEPTH:
-        raise _unknown(name)
-    if len(text) > MAX_VALUE:
-        raise _invalid(f"The value of parameter {_shown(name)} is longer than {MAX_VALUE} characters.")
-    if (character := unfit(text)) is not None:
-        # It could be stored but never shown again: no answer in XML can carry it.
-        raise _invalid(
-            f"The value of parameter {_shown(name)} contains the character U+{ord(character):04X}. Remove it."
-        )
+        raise unknown(name)
+    check_characters(text, name)
 
 
 def _read(shape: Shape, node: _Node, path: str, *, may_be_empty: bool) -> Any:
@@ -86,17 +87,19 @@ def _read(shape: Shape, node: _Node, path: str, *, may_be_empty: bool) -> Any:
             return _list(shape, node, path)
         case Structure():
             return _structure(shape, node, path)
+        case MapOf():
+            raise NotImplementedError(f"{path}: the Query protocol takes no maps yet.")
 
 
 def _structure(shape: Structure, node: _Node, path: str) -> dict[str, Any] | None:
     if node.text:
-        raise _invalid(f"The parameter {_shown(path)} has members: give those ({_shown(path)}.NAME), not a value.")
+        raise invalid(f"The parameter {shown(path)} has members: give those ({shown(path)}.NAME), not a value.")
     prefix = f"{path}." if path else ""
     values: dict[str, Any] = {}
     for name, below in node.below.items():
         known = shape.parameters.get(name)
         if known is None:
-            raise _unknown(prefix + name)
+            raise unknown(prefix + name)
         may_be_empty = (shape.name, known.name) in _MAY_BE_EMPTY
         value = _read(known.shape, below, prefix + name, may_be_empty=may_be_empty)
         if value is not None:
@@ -105,66 +108,47 @@ def _structure(shape: Structure, node: _Node, path: str) -> dict[str, Any] | Non
         return None
     for known in shape.required:
         if known.name not in values:
-            raise Ec2Error("MissingParameter", f"The request must contain the parameter {prefix}{known.parameter}")
+            raise missing(prefix + known.parameter)
     return values
 
 
 def _list(shape: ListOf, node: _Node, path: str) -> list[Any] | None:
     # A bare `Filter=` is how some clients send an empty list: nothing is lost by taking it as one.
     if node.text:
-        raise _invalid(f"The parameter {_shown(path)} is a list: give {_shown(path)}.1, {_shown(path)}.2 and so on.")
+        raise invalid(f"The parameter {shown(path)} is a list: give {shown(path)}.1, {shown(path)}.2 and so on.")
     if shape.infix:
         node, path = node.below.get(shape.infix, _Node()), f"{path}.{shape.infix}"
     for index in node.below:
         if _INDEX.fullmatch(index) is None:
-            raise _unknown(f"{path}.{index}")
+            raise unknown(f"{path}.{index}")
     items = [
         _read(shape.element, node.below[index], f"{path}.{index}", may_be_empty=True)
         for index in sorted(node.below, key=int)
     ]
-    return _bounded([item for item in items if item is not None], shape, path) or None
-
-
-def _bounded(items: list[Any], shape: ListOf, path: str) -> list[Any]:
-    if items and shape.minimum is not None and len(items) < shape.minimum:
-        raise _invalid(f"The parameter {_shown(path)} has {len(items)} members. Give at least {shape.minimum}.")
-    if shape.maximum is not None and len(items) > shape.maximum:
-        raise _invalid(f"The parameter {_shown(path)} has {len(items)} members. At most {shape.maximum} are taken.")
-    return items
+    return check_count([item for item in items if item is not None], shape, path) or None
 
 
 def _scalar(shape: Scalar, node: _Node, path: str, *, may_be_empty: bool) -> Any:
     if node.below:
-        raise _unknown(f"{path}.{next(iter(node.below))}")
+        raise unknown(f"{path}.{next(iter(node.below))}")
     text = node.text
     if text is None or (text == "" and not may_be_empty):
         return None
     try:
         value = _FROM_TEXT[shape.type](text, shape)
     except ValueError as unfit_text:
-        shown = "***" if shape.sensitive else _shown(text)
+        quoted = "***" if shape.sensitive else shown(text)
         if shape.type in _INTEGER_BITS:
-            shown = f" {shown} "  # EC2 writes numbers so
-        raise _invalid(f"Value ({shown}) for parameter {path} is invalid. {unfit_text}") from None
+            quoted = f" {quoted} "  # EC2 writes numbers so
+        raise invalid(f"Value ({quoted}) for parameter {path} is invalid. {unfit_text}") from None
     return value
-
-
-def _string(text: str, shape: Scalar) -> str:
-    if shape.choices and text not in shape.choices:
-        few = len(shape.choices) <= 12
-        raise ValueError(f"Valid values: {', '.join(shape.choices)}." if few else "It is none that EC2 knows.")
-    if shape.minimum is not None and len(text) < shape.minimum:
-        raise ValueError(f"Its length must be at least {shape.minimum}.")
-    if shape.maximum is not None and len(text) > shape.maximum:
-        raise ValueError(f"Its length must be at most {shape.maximum}.")
-    return text
 
 
 def _integer(text: str, shape: Scalar) -> int:
     limit = 1 << (_INTEGER_BITS[shape.type] - 1)
     if _INTEGER.fullmatch(text) is None or not -limit <= (number := int(text)) < limit:
         raise ValueError(f"Expecting a whole number of {_INTEGER_BITS[shape.type]} bits.")
-    _check_range(number, shape)
+    check_range(number, shape)
     return number
 
 
@@ -175,7 +159,7 @@ def _float(text: str, shape: Scalar) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise ValueError("Expecting a number.")
-    _check_range(number, shape)
+    check_range(number, shape)
     return number
 
 
@@ -204,7 +188,7 @@ def _blob(text: str, _: Scalar) -> bytes:
 
 
 _FROM_TEXT: Final[Mapping[ScalarType, Callable[[str, Scalar], Any]]] = {
-    "string": _string,
+    "string": check_text,
     "integer": _integer,
     "long": _integer,
     "float": _float,
@@ -213,22 +197,3 @@ _FROM_TEXT: Final[Mapping[ScalarType, Callable[[str, Scalar], Any]]] = {
     "timestamp": _timestamp,
     "blob": _blob,
 }
-
-
-def _check_range(number: float, shape: Scalar) -> None:
-    if shape.minimum is not None and number < shape.minimum:
-        raise ValueError(f"Expecting a value greater than or equal to {shape.minimum}.")
-    if shape.maximum is not None and number > shape.maximum:
-        raise ValueError(f"Expecting a value smaller than or equal to {shape.maximum}.")
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
-def _invalid(message: str) -> Ec2Error:
-    return Ec2Error("InvalidParameterValue", message)
-
-
-def _unknown(name: str) -> Ec2Error:
-    return Ec2Error("UnknownParameter", f"The parameter {_shown(name)} is not recognized")

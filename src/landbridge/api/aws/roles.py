@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Final
 
 from landbridge.api.aws.errors import Ec2Error
+from landbridge.model.keys import AccessKey, Role
 from landbridge.model.regions import partition
-from landbridge.model.resources import AccessKey, Role
 
 _READS: Final = ("Describe", "Get", "List")
 

@@ -14,7 +14,18 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, TypeAlias
 
-from landbridge.api.aws.model import EC2, ListOf, Operation, Scalar, ScalarType, Service, Shape, Structure, service
+from landbridge.api.aws.model import (
+    EC2,
+    ListOf,
+    MapOf,
+    Operation,
+    Scalar,
+    ScalarType,
+    Service,
+    Shape,
+    Structure,
+    service,
+)
 from landbridge.api.aws.xmltext import escape
 
 
@@ -89,6 +100,8 @@ def _element(tag: str, shape: Shape) -> Write:
             return _scalar(tag, _TO_TEXT[shape.type])
         case ListOf():
             return _list(tag, _element(shape.tag, shape.element))
+        case MapOf():
+            return _map(tag, _scalar(shape.key_tag, _string), _element(shape.tag, shape.element))
         case Structure():
             return _structure(tag, shape)
 
@@ -114,6 +127,23 @@ def _list(tag: str, write_item: Write) -> Write:
         append(before)
         for item in value:
             write_item(append, item)
+        append(after)
+
+    return write
+
+
+def _map(tag: str, write_key: Write, write_value: Write) -> Write:
+    before, after = f"<{tag}>", f"</{tag}>"
+
+    def write(append: Append, value: Any) -> None:
+        if not isinstance(value, Mapping):
+            raise _WrongTypeError("map", value)
+        append(before)
+        for name, item in value.items():
+            append("<entry>")
+            write_key(append, name)
+            write_value(append, item)
+            append("</entry>")
         append(after)
 
     return write

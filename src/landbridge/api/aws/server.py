@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any, Final, cast
 from uuid import uuid4
 
@@ -17,10 +19,51 @@ _KEEP_ALIVE_SECONDS: Final = 75
 _LINGER_SECONDS: Final = 5
 
 
+class _WholeAnswers:
+    """A transport that sends an answer's head and body together.
+
+    A client that is told the head alone is woken for nothing, and on a busy machine takes the processor from the
+    service before it has sent the rest.
+    """
+
+    def __init__(self, transport: asyncio.Transport, answering: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._answering = answering
+        self._held: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send it, unless the rest of an answer is still to come."""
+        if data:
+            self._held.append(data)
+        if not self._answering():
+            self._send()
+
+    def close(self) -> None:
+        """Once everything is sent."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._held:
+            held, self._held = b"".join(self._held), []
+            self._transport.write(held)
+
+
 class XmlH11Protocol(H11Protocol):
     """uvicorn's HTTP protocol, except that bytes which are no HTTP get EC2's error document instead of plain text."""
 
     _refused = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Called by asyncio."""
+        super().connection_made(cast(asyncio.Transport, _WholeAnswers(transport, self._answering)))
+
+    def _answering(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return cycle is not None and cycle.response_started and not cycle.response_complete
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn when h11 cannot make sense of what was received; `msg` says so."""

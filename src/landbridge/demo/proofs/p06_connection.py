@@ -32,7 +32,7 @@ def prove(show: Show) -> None:
     code = refused(
         "UnsupportedOperation", stage.ec2.create_vpn_connection,
         Type="ipsec.1", CustomerGatewayId=spare["CustomerGatewayId"], VpnGatewayId=stage.ids["vgw"],
-        Options={"TunnelOptions": [{"IKEVersions": [{"Value": "ikev1"}]}]},
+        Options={"TunnelOptions": [{"Phase1DHGroupNumbers": [{"Value": 35}]}]},
     )  # fmt: skip
     stage.ec2.delete_customer_gateway(CustomerGatewayId=spare["CustomerGatewayId"])
-    show.fact(f"a tunnel option that is not in force (IKEv1): {code}")
+    show.fact(f"a tunnel option that is not in force (ML-KEM): {code}")

@@ -22,6 +22,7 @@ from typing import Final
 from landbridge.desired.objects import HERE
 from landbridge.drivers import processes
 from landbridge.drivers.bird.control import ANSWER_WITHIN, Control, ControlError, listener
+from landbridge.drivers.bird.echo import Echo
 from landbridge.drivers.netlink.inside import path_of
 from landbridge.drivers.processes import Daemon, Launch
 from landbridge.reconcile.driver import DriverError
@@ -92,6 +93,10 @@ class Place:
     def control(self) -> Control:
         """A connection to the BIRD here."""
         return Control(self.socket, within=self.within)
+
+    def echo(self) -> Echo:
+        """A connection that hears what the BIRD here says of its own accord."""
+        return Echo(self.socket, within=self.within)
 
     def write_candidate(self, text: str) -> str:
         """Put a configuration beside the one in force; the name that BIRD knows it by."""

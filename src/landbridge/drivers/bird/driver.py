@@ -13,7 +13,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
-from landbridge.desired.objects import HostObject, Seen, Speaker, namespace_key
+from landbridge.desired.objects import HostObject, Seen, namespace_key
+from landbridge.desired.speakers import Speaker
 from landbridge.drivers.bird import kernel, render
 from landbridge.drivers.bird.control import ANSWER_WITHIN, Control, ControlError, RefusedError
 from landbridge.drivers.bird.daemon import CONFIGURATION, Found, Place, namespace_of, place_of

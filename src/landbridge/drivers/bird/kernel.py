@@ -9,7 +9,7 @@ from typing import Final
 
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from landbridge.desired.objects import BIRD_PROTOCOL
+from landbridge.desired.speakers import BIRD_PROTOCOL
 from landbridge.drivers.netlink.decode import Message, Route
 from landbridge.drivers.netlink.routes import routes
 from landbridge.drivers.netlink.rtnl import KernelRefusedError, Rtnl

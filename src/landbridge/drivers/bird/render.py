@@ -19,7 +19,8 @@ from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
 from typing import Final
 
-from landbridge.desired.objects import MAIN_TABLE, Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
+from landbridge.desired.links import MAIN_TABLE
+from landbridge.desired.speakers import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
 
 CANARY_TABLE: Final = 187_000
 """A kernel table that nothing looks into; see `_canary`."""
@@ -41,6 +42,7 @@ _U32: Final = 2**32 - 1
 
 _PREAMBLE: Final = f"""\
 log stderr {{ info, remote, warning, error, auth, fatal, bug }};
+debug protocols {{ states }};
 timeformat base iso long ms;
 timeformat protocol iso long ms;
 timeformat route iso long ms;
@@ -165,7 +167,7 @@ def _bfd(speaker: Speaker) -> Iterator[str]:
     timers = speaker.bfd or Bfd()
     interval = _number("a BFD interval in ms", timers.interval, 10, 60_000)
     multiplier = _number("a BFD multiplier", timers.multiplier, 1, 255)
-    yield "protocol bfd liveness {\n\tstrict bind yes; accept ipv4 direct;\n"
+    yield "protocol bfd liveness {\n\tdebug { states, events };\n\tstrict bind yes; accept ipv4 direct;\n"
     for link in sorted(links):
         yield f'\tinterface "{_link(link)}" {{ interval {interval} ms; multiplier {multiplier}; }};\n'
     for link, local, peer in sorted(set(speaker.bfd_peers)):

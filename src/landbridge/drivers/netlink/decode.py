@@ -44,6 +44,7 @@ _ROUTE: Final = struct.Struct("=BBBBBBBBI")
 _ATTRIBUTE: Final = struct.Struct("=HH")
 _NEXT_HOP: Final = struct.Struct("=HBBi")
 _U32: Final = struct.Struct("=I")
+_COUNTS: Final = struct.Struct("=QQQQ")
 _TYPE_MASK: Final = 0x3FFF
 _IFF_UP: Final = 1
 _IFF_LOWER_UP: Final = 0x10000
@@ -172,6 +173,13 @@ def link(body: bytes) -> Link:
 def namespace_number(body: bytes) -> int:
     """The number by which one namespace knows another, out of RTM_NEWNSID; NO_ORIGIN if it has none for it."""
     return int(_NSID.unpack(attributes(body, _GENERIC)[1])[0])
+
+
+def link_bytes(body: bytes) -> tuple[int, int]:
+    """What passed a link, out of RTM_NEWLINK: (received, sent)."""
+    # IFLA_STATS64: rx_packets, tx_packets, rx_bytes, tx_bytes, ...
+    raw = attributes(body, _LINK.size).get(23, bytes(32))
+    return _COUNTS.unpack_from(raw)[2:4]
 
 
 def link_address(body: bytes) -> LinkAddress | None:

@@ -12,18 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from landbridge.desired.objects import (
-    HERE,
-    PROTOCOL,
-    Address,
-    Bridge,
-    HostObject,
-    KernelRoute,
-    KernelRule,
-    Namespace,
-    Seen,
-    VethEnd,
-)
+from landbridge.desired.links import PROTOCOL, Address, Bridge, KernelRoute, KernelRule, Namespace, VethEnd
+from landbridge.desired.objects import HERE, HostObject, Seen
 from landbridge.drivers.netlink import links, marks, routes
 from landbridge.drivers.netlink import namespaces as spaces
 from landbridge.drivers.netlink.inside import NamespaceMissing

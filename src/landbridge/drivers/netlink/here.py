@@ -9,7 +9,8 @@ import struct
 from collections.abc import Collection, Iterable
 from ipaddress import IPv4Address, IPv4Network
 
-from landbridge.desired.objects import HERE, MAIN_TABLE
+from landbridge.desired.links import MAIN_TABLE
+from landbridge.desired.objects import HERE
 from landbridge.drivers.netlink import decode, marks
 from landbridge.drivers.netlink.decode import Message
 from landbridge.drivers.netlink.inside import path_of

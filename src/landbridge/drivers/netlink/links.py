@@ -13,7 +13,8 @@ from typing import Final
 
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from landbridge.desired.objects import HERE, Bridge, HostObject, Seen, VethEnd
+from landbridge.desired.links import Bridge, VethEnd
+from landbridge.desired.objects import HERE, HostObject, Seen
 from landbridge.drivers.netlink import marks
 from landbridge.drivers.netlink.announce import announce
 from landbridge.drivers.netlink.decode import Link, Message

@@ -11,7 +11,8 @@ import hashlib
 import re
 from typing import Final
 
-from landbridge.desired.objects import HERE, VethEnd
+from landbridge.desired.links import VethEnd
+from landbridge.desired.objects import HERE
 
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:-]{1,80}")
 _HERE_WORD: Final = "."

@@ -13,7 +13,8 @@ from typing import Final
 
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from landbridge.desired.objects import HERE, HostObject, Namespace, Seen
+from landbridge.desired.links import Namespace
+from landbridge.desired.objects import HERE, HostObject, Seen
 from landbridge.drivers.netlink import decode, marks
 from landbridge.drivers.netlink.decode import Link, Message
 from landbridge.drivers.netlink.inside import (

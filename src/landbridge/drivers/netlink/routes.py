@@ -13,7 +13,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from landbridge.desired.objects import Address, KernelRoute, KernelRule, RouteKind
+from landbridge.desired.links import Address, KernelRoute, KernelRule, RouteKind
 from landbridge.drivers.netlink import decode
 from landbridge.drivers.netlink.announce import announce
 from landbridge.drivers.netlink.decode import RTNH_F_ONLINK, Link, LinkAddress, Message, Route

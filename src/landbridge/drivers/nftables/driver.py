@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from landbridge.desired.objects import HERE, HostObject, Ruleset, Seen
+from landbridge.desired.objects import HERE, HostObject, Seen
+from landbridge.desired.rulesets import Ruleset
 from landbridge.desired.tables import Family
 from landbridge.drivers.netlink import marks
 from landbridge.drivers.netlink.inside import NamespaceMissing, exists

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from typing import Final
 
-from landbridge.desired.objects import Ruleset
+from landbridge.desired.rulesets import Ruleset
 from landbridge.desired.tables import KINDS, Among, Field, Follow, Holder, Kind, NamedMap, NamedSet, Value
 from landbridge.drivers.nftables.words import link
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network, collapse_addresses
 from typing import Final
 
-from landbridge.desired.objects import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
+from landbridge.desired.rulesets import Chain, FilterRule, Hook, NamedChain, Ruleset, Verdict
 from landbridge.desired.tables import Family
 from landbridge.drivers.nftables import lookups, one_to_one, ports
 from landbridge.drivers.nftables.words import link

@@ -1,26 +1,25 @@
-"""The driver of IkeConnection: what charon accepts and offers, loaded over vici, never written to a file.
-
-charon cannot be asked for its secrets. So the secret's id carries a keyed digest over all properties of the connection,
-and the secret is loaded last: when a secret with the wanted id is there, so is everything else.
-"""
+"""The driver of IkeConnection: what charon accepts and offers, loaded over vici, never written to a file."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import time
-from collections.abc import Collection, Iterable
-from dataclasses import fields
+from collections.abc import Collection, Iterable, Mapping
 from ipaddress import IPv4Address
 from typing import Final
 
-from landbridge.desired.objects import DataPlane, HostObject, IkeConnection, Key, Seen
+from landbridge.desired.ike import IkeConnection
+from landbridge.desired.links import DataPlane
+from landbridge.desired.objects import HostObject, Key, Seen
 from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.endpoints import Endpoints
+from landbridge.drivers.strongswan.identity import FORCED, connection_digest, digest_of, name_of, secret_id
+from landbridge.drivers.strongswan.proposals import esp_proposals, ike_proposals
 from landbridge.drivers.strongswan.vici import CharonSilentError, Loaded, Vici
 from landbridge.drivers.strongswan.watch import IkeWatcher
+from landbridge.model.crypto import IkeVersion, Transforms
 from landbridge.observe.ike import ChildState, IkeSaStatus
+from landbridge.observe.negotiated import negotiated
 from landbridge.reconcile.driver import DriverError
 
 INCOMPLETE: Final = "incomplete"
@@ -34,18 +33,18 @@ LOST: Final = "lost its SAs"
 
 log = logging.getLogger(__name__)
 
-_FORM: Final = "2"
-"""Changes when the same properties are told to charon in another way, so that connections are loaded anew."""
-
-_FORCED: Final = "-udp"
-"""The end of the digest of a connection that forces UDP: whoever reads it can tell whether its SAs are like that."""
-
 AGREED_WITHIN: Final = 5.0
 """Seconds in which a peer has to answer before SAs that should be replaced are told as a fault."""
 _LOOK_EVERY: Final = 0.02
 
 _ANY: Final = "%any"
-DIALLED: Final = "3600s"
+_VERSIONS: Final[Mapping[tuple[IkeVersion, ...], str]] = {
+    (IkeVersion.IKEV1,): "1",
+    (IkeVersion.IKEV2,): "2",
+    tuple(IkeVersion): "0",
+}
+_EARLIEST: Final = 0.9
+"""Randomness takes away no more than this part of the time until new keys are due."""
 
 
 def connection_message(wanted: IkeConnection) -> dict[str, object]:
@@ -53,37 +52,41 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
     dpd = wanted.dpd_delay if wanted.dpd_action != "none" else 0
     insists = _insists(wanted)
     persistent = insists or wanted.dpd_action == "restart"
+    initiates = wanted.initiate or persistent
     return {
-        "version": "2",
+        "version": _VERSIONS[wanted.versions],
         "local_addrs": [str(wanted.local)],
         "remote_addrs": [str(wanted.remote) if wanted.remote is not None else _ANY],
-        "proposals": list(wanted.ike_proposals),
+        "proposals": ike_proposals(wanted.ike, wanted.versions, initiates=initiates),
         "mobike": "no",
         "fragmentation": "yes",
         **({"encap": "yes"} if wanted.force_udp else {}),
         "unique": "replace",
         "keyingtries": "0" if persistent else "1",
         "dpd_delay": f"{dpd}s",
-        # Of no effect with IKEv2, and told when charon is asked: the mark of a connection that is to be initiated.
-        **({"dpd_timeout": DIALLED} if wanted.initiate else {}),
+        # IKEv1's alone: how long a probe may be unanswered.
+        **({"dpd_timeout": f"{max(1, wanted.dpd_timeout - dpd)}s"} if IkeVersion.IKEV1 in wanted.versions else {}),
         "reauth_time": "0s",
-        **_lifetime(wanted.ike_lifetime, wanted.rekey_margin, hard="over_time"),
+        **_lifetime(wanted, wanted.ike_lifetime, hard="over_time"),
         **_interface(wanted),
         "local": {"auth": "psk", "id": str(wanted.local_id)},
         "remote": {"auth": "psk", "id": str(wanted.remote_id)},
         "children": {
             wanted.name: {
                 "mode": "tunnel",
-                "local_ts": ["0.0.0.0/0"],
-                "remote_ts": ["0.0.0.0/0"],
-                "esp_proposals": _esp_proposals(wanted),
+                "local_ts": list(map(str, wanted.local_ts)),
+                "remote_ts": list(map(str, wanted.remote_ts)),
+                # The kernel has extended sequence numbers (RFC 4304), libipsec has not.
+                "esp_proposals": esp_proposals(
+                    wanted.esp, wanted.versions, initiates=initiates, extended=bool(wanted.if_id)
+                ),
                 **({"replay_window": str(wanted.replay_window)} if wanted.if_id else {}),
                 "dpd_action": "restart" if persistent else "clear",
                 # Not `start`: the secret is loaded after the connection, and replacing a connection whose children
                 # start by themselves would close its live SAs.
                 "start_action": "none",
                 "close_action": "start" if insists else "none",
-                **_lifetime(wanted.child_lifetime, wanted.rekey_margin, hard="life_time"),
+                **_lifetime(wanted, wanted.child_lifetime, hard="life_time"),
             }
         },
     }
@@ -99,37 +102,15 @@ def _interface(wanted: IkeConnection) -> dict[str, str]:
     return {"if_id_in": str(wanted.if_id), "if_id_out": str(wanted.if_id)} if wanted.if_id else {}
 
 
-def _esp_proposals(wanted: IkeConnection) -> list[str]:
-    """The kernel has extended sequence numbers (RFC 4304) and takes peers that have not; libipsec has none."""
-    return [f"{proposal}-esn-noesn" for proposal in wanted.esp_proposals] if wanted.if_id else [*wanted.esp_proposals]
-
-
-def _lifetime(lifetime: int, margin: int, *, hard: str) -> dict[str, str]:
-    """Rekeyed `margin` to twice `margin` seconds before the end (AWS: RekeyMarginTimeSeconds, fuzz 100 %)."""
-    soft = max(lifetime - margin, lifetime // 2)
+def _lifetime(wanted: IkeConnection, lifetime: int, *, hard: str) -> dict[str, str]:
+    """New keys `rekey_margin` seconds before the end, or up to `rekey_fuzz` per cent of that earlier, at random."""
+    soft = max(lifetime - wanted.rekey_margin, lifetime // 2)
+    fuzz = min(wanted.rekey_margin * wanted.rekey_fuzz // 100, int(soft * _EARLIEST))
     return {
         "rekey_time": f"{soft}s",
-        "rand_time": f"{min(margin, soft // 2)}s",
+        "rand_time": f"{fuzz}s",
         hard: f"{lifetime if hard == 'life_time' else lifetime - soft}s",
     }
-
-
-def connection_digest(key: bytes, wanted: IkeConnection) -> str:
-    """A digest over all properties that nobody without the key can compute, or test guesses of the secret against."""
-    parts = [_FORM]
-    for item in fields(wanted):
-        value = getattr(wanted, item.name)
-        parts.append(f"{item.name}={value.reveal() if item.name == 'psk' else value!r}")
-    digest = hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:40]
-    return f"{digest}{_FORCED}" if wanted.force_udp else digest
-
-
-def _secret_id(name: str, digest: str) -> str:
-    return f"{name}:{digest}"
-
-
-def _name_of(secret_id: str) -> str:
-    return secret_id.rpartition(":")[0]
 
 
 def _same_peers(loaded: Loaded, wanted: IkeConnection) -> bool:
@@ -143,6 +124,24 @@ def _same_peers(loaded: Loaded, wanted: IkeConnection) -> bool:
         and loaded.remote == one(wanted.remote)
         and loaded.local_id == str(wanted.local_id)
         and loaded.remote_id == str(wanted.remote_id)
+    )
+
+
+def fits(sa: IkeSaStatus, wanted: IkeConnection) -> bool:
+    """Whether what an IKE SA and its CHILD SAs have negotiated could be negotiated with the wanted connection."""
+
+    def within(suite: str, transforms: Transforms) -> bool:
+        found = negotiated(suite)
+        return (
+            found.encryption in (None, *transforms.encryption)
+            and found.integrity in (None, *transforms.integrity)
+            and found.group in (None, *transforms.groups)
+        )
+
+    return (
+        sa.version in wanted.versions
+        and within(sa.suite, wanted.ike)
+        and all(within(child.suite, wanted.esp) for child in sa.children)
     )
 
 
@@ -195,13 +194,13 @@ class IkeConnectionDriver:
         secrets = vici.secrets()
         names = {loaded.name for loaded in vici.connections()}
         lost = self._lost(namespace, vici)
-        for name in sorted(names | {_name_of(secret) for secret in secrets}):
-            own = [secret for secret in secrets if _name_of(secret) == name]
+        for name in sorted(names | {name_of(secret) for secret in secrets}):
+            own = [secret for secret in secrets if name_of(secret) == name]
             whole = name in names and len(own) == 1
-            found = own[0].rpartition(":")[2] if whole else INCOMPLETE
+            found = digest_of(own[0]) if whole else INCOMPLETE
             if name in lost:
                 found = LOST
-            elif whole and self._outdated(namespace, name, forced=found.endswith(_FORCED), vici=vici):
+            elif whole and self._outdated(namespace, name, forced=found.endswith(FORCED), vici=vici):
                 found = OUTDATED
             key: Key = ("ike", namespace, name)
             yield Seen(
@@ -246,8 +245,8 @@ class IkeConnectionDriver:
         """Load the connection and then its secret; initiate if that is asked for and no SA is there.
 
         SAs that somebody took from the kernel are made anew by rekeying. Live SAs stay, unless they are with another
-        peer than is wanted now; those that should be in UDP, or should not, until the new ones have taken over. A
-        charon that does not answer is ended, so that the loop starts it anew.
+        peer than is wanted now, or by algorithms that are not wanted any more; those that should be in UDP, or should
+        not, until the new ones have taken over. A charon that does not answer is ended: the loop starts it anew.
         """
         assert isinstance(wanted, IkeConnection)
         namespace = wanted.namespace
@@ -262,10 +261,10 @@ class IkeConnectionDriver:
         self._watcher.attend(namespace)
 
     def _load(self, vici: Vici, wanted: IkeConnection) -> None:
-        identity = _secret_id(wanted.name, connection_digest(self._key, wanted))
+        identity = secret_id(wanted.name, connection_digest(self._key, wanted))
         secrets = vici.secrets()
         loaded = {item.name: item for item in vici.connections()}
-        own = [secret for secret in secrets if _name_of(secret) == wanted.name]
+        own = [secret for secret in secrets if name_of(secret) == wanted.name]
         if own != [identity] or wanted.name not in loaded:
             # One key at a time (traps 5), and none while the connection is half changed.
             for secret in own:
@@ -273,7 +272,7 @@ class IkeConnectionDriver:
             vici.load(wanted.name, connection_message(wanted))
             vici.load_secret(identity, wanted.psk, (str(wanted.local_id), str(wanted.remote_id)))
             before = loaded.get(wanted.name)
-            if before is not None and not _same_peers(before, wanted):
+            if before is not None and not (_same_peers(before, wanted) and self._all_fit(vici, wanted)):
                 vici.terminate(wanted.name)
         lost = self._lost(wanted.namespace, vici).get(wanted.name)
         if lost:
@@ -289,6 +288,9 @@ class IkeConnectionDriver:
             self._replace(vici, wanted)
         elif wanted.initiate and not any(sa.connection == wanted.name for sa in vici.sas()):
             vici.initiate(wanted.name)
+
+    def _all_fit(self, vici: Vici, wanted: IkeConnection) -> bool:
+        return all(fits(sa, wanted) for sa in vici.sas() if sa.connection == wanted.name)
 
     def _replace(self, vici: Vici, wanted: IkeConnection) -> None:
         """Have a second IKE SA take over from one that was made under another setting; the peer ends that one.
@@ -327,7 +329,7 @@ class IkeConnectionDriver:
                 return
             vici = self._endpoints.vici(namespace)
             for secret in vici.secrets():
-                if _name_of(secret) == name:
+                if name_of(secret) == name:
                     vici.unload_secret(secret)
             if any(loaded.name == name for loaded in vici.connections()):
                 vici.unload(name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from landbridge.desired.objects import HERE, Charon, HostObject, Key, Seen, namespace_key
+from landbridge.desired.ike import Charon
+from landbridge.desired.objects import HERE, HostObject, Key, Seen, namespace_key
 from landbridge.drivers.strongswan.endpoints import Endpoints, Running
 from landbridge.drivers.strongswan.watch import IkeWatcher
 from landbridge.reconcile.driver import DriverError

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from landbridge.desired.objects import HERE, Charon, DataPlane
+from landbridge.desired.ike import Charon
+from landbridge.desired.links import DataPlane
+from landbridge.desired.objects import HERE
 from landbridge.drivers import cgroups, processes
 from landbridge.drivers.deaths import Deaths
 from landbridge.drivers.processes import Daemon, Found, Launch

@@ -11,6 +11,7 @@ from ipaddress import IPv4Address
 from typing import Any, Final
 
 from landbridge.drivers.strongswan.sas import AntiReplay
+from landbridge.model.crypto import IkeVersion
 from landbridge.observe.ike import ChildSaStatus, ChildState, IkeSaStatus, IkeState
 
 LIBIPSEC_REPLAY: Final = AntiReplay(window=128, esn=False)
@@ -29,6 +30,10 @@ def _number(message: Mapping[str, Any], key: str) -> int:
 
 def _maybe(message: Mapping[str, Any], key: str) -> int | None:
     return _number(message, key) if key in message else None
+
+
+def _texts(message: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(item.decode("utf-8", "replace") for item in message.get(key, ()))
 
 
 def _suite(message: Mapping[str, Any]) -> str:
@@ -65,6 +70,8 @@ def child_sa(message: Mapping[str, Any]) -> ChildSaStatus:
         installed=_number(message, "install-time"),
         rekey_in=_maybe(message, "rekey-time"),
         expires_in=_maybe(message, "life-time"),
+        local_ts=_texts(message, "local-ts"),
+        remote_ts=_texts(message, "remote-ts"),
     )
 
 
@@ -89,6 +96,7 @@ def ike_sa(name: str, message: Mapping[str, Any]) -> IkeSaStatus:
         spi_responder=_text(message, "responder-spi"),
         established=_maybe(message, "established"),
         rekey_in=_maybe(message, "rekey-time"),
+        version=IkeVersion.IKEV1 if _text(message, "version") == "1" else IkeVersion.IKEV2,
         children=tuple(child_sa(child) for child in message.get("child-sas", {}).values()),
     )
 

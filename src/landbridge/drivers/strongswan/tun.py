@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from landbridge.desired.objects import DataPlane, HostObject, TunnelDevice
+from landbridge.desired.links import DataPlane, TunnelDevice
+from landbridge.desired.objects import HostObject
 from landbridge.drivers.netlink.inside import NamespaceMissing
 from landbridge.drivers.netlink.rtnl import KernelRefusedError, Rtnl
 from landbridge.drivers.strongswan import links, xfrm

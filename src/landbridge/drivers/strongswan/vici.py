@@ -44,7 +44,6 @@ class Loaded:
     remote: tuple[str, ...]
     local_id: str
     remote_id: str
-    initiates: bool
 
 
 def _open(path: Path, timeout: float) -> socket.socket:
@@ -60,6 +59,11 @@ def _open(path: Path, timeout: float) -> socket.socket:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+
+
+def _gone(error: CommandException) -> bool:
+    """Whether what was to be ended has ended, before the question or while it was being looked at."""
+    return "no matching" in str(error) or "terminating SA failed" in str(error)
 
 
 class Vici:
@@ -112,7 +116,6 @@ class Vici:
                 remote=tuple(_text(host) for host in body.get("remote_addrs", ())),
                 local_id=_text(body.get("local-1", {}).get("id")),
                 remote_id=_text(body.get("remote-1", {}).get("id")),
-                initiates="dpd_timeout" in body,
             )
             for name, body in found
         )
@@ -154,7 +157,7 @@ class Vici:
             try:
                 session.request("terminate", {"ike-id": str(unique_id), "force": "yes", "timeout": "-1"})
             except CommandException as error:
-                if "no matching" not in str(error):
+                if not _gone(error):
                     raise
 
     def close_child(self, unique_id: int) -> None:
@@ -163,7 +166,7 @@ class Vici:
             try:
                 session.request("terminate", {"child-id": str(unique_id), "timeout": "-1"})
             except CommandException as error:
-                if "no matching" not in str(error):
+                if not _gone(error):
                     raise
 
     def rekey(self, name: str) -> None:
@@ -177,7 +180,7 @@ class Vici:
             try:
                 session.request("terminate", {"ike": name, "force": "yes", "timeout": "-1"})
             except CommandException as error:
-                if "no matching" not in str(error):
+                if not _gone(error):
                     raise
 
 

@@ -4,7 +4,7 @@ With kernel ESP it also hears when SAs or policies go from the kernel, whoever t
 several SA pairs that a peer asks for it keeps the last one, as AWS does.
 
 Nothing depends on having heard every event: whenever the thread gets (again) in touch with a charon it says `SYNCED`,
-and what is true is read with `sas`. Connections that initiate carry that in charon itself (their close action), so a
+and what is true is read with `sas`. Connections that initiate carry that in charon itself (in their secret's id), so a
 service with no memory goes on where the last one stopped.
 """
 
@@ -16,14 +16,17 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from landbridge.desired.objects import DataPlane
+from landbridge.desired.links import DataPlane
 from landbridge.drivers.strongswan.endpoints import Endpoints
+from landbridge.drivers.strongswan.identity import dialled
 from landbridge.drivers.strongswan.sas import LossEvents, installed
 from landbridge.drivers.strongswan.status import LIBIPSEC_REPLAY, with_replay
 from landbridge.drivers.strongswan.vici import EventStream, Vici
+from landbridge.model.crypto import IkeVersion
 from landbridge.observe.ike import Cause, ChildState, IkeEvent, IkeEventKind, IkeSaStatus, IkeState, cause_of
 from landbridge.reconcile.driver import DriverError
 
@@ -82,6 +85,8 @@ class IkeWatcher:
         self._lock = threading.Lock()
         self._followed: dict[str, _Followed] = {}
         self._selector = selectors.DefaultSelector()
+        self._bell: int | None
+        """None once it is closed: its number may be somebody else's file then."""
         self._alarm, self._bell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._selector.register(self._alarm, selectors.EVENT_READ)
         self._thread: threading.Thread | None = None
@@ -163,13 +168,15 @@ class IkeWatcher:
             self._thread.join()
         self._selector.close()
         os.close(self._alarm)
-        os.close(self._bell)
+        with self._lock:
+            if self._bell is not None:
+                os.close(self._bell)
+            self._bell = None
 
     def _ring(self) -> None:
-        try:
-            os.write(self._bell, b"x")
-        except BlockingIOError:
-            return  # so many rings wait to be heard that one more changes nothing
+        with self._lock, suppress(BlockingIOError):  # so many rings wait to be heard that one more changes nothing
+            if self._bell is not None:
+                os.write(self._bell, b"x")
 
     def _tell(self, event: IkeEvent) -> None:
         self._call(self._on_event, event)
@@ -261,14 +268,17 @@ class IkeWatcher:
 
     def _initiate_down(self, vici: Vici, known: _Followed) -> bool:
         known.revive = {name: until for name, until in known.revive.items() if until > time.monotonic()}
-        names = [loaded.name for loaded in vici.connections() if loaded.initiates or loaded.name in known.revive]
+        wanted = dialled(vici.secrets()) | known.revive.keys()
+        names = [loaded.name for loaded in vici.connections() if loaded.name in wanted]
         if not names:
             return bool(known.revive)
         sas = vici.sas()
         up = {sa.connection for sa in sas if sa.up}
         for sa in sas:
-            # The peer's attempt came first: a second SA would only be ended as a duplicate, ten seconds later.
-            if sa.connection in up and sa.initiator and sa.established is None and sa.state is IkeState.CONNECTING:
+            # The peer's attempt came first: a second SA would only be ended as a duplicate, ten seconds later. (With
+            # IKEv1 it may be the one that takes over: a main mode is how keys are renewed there.)
+            attempt = sa.initiator and sa.established is None and sa.state is IkeState.CONNECTING
+            if attempt and sa.connection in up and sa.version is IkeVersion.IKEV2:
                 vici.give_up(sa.unique_id)
         down = [name for name in names if name not in up]
         for name in down:
@@ -276,6 +286,13 @@ class IkeWatcher:
             if not any(sa.connection == name and sa.established is None for sa in sas):
                 vici.initiate(name)
         return bool(down)
+
+    def _carries(self, namespace: str, connection: str) -> bool:
+        """Whether a connection of which something went carries on by another IKE SA, as when IKEv1 has new keys."""
+        try:
+            return any(sa.up and sa.connection == connection for sa in self._endpoints.vici(namespace).sas())
+        except DriverError:
+            return False
 
     def _narrow(self, namespace: str, connection: str) -> None:
         """Close all but the youngest CHILD SA of an IKE SA. (A rekeyed one takes the old one's place without this.)"""
@@ -325,7 +342,8 @@ class IkeWatcher:
             known.revive.pop(connection, None)
             self._narrow(namespace, connection)
         elif kind in (IkeEventKind.IKE_DOWN, IkeEventKind.CHILD_DOWN):
-            known.carried.discard(connection)
+            if not self._carries(namespace, connection):
+                known.carried.discard(connection)
             # Not at once: charon's own restart, or its peer's, may be under way.
             known.due, known.pause = min(known.due, time.monotonic() + RETRY), RETRY
         self._tell(IkeEvent(namespace=namespace, kind=kind, connection=connection, cause=known.causes.get(connection)))

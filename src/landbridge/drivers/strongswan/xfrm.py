@@ -13,7 +13,7 @@ from typing import Final
 
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
-from landbridge.desired.objects import TunnelDevice
+from landbridge.desired.links import TunnelDevice
 from landbridge.drivers.netlink.decode import NO_ORIGIN, Link, Message, namespace_number
 from landbridge.drivers.netlink.inside import NamespaceMissing, open_namespace
 from landbridge.drivers.netlink.rtnl import CREATE, EXCLUSIVE, KernelRefusedError, Rtnl

@@ -18,7 +18,11 @@ from landbridge.control.base import PLAIN_POOLS
 from landbridge.control.dhcp_options import AssociateDhcpOptions, CreateDhcpOptions
 from landbridge.control.vpn_connections import DeleteVpnConnection
 from landbridge.model.errors import OperatorError
-from landbridge.model.resources import AccessKey, Instance, LabSite, State, VpnConnection
+from landbridge.model.instances import Instance
+from landbridge.model.keys import AccessKey
+from landbridge.model.lab import LabSite
+from landbridge.model.resources import State
+from landbridge.model.vpn import VpnConnection
 
 OFFICE = {"name": "office", "public_address": "203.0.113.77", "lan": "192.168.60.0/24"}
 

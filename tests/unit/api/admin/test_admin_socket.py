@@ -16,8 +16,8 @@ from admin_world import World, served
 from landbridge.api.admin.server import AdminProtocol, SocketInUse, listen
 from landbridge.api.client import AdminClient, AdminError, NotRunning
 from landbridge.control.dhcp_options import AssociateDhcpOptions, CreateDhcpOptions
+from landbridge.model.network import Vpc
 from landbridge.model.resolver import Resolver
-from landbridge.model.resources import Vpc
 
 
 def test_the_client_speaks_all_of_it(tmp_path: Path) -> None:

@@ -1,23 +1,19 @@
-"""The default VPC as a client of EC2 meets it."""
+"""The default VPC as a client of EC2 meets it: what goes there if nothing else is said, and groups that go by name."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ec2_client import Ec2, routes_of, subnet_of, vpc_of
-from support import ACCOUNT, REGION, Cloud
+from support import REGION, Cloud
 
-from landbridge.control.base import Scope
-from landbridge.control.subnets import default_subnet
-from landbridge.model.errors import NoDefaultSubnet, VpcNotSpecified
+from landbridge.api.aws.errors import Ec2Error
 
 
 @pytest.fixture
 def ec2() -> Ec2:
     return Ec2(Cloud())
-
-
-def scope(ec2: Ec2) -> Scope:
-    return Scope(ec2.cloud.snapshot, ACCOUNT, REGION)
 
 
 def test_it_has_a_subnet_per_zone_and_a_way_to_the_internet(ec2: Ec2) -> None:
@@ -82,19 +78,43 @@ def test_default_subnets_come_back_one_by_one(ec2: Ec2) -> None:
     assert (shown["DefaultForAz"], shown["MapPublicIpOnLaunch"]) == (False, False)
 
 
+LAUNCH: dict[str, Any] = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1}
+
+
+def launched(ec2: Ec2, **more: Any) -> dict[str, Any]:
+    (instance,) = ec2("RunInstances", **LAUNCH, **more)["Instances"]
+    return dict(instance)
+
+
+def zone_of(ec2: Ec2, **more: Any) -> str:
+    """The zone of a new instance, which is in the default VPC."""
+    instance = launched(ec2, **more)
+    (vpc,) = ec2("DescribeVpcs", VpcIds=[instance["VpcId"]])["Vpcs"]
+    (subnet,) = ec2("DescribeSubnets", SubnetIds=[instance["SubnetId"]])["Subnets"]
+    assert (vpc["IsDefault"], subnet["DefaultForAz"]) == (True, True)
+    return str(instance["Placement"]["AvailabilityZone"])
+
+
+def in_zone(letter: str) -> dict[str, Any]:
+    return {"Placement": {"AvailabilityZone": REGION + letter}}
+
+
 def test_who_names_no_subnet_gets_a_default_one(ec2: Ec2) -> None:
     vpc_of(ec2)
-    with pytest.raises(VpcNotSpecified):
-        default_subnet(scope(ec2))
+    assert ec2.code("RunInstances", **LAUNCH) == "VPCIdNotSpecified"
     ec2("CreateDefaultVpc")
-    assert default_subnet(scope(ec2)).zone == REGION + "a"
-    assert default_subnet(scope(ec2), REGION + "c").zone == REGION + "c"
+    assert zone_of(ec2) == REGION + "a"
+    assert zone_of(ec2, **in_zone("c")) == REGION + "c"
+    assert zone_of(ec2, NetworkInterfaces=[{"DeviceIndex": 0}]) == REGION + "a"
+    assert "PublicIpAddress" in launched(ec2)
+    assert ec2.code("RunInstances", **LAUNCH, **in_zone("x")) == "InvalidParameterValue"
+    for reservation in ec2("DescribeInstances")["Reservations"]:
+        ec2("TerminateInstances", InstanceIds=[each["InstanceId"] for each in reservation["Instances"]])
     for subnet in ec2("DescribeSubnets")["Subnets"]:
         if subnet["AvailabilityZone"] != REGION + "b":
             ec2("DeleteSubnet", SubnetId=subnet["SubnetId"])
-    assert default_subnet(scope(ec2)).zone == REGION + "b"
-    with pytest.raises(NoDefaultSubnet):
-        default_subnet(scope(ec2), REGION + "c")
+    assert zone_of(ec2) == REGION + "b"
+    assert ec2.code("RunInstances", **LAUNCH, **in_zone("c")) == "MissingInput"
 
 
 def test_account_attributes_name_it(ec2: Ec2) -> None:
@@ -105,3 +125,137 @@ def test_account_attributes_name_it(ec2: Ec2) -> None:
     assert named() == ["none"]
     vpc = ec2("CreateDefaultVpc")["Vpc"]["VpcId"]
     assert named() == [vpc]
+
+
+# --- security groups --------------------------------------------------------------------------------------------------
+
+SSH: dict[str, Any] = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+FROM_TEN: dict[str, Any] = {**SSH, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+
+
+@pytest.fixture
+def default(ec2: Ec2) -> str:
+    """A default VPC, beside another one."""
+    vpc_of(ec2)
+    return str(ec2("CreateDefaultVpc")["Vpc"]["VpcId"])
+
+
+def group_of(ec2: Ec2, name: str, **more: Any) -> str:
+    return str(ec2("CreateSecurityGroup", GroupName=name, Description="for the tests", **more)["GroupId"])
+
+
+def shown(ec2: Ec2, *names: str, **more: Any) -> list[dict[str, Any]]:
+    return list(ec2("DescribeSecurityGroups", GroupNames=list(names), **more)["SecurityGroups"])
+
+
+def test_a_group_goes_there_if_nothing_else_is_said(ec2: Ec2, default: str) -> None:
+    group = group_of(ec2, "web")
+    (found,) = shown(ec2, "web")
+    assert (found["GroupId"], found["VpcId"]) == (group, default)
+    again = {"GroupName": "web", "Description": "the same"}
+    assert ec2.code("CreateSecurityGroup", **again) == "InvalidGroup.Duplicate"
+    elsewhere = Ec2(ec2.cloud, region="us-east-1")
+    assert elsewhere.code("CreateSecurityGroup", **again) == "VPCIdNotSpecified"
+
+
+BY_NAME = [
+    ("CreateSecurityGroup", {"GroupName": "new", "Description": "d"}),
+    ("DeleteSecurityGroup", {"GroupName": "web"}),
+    ("DescribeSecurityGroups", {"GroupNames": ["web"]}),
+    ("AuthorizeSecurityGroupIngress", {"GroupName": "web", "IpPermissions": [FROM_TEN]}),
+    ("RevokeSecurityGroupIngress", {"GroupName": "web", "IpPermissions": [FROM_TEN]}),
+    ("UpdateSecurityGroupRuleDescriptionsIngress", {"GroupName": "web", "IpPermissions": [FROM_TEN]}),
+    ("UpdateSecurityGroupRuleDescriptionsEgress", {"GroupName": "web", "IpPermissions": [FROM_TEN]}),
+    ("RunInstances", {**LAUNCH, "SecurityGroups": ["web"]}),
+]
+IN_IT = [pytest.param(action, given, id=action) for action, given in BY_NAME]
+
+
+@pytest.mark.parametrize(("action", "given"), IN_IT)
+def test_without_one_nothing_goes_by_name(ec2: Ec2, action: str, given: dict[str, Any]) -> None:
+    group_of(ec2, "web", VpcId=vpc_of(ec2))
+    with pytest.raises(Ec2Error, match=r"^VPCIdNotSpecified: No default VPC for this user"):
+        ec2(action, **given)
+
+
+@pytest.mark.parametrize(("action", "given"), IN_IT[1:])
+def test_a_name_is_one_of_the_default_vpc(ec2: Ec2, default: str, action: str, given: dict[str, Any]) -> None:
+    other = group_of(ec2, "web", VpcId=vpc_of(ec2, "10.1.0.0/16"))
+    with pytest.raises(Ec2Error) as refused:
+        ec2(action, **given)
+    assert refused.value.code == "InvalidGroup.NotFound"
+    assert refused.value.message == f"The security group 'web' does not exist in default VPC '{default}'"
+    (found,) = ec2("DescribeSecurityGroups", GroupIds=[other])["SecurityGroups"]
+    assert found["GroupName"] == "web", "it goes by its id only"
+
+
+@pytest.mark.parametrize(("action", "given"), IN_IT[1:])
+def test_another_accounts_names_are_none(ec2: Ec2, default: str, action: str, given: dict[str, Any]) -> None:
+    other = Ec2(ec2.cloud, account="999999999999")
+    other("CreateDefaultVpc")
+    group_of(other, "web")
+    assert ec2.code(action, **given) == "InvalidGroup.NotFound"
+
+
+def test_from_its_first_rule_to_its_end_by_name(ec2: Ec2, default: str) -> None:
+    group, other = group_of(ec2, "web"), group_of(ec2, "web", VpcId=vpc_of(ec2, "10.1.0.0/16"))
+
+    def ranges() -> list[dict[str, Any]]:
+        (found,) = shown(ec2, "web")
+        assert found["GroupId"] == group
+        return [each for permission in found["IpPermissions"] for each in permission["IpRanges"]]
+
+    ec2("AuthorizeSecurityGroupIngress", GroupName="web", IpPermissions=[FROM_TEN])
+    assert ranges() == [{"CidrIp": "10.0.0.0/8"}]
+    named = {**SSH, "IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "ssh"}]}
+    ec2("UpdateSecurityGroupRuleDescriptionsIngress", GroupName="web", IpPermissions=[named])
+    assert ranges() == [{"CidrIp": "10.0.0.0/8", "Description": "ssh"}]
+    out = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0", "Description": "all"}]}
+    ec2("UpdateSecurityGroupRuleDescriptionsEgress", GroupName="web", IpPermissions=[out])
+    assert shown(ec2, "web")[0]["IpPermissionsEgress"][0]["IpRanges"] == out["IpRanges"]
+    ec2("RevokeSecurityGroupIngress", GroupName="web", IpPermissions=[FROM_TEN])
+    assert ranges() == []
+    assert ec2("DeleteSecurityGroup", GroupName="web")["GroupId"] == group
+    assert ec2.code("DescribeSecurityGroups", GroupNames=["web"]) == "InvalidGroup.NotFound"
+    (left,) = ec2("DescribeSecurityGroups", GroupIds=[other])["SecurityGroups"]
+    assert (left["IpPermissions"], left["GroupName"]) == ([], "web")
+
+
+def test_groups_are_described_by_id_and_by_name(ec2: Ec2, default: str) -> None:
+    web, elsewhere = group_of(ec2, "web"), group_of(ec2, "web", VpcId=vpc_of(ec2, "10.1.0.0/16"))
+    assert {g["GroupId"] for g in shown(ec2, "web", GroupIds=[elsewhere, web])} == {web, elsewhere}
+    assert len(shown(ec2, "web", "default", "web")) == 2
+    filters = [{"Name": "group-id", "Values": [elsewhere]}]
+    assert shown(ec2, "web", Filters=filters) == []
+    assert ec2.code("DescribeSecurityGroups", GroupNames=["web", "nobody"]) == "InvalidGroup.NotFound"
+    assert ec2.code("DescribeSecurityGroups", GroupNames=["x"] * 1001) == "InvalidParameterValue"
+
+
+def test_rules_name_the_default_vpcs_groups(ec2: Ec2, default: str) -> None:
+    """Wherever the rule is: another VPC's group cannot have them, and has to name its own by their ids."""
+    web = group_of(ec2, "web")
+    peers = {**SSH, "UserIdGroupPairs": [{"GroupName": "web"}]}
+    (rule,) = ec2("AuthorizeSecurityGroupIngress", GroupName="default", IpPermissions=[peers])["SecurityGroupRules"]
+    assert rule["ReferencedGroupInfo"]["GroupId"] == web
+    added = ec2("AuthorizeSecurityGroupIngress", GroupName="web", SourceSecurityGroupName="default")
+    assert [(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in added["SecurityGroupRules"]] == [
+        ("icmp", -1, -1),
+        ("tcp", 0, 65535),
+        ("udp", 0, 65535),
+    ]
+    elsewhere = group_of(ec2, "lonely", VpcId=vpc_of(ec2, "10.1.0.0/16"))
+    flat = ({"SourceSecurityGroupName": "web"}, {"SourceSecurityGroupName": "lonely"})
+    for source in ({"IpPermissions": [peers]}, *flat):
+        assert ec2.code("AuthorizeSecurityGroupIngress", GroupId=elsewhere, **source) == "InvalidGroup.NotFound"
+
+
+def test_an_instance_is_launched_into_groups_by_name(ec2: Ec2, default: str) -> None:
+    web, admin = group_of(ec2, "web"), group_of(ec2, "admin")
+    instance = launched(ec2, SecurityGroups=["web"])
+    assert (instance["VpcId"], instance["SecurityGroups"]) == (default, [{"GroupId": web, "GroupName": "web"}])
+    both = launched(ec2, SecurityGroups=["web"], SecurityGroupIds=[admin, web])["SecurityGroups"]
+    assert {each["GroupId"] for each in both} == {web, admin}
+    (subnet, *_) = ec2("DescribeSubnets")["Subnets"]
+    named = {**LAUNCH, "SecurityGroups": ["web"]}
+    assert ec2.code("RunInstances", **named, SubnetId=subnet["SubnetId"]) == "InvalidParameterCombination"
+    assert ec2.code("RunInstances", **named, NetworkInterfaces=[{"DeviceIndex": 0}]) == "InvalidParameterCombination"

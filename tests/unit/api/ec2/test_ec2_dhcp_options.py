@@ -10,8 +10,8 @@ from ec2_client import Ec2, vpc_of
 from support import ACCOUNT, Cloud
 
 from landbridge.control.dhcp_options import resolver
+from landbridge.model.network import DhcpOptions
 from landbridge.model.resolver import Resolver
-from landbridge.model.resources import DhcpOptions
 
 AMAZON = ("domain-name-servers", "AmazonProvidedDNS")
 

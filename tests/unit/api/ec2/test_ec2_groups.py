@@ -146,7 +146,7 @@ def test_authorize_answers_with_the_rules_and_describe_groups_them(ec2: Ec2, gro
         GroupId=group,
         IpPermissions=[
             tcp(443, 443, "10.1.2.3/8", "192.168.0.0/16"),
-            {"IpProtocol": "6", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupName": "default"}]},
+            {"IpProtocol": "6", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": group}]},
             {"IpProtocol": "icmp", "FromPort": 8, "ToPort": -1, "IpRanges": [{"CidrIp": ANYWHERE, "Description": "e"}]},
             {"IpProtocol": "50", "FromPort": 7, "ToPort": 7, "IpRanges": [{"CidrIp": ANYWHERE}]},
         ],
@@ -195,13 +195,6 @@ def test_the_flat_form(ec2: Ec2, group: str) -> None:
     gone = ec2("RevokeSecurityGroupIngress", GroupId=group, **flat)["RevokedSecurityGroupRules"]
     assert [r["SecurityGroupRuleId"] for r in gone] == [rule["SecurityGroupRuleId"]]
 
-    added = ec2("AuthorizeSecurityGroupIngress", GroupId=group, SourceSecurityGroupName="default")
-    assert [(r["IpProtocol"], r["FromPort"], r["ToPort"]) for r in added["SecurityGroupRules"]] == [
-        ("icmp", -1, -1),
-        ("tcp", 0, 65535),
-        ("udp", 0, 65535),
-    ]
-
 
 GOOD = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
 
@@ -209,10 +202,10 @@ GOOD = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"IpProtocol": "tcpp"}, "InvalidPermission.Malformed"),
-        ({"IpProtocol": "256"}, "InvalidPermission.Malformed"),
-        ({"IpProtocol": "-2"}, "InvalidPermission.Malformed"),
-        ({"IpProtocol": "icmpv6"}, "UnsupportedOperation"),
+        ({"IpProtocol": "tcpp"}, "InvalidParameterValue"),
+        ({"IpProtocol": "256"}, "InvalidParameterValue"),
+        ({"IpProtocol": "-2"}, "InvalidParameterValue"),
+        ({"IpProtocol": "icmpv6", "FromPort": -1, "ToPort": -1}, "InvalidParameterValue"),
         ({"FromPort": 23}, "InvalidParameterValue"),
         ({"FromPort": -1, "ToPort": -1}, "InvalidParameterValue"),
         ({"ToPort": 65536}, "InvalidParameterValue"),
@@ -224,11 +217,13 @@ GOOD = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp
         ({"IpRanges": []}, "MissingParameter"),
         ({"IpRanges": [{"CidrIp": "10.0.0.0/8"}, {"CidrIp": "10.1.0.0/8"}]}, "InvalidParameterValue"),
         ({"IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "<a>"}]}, "InvalidParameterValue"),
-        ({"Ipv6Ranges": [{"CidrIpv6": "::/0"}]}, "UnsupportedOperation"),
+        ({"Ipv6Ranges": [{"CidrIpv6": "::/129"}]}, "InvalidParameterValue"),
+        ({"Ipv6Ranges": [{"CidrIpv6": "10.0.0.0/8"}]}, "InvalidParameterValue"),
+        ({"IpRanges": [], "Ipv6Ranges": [{"Description": "x"}]}, "MissingParameter"),
         ({"PrefixListIds": [{"PrefixListId": "pl-12345678"}]}, "UnsupportedOperation"),
         ({"UserIdGroupPairs": [{"GroupId": "sg-" + UNKNOWN}]}, "InvalidGroup.NotFound"),
         ({"UserIdGroupPairs": [{"GroupId": "x"}]}, "InvalidGroupId.Malformed"),
-        ({"UserIdGroupPairs": [{"GroupName": "nobody"}]}, "InvalidGroup.NotFound"),
+        ({"UserIdGroupPairs": [{"GroupName": "web"}]}, "VPCIdNotSpecified"),
         ({"UserIdGroupPairs": [{"GroupName": "default", "UserId": "999999999999"}]}, "UnsupportedOperation"),
         ({"UserIdGroupPairs": [{"GroupName": "default", "VpcPeeringConnectionId": "pcx-1"}]}, "UnsupportedOperation"),
     ],
@@ -246,7 +241,7 @@ def test_rules_that_cannot_be(ec2: Ec2, group: str, change: dict[str, Any], code
         ({"IpProtocol": "tcp", "CidrIp": ANYWHERE}, "InvalidParameterValue"),
         ({"CidrIp": ANYWHERE, "IpPermissions": [GOOD]}, "InvalidParameterCombination"),
         ({"CidrIp": ANYWHERE, "SourceSecurityGroupName": "default"}, "InvalidParameterCombination"),
-        ({"SourceSecurityGroupName": "nobody"}, "InvalidGroup.NotFound"),
+        ({"SourceSecurityGroupName": "web"}, "VPCIdNotSpecified"),
         ({"SourceSecurityGroupOwnerId": ACCOUNT}, "MissingParameter"),
     ],
 )
@@ -254,8 +249,7 @@ def test_requests_that_are_none(ec2: Ec2, group: str, given: dict[str, Any], cod
     assert ec2.code("AuthorizeSecurityGroupIngress", GroupId=group, **given) == code
 
 
-def test_groups_are_named_by_id_outside_of_a_default_vpc(ec2: Ec2, vpc: str, group: str) -> None:
-    assert ec2.code("AuthorizeSecurityGroupIngress", GroupName="web", IpPermissions=[GOOD]) == "InvalidGroup.NotFound"
+def test_a_group_is_named_once(ec2: Ec2, group: str) -> None:
     assert ec2.code("AuthorizeSecurityGroupIngress", IpPermissions=[GOOD]) == "MissingParameter"
     assert ec2.code("DeleteSecurityGroup", GroupId=group, GroupName="web") == "InvalidParameterCombination"
     assert ec2.code("DeleteSecurityGroup") == "MissingParameter"
@@ -277,6 +271,23 @@ def test_another_vpcs_group_is_none_of_ours(ec2: Ec2, group: str) -> None:
     )
 
 
+def test_an_unknown_protocol_is_refused_in_ec2s_words(ec2: Ec2, group: str) -> None:
+    refused = {"GroupId": group, "IpPermissions": [GOOD | {"IpProtocol": "foo"}]}
+    expected = ("InvalidParameterValue", "Invalid value 'foo' for IP protocol. Unknown protocol.")
+    assert ec2.said("AuthorizeSecurityGroupIngress", refused) == expected
+
+
+def test_a_peers_id_and_name_have_to_be_of_one_group(ec2: Ec2, vpc: str, group: str) -> None:
+    other = group_of(ec2, vpc, "other")
+
+    def rule(**pair: str) -> dict[str, Any]:
+        return {"GroupId": group, "IpPermissions": [{"IpProtocol": "-1", "UserIdGroupPairs": [pair]}]}
+
+    for action in ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"):
+        assert ec2.code(action, **rule(GroupId=other, GroupName="default")) == "InvalidParameterCombination"
+        ec2(action, **rule(GroupId=other, GroupName="other"))
+
+
 def test_sixty_rules_in_each_direction(ec2: Ec2, group: str) -> None:
     ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[tcp(n) for n in range(1, MAX_RULES + 1)])
     more = {"GroupId": group, "IpPermissions": [tcp(1000)]}
@@ -284,6 +295,22 @@ def test_sixty_rules_in_each_direction(ec2: Ec2, group: str) -> None:
     many = [tcp(n) for n in range(1, MAX_RULES)]
     ec2("AuthorizeSecurityGroupEgress", GroupId=group, IpPermissions=many)  # with the one that it was made with: 60
     assert ec2.code("AuthorizeSecurityGroupEgress", **more) == "RulesPerSecurityGroupLimitExceeded"
+
+
+def test_in_the_default_vpc_revoking_what_is_not_there_is_no_error(ec2: Ec2) -> None:
+    """EC2 does what it can there and says what it could not."""
+    vpc = ec2("CreateDefaultVpc")["Vpc"]["VpcId"]
+    group = group_of(ec2, vpc, "mine")
+    ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[GOOD])
+    other = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": group}]}
+    answer = ec2("RevokeSecurityGroupIngress", GroupId=group, IpPermissions=[GOOD, other])
+    assert answer["Return"] is True
+    assert [each["FromPort"] for each in answer["RevokedSecurityGroupRules"]] == [22]
+    (unknown,) = answer["UnknownIpPermissions"]
+    assert (unknown["IpProtocol"], unknown["FromPort"], unknown["ToPort"]) == ("tcp", 80, 80)
+    assert unknown["UserIdGroupPairs"] == [{"GroupId": group, "UserId": ACCOUNT}]
+    again = ec2("RevokeSecurityGroupEgress", GroupId=group, IpPermissions=[GOOD])
+    assert (again["RevokedSecurityGroupRules"], len(again["UnknownIpPermissions"])) == ([], 1)
 
 
 def test_revoking_what_is_not_there(ec2: Ec2, vpc: str, group: str) -> None:
@@ -335,7 +362,7 @@ def test_modify_changes_rules_in_place(ec2: Ec2, vpc: str, group: str) -> None:
     assert ec2.code(modify, **change(second)) == "InvalidPermission.Duplicate"
     assert ec2.code(modify, **change(second, CidrIpv4=None)) == "InvalidParameterCombination"
     assert ec2.code(modify, **change(second, CidrIpv4=None, ReferencedGroupId=group)) == "InvalidParameterValue"
-    assert ec2.code(modify, **change(second, CidrIpv4=None, CidrIpv6="::/0")) == "UnsupportedOperation"
+    assert ec2.code(modify, **change(second, CidrIpv4=None, CidrIpv6="::/0")) == "InvalidParameterValue"
     assert ec2.code(modify, **change("sgr-" + UNKNOWN)) == "InvalidSecurityGroupRuleId.NotFound"
     swap = change(first, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIpv4="10.0.0.0/8")
     swap["SecurityGroupRules"] += change(second, FromPort=54, ToPort=54)["SecurityGroupRules"]
@@ -450,3 +477,56 @@ def test_there_is_an_end_of_groups(ec2: Ec2, monkeypatch: pytest.MonkeyPatch) ->
     ec2("CreateSecurityGroup", GroupName="second", Description="with the default one", VpcId=vpc)
     third = {"GroupName": "third", "Description": "one too many", "VpcId": vpc}
     assert ec2.code("CreateSecurityGroup", **third) == "SecurityGroupLimitExceeded"
+
+
+@pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def test_arns_have_the_partition_of_the_region(region: str, partition: str) -> None:
+    ec2 = Ec2(Cloud(), region=region)
+    vpc_of(ec2)
+    (group,) = ec2("DescribeSecurityGroups")["SecurityGroups"]
+    rules = ec2("DescribeSecurityGroupRules")["SecurityGroupRules"]
+    found = [group["SecurityGroupArn"], *(rule["SecurityGroupRuleArn"] for rule in rules)]
+    assert len(found) == 3
+    assert all(arn.startswith(f"arn:{partition}:ec2:{region}:") for arn in found)
+
+
+def test_rules_about_ipv6_are_kept_and_shown(ec2: Ec2, group: str) -> None:
+    """Terraform's modules write them whether a VPC has IPv6 or not."""
+    both = tcp(443) | {"Ipv6Ranges": [{"CidrIpv6": "2001:db8::1/32", "Description": "us"}, {"CidrIpv6": "::/0"}]}
+    added = ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[both])["SecurityGroupRules"]
+    assert [each.get("CidrIpv6") for each in added] == [None, "2001:db8::/32", "::/0"]
+    assert "CidrIpv4" not in added[1]
+    (permission,) = shown(ec2, group)["IpPermissions"]
+    assert permission["Ipv6Ranges"] == [{"CidrIpv6": "2001:db8::/32", "Description": "us"}, {"CidrIpv6": "::/0"}]
+    assert (
+        ec2.code("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[both]) == "InvalidPermission.Duplicate"
+    )
+    for name, value, found in (("ipv6-cidr", "2001:db8::/32", [group]), ("cidr", "2001:*", []), ("cidr", "::/0", [])):
+        answer = ec2("DescribeSecurityGroups", Filters=[{"Name": f"ip-permission.{name}", "Values": [value]}])
+        assert [each["GroupId"] for each in answer["SecurityGroups"]] == found
+    changed = {"IpProtocol": "icmpv6", "FromPort": 128, "ToPort": -1, "CidrIpv6": "fd00::/8"}
+    rule_id = added[2]["SecurityGroupRuleId"]
+    change = [{"SecurityGroupRuleId": rule_id, "SecurityGroupRule": changed}]
+    ec2("ModifySecurityGroupRules", GroupId=group, SecurityGroupRules=change)
+    (rule,) = ec2("DescribeSecurityGroupRules", SecurityGroupRuleIds=[rule_id])["SecurityGroupRules"]
+    assert {name: rule[name] for name in changed} == changed
+    gone = ec2("RevokeSecurityGroupIngress", GroupId=group, SecurityGroupRuleIds=[rule_id])["RevokedSecurityGroupRules"]
+    assert gone[0]["CidrIpv6"] == "fd00::/8"
+    one = tcp(443) | {"IpRanges": [], "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}
+    ec2("RevokeSecurityGroupIngress", GroupId=group, IpPermissions=[one])
+    assert [each.get("CidrIpv4") for each in rules_of(ec2, group) if not each["IsEgress"]] == ["10.0.0.0/8"]
+    of_all = {"IpProtocol": "58", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+    (rule,) = ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=[of_all])["SecurityGroupRules"]
+    assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("icmpv6", -1, -1)
+
+
+def test_sixty_rules_of_each_version_of_ip(ec2: Ec2, group: str) -> None:
+    def six(port: int) -> dict[str, Any]:
+        return tcp(port) | {"IpRanges": [], "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+
+    both = [rule for n in range(1, MAX_RULES + 1) for rule in (tcp(n), six(n))]
+    ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=both)
+    named = tcp(1000) | {"IpRanges": [], "UserIdGroupPairs": [{"GroupId": group}]}
+    for more in (tcp(1000), six(1000), named):
+        refused = {"GroupId": group, "IpPermissions": [more]}
+        assert ec2.code("AuthorizeSecurityGroupIngress", **refused) == "RulesPerSecurityGroupLimitExceeded"

@@ -19,7 +19,7 @@ def ec2() -> Ec2:
 
 
 def launched(ec2: Ec2, **more: Any) -> dict[str, Any]:
-    (instance,) = ec2("RunInstances", ImageId="ami-1", MinCount=1, MaxCount=1, **more)["Instances"]
+    (instance,) = ec2("RunInstances", **{"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, **more})["Instances"]
     assert isinstance(instance, dict)
     return instance
 
@@ -33,12 +33,11 @@ def test_an_instance_from_launch_to_end(ec2: Ec2, subnet: str) -> None:
     instance = launched(
         ec2,
         SubnetId=subnet,
-        KeyName="mine",
         TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "web"}]}],
     )
     assert instance["State"] == {"Code": 16, "Name": "running"}
     assert (instance["PrivateIpAddress"], "PublicIpAddress" in instance) == ("10.0.1.4", False)
-    assert (instance["InstanceType"], instance["KeyName"]) == ("t3.micro", "mine")
+    assert (instance["InstanceType"], "KeyName" in instance) == ("t3.micro", False)
     by_name = [{"Name": "tag:Name", "Values": ["web"]}, {"Name": "instance-state-name", "Values": ["running"]}]
     (reservation,) = ec2("DescribeInstances", Filters=by_name)["Reservations"]
     assert reservation["Instances"] == [instance]
@@ -92,12 +91,17 @@ def test_private_addresses_can_be_chosen(ec2: Ec2, subnet: str) -> None:
         ({"UserData": "IyEvYmluL3No"}, "UnsupportedOperation"),
         ({"BlockDeviceMappings": [{"DeviceName": "/dev/sda1"}]}, "UnsupportedOperation"),
         ({"IamInstanceProfile": {"Name": "x"}}, "UnsupportedOperation"),
+        ({"MetadataOptions": {"HttpEndpoint": "enabled"}}, "UnsupportedOperation"),
+        ({"MetadataOptions": {"HttpTokens": "optional"}}, "UnsupportedOperation"),
+        ({"EnclaveOptions": {"Enabled": True}}, "UnsupportedOperation"),
         ({"MinCount": 2, "MaxCount": 1}, "InvalidParameterValue"),
         ({"MaxCount": 100_000}, "InvalidParameterValue"),
         ({"SecurityGroupIds": ["sg-" + UNKNOWN]}, "InvalidGroup.NotFound"),
         ({"SubnetId": "subnet-" + UNKNOWN}, "InvalidSubnetID.NotFound"),
         ({"NetworkInterfaces": [{"DeviceIndex": 0}]}, "InvalidParameterCombination"),
-        ({"TagSpecifications": [{"ResourceType": "volume", "Tags": []}]}, "InvalidParameterValue"),
+        ({"TagSpecifications": [{"ResourceType": "snapshot", "Tags": []}]}, "InvalidParameterValue"),
+        ({"TagSpecifications": [{"ResourceType": "volume", "Tags": [{"Key": "aws:x"}]}]}, "InvalidParameterValue"),
+        ({"TagSpecifications": [{"ResourceType": "volume"}] * 2}, "InvalidParameterCombination"),
     ],
 )
 def test_launches_that_are_refused(ec2: Ec2, subnet: str, more: dict[str, Any], code: str) -> None:
@@ -105,10 +109,142 @@ def test_launches_that_are_refused(ec2: Ec2, subnet: str, more: dict[str, Any], 
     assert ec2.code("RunInstances", **(launch | more)) == code
 
 
-def test_a_launch_needs_image_and_subnet(ec2: Ec2, subnet: str) -> None:
-    counts = {"MinCount": 1, "MaxCount": 1}
-    assert ec2.code("RunInstances", **counts, SubnetId=subnet) == "MissingParameter"
-    assert ec2.code("RunInstances", **counts, ImageId="ami-1") == "MissingParameter"
+@pytest.mark.parametrize(
+    ("region", "domain"), [("us-east-1", "ec2.internal"), ("eu-west-1", "eu-west-1.compute.internal")]
+)
+def test_private_names_are_made_of_the_addresses(region: str, domain: str) -> None:
+    """Ansible's inventory calls hosts so."""
+    ec2 = Ec2(Cloud(), region=region)
+    subnet = subnet_of(ec2, vpc_of(ec2))
+    instance = launched(ec2, SubnetId=subnet)
+    name = f"ip-10-0-1-4.{domain}"
+    assert instance["PrivateDnsName"] == name
+    assert instance["NetworkInterfaces"][0]["PrivateDnsName"] == name
+    assert instance["NetworkInterfaces"][0]["PrivateIpAddresses"][0]["PrivateDnsName"] == name
+    (interface,) = ec2("DescribeNetworkInterfaces")["NetworkInterfaces"]
+    assert (interface["PrivateDnsName"], interface["PrivateIpAddresses"][0]["PrivateDnsName"]) == (name, name)
+    for action, filters, answer in (
+        ("DescribeInstances", ("private-dns-name", "network-interface.private-dns-name"), "Reservations"),
+        ("DescribeInstances", ("network-interface.addresses.private-dns-name",), "Reservations"),
+        ("DescribeNetworkInterfaces", ("private-dns-name",), "NetworkInterfaces"),
+    ):
+        for each in filters:
+            assert len(ec2(action, Filters=[{"Name": each, "Values": [name]}])[answer]) == 1, each
+            assert ec2(action, Filters=[{"Name": each, "Values": ["ip-10-0-1-5.*"]}])[answer] == [], each
+    ec2("TerminateInstances", InstanceIds=[instance["InstanceId"]])
+    assert ec2("DescribeInstances")["Reservations"][0]["Instances"][0]["PrivateDnsName"] == ""
+    assert ec2("DescribeInstances", Filters=[{"Name": "private-dns-name", "Values": [name]}])["Reservations"] == []
+
+
+@pytest.mark.parametrize(
+    ("filter_name", "member", "value"),
+    [
+        ("hypervisor", "Hypervisor", "xen"),
+        ("virtualization-type", "VirtualizationType", "hvm"),
+        ("root-device-type", "RootDeviceType", "instance-store"),
+        ("ebs-optimized", "EbsOptimized", False),
+        ("ena-support", "EnaSupport", True),
+        ("platform-details", "PlatformDetails", "Linux/UNIX"),
+        ("usage-operation", "UsageOperation", "RunInstances"),
+    ],
+)
+def test_what_is_so_of_every_instance(ec2: Ec2, subnet: str, filter_name: str, member: str, value: object) -> None:
+    """The same as of its image and by its attributes."""
+    instance = launched(ec2, SubnetId=subnet)
+    assert instance[member] == value
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    (found,) = ec2("DescribeInstances", Filters=[{"Name": filter_name, "Values": [text]}])["Reservations"]
+    assert found["Instances"] == [instance]
+    assert ec2("DescribeInstances", Filters=[{"Name": filter_name, "Values": ["other"]}])["Reservations"] == []
+    (image,) = ec2("DescribeImages", ImageIds=["ami-1"])["Images"]
+    assert image.get(member, value) == value
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"MetadataOptions": {"HttpEndpoint": "disabled"}},
+        {"MetadataOptions": {"HttpEndpoint": "disabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 2}},
+        {"MetadataOptions": {"HttpTokens": "required"}},
+        {"EnclaveOptions": {"Enabled": False}},
+    ],
+)
+def test_there_is_no_metadata_service_and_who_says_so_may(ec2: Ec2, subnet: str, options: dict[str, Any]) -> None:
+    instance = launched(ec2, SubnetId=subnet, **options)
+    assert instance["MetadataOptions"] == {"HttpEndpoint": "disabled", "HttpTokens": "required", "State": "applied"}
+    assert instance["EnclaveOptions"] == {"Enabled": False}
+    for name, value in (
+        ("metadata-options.http-endpoint", "disabled"),
+        ("metadata-options.http-tokens", "required"),
+        ("metadata-options.state", "applied"),
+        ("enclave-options.enabled", "false"),
+    ):
+        assert len(ec2("DescribeInstances", Filters=[{"Name": name, "Values": [value]}])["Reservations"]) == 1
+
+
+def test_volumes_may_be_tagged_where_there_are_none(ec2: Ec2, subnet: str) -> None:
+    """As Terraform does it with default_tags, and Ansible always."""
+    tags = [{"Key": "Name", "Value": "web"}]
+    specifications = [{"ResourceType": kind, "Tags": tags} for kind in ("volume", "instance")]
+    assert launched(ec2, SubnetId=subnet, TagSpecifications=specifications)["Tags"] == tags
+
+
+def test_types_are_names_and_newer_ones_than_the_model_knows_are_taken(ec2: Ec2, subnet: str) -> None:
+    assert launched(ec2, SubnetId=subnet, InstanceType="m99-new.2xlarge")["InstanceType"] == "m99-new.2xlarge"
+    (shown,) = ec2("DescribeInstanceTypes", InstanceTypes=["m99-new.2xlarge"])["InstanceTypes"]
+    assert shown["InstanceType"] == "m99-new.2xlarge"
+    for wrong in ("t3micro", "T3.micro", "t3.", "t3.\u00b5", "x." + "x" * 300):
+        launch = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "InstanceType": wrong}
+        assert ec2.code("RunInstances", **launch) == "InvalidParameterValue"
+        assert ec2.code("DescribeInstanceTypes", InstanceTypes=[wrong]) == "InvalidInstanceType"
+
+
+def test_groups_of_another_vpc_are_refused_in_ec2s_words(ec2: Ec2, subnet: str) -> None:
+    other = vpc_of(ec2, "10.9.0.0/16")
+    (group,) = ec2("DescribeSecurityGroups", Filters=[{"Name": "vpc-id", "Values": [other]}])["SecurityGroups"]
+    launch = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet}
+    message = f"Security group {group['GroupId']} and subnet {subnet} belong to different networks."
+    refused = ec2.said("RunInstances", {**launch, "SecurityGroupIds": [group["GroupId"]]})
+    assert refused == ("InvalidParameter", message)
+
+
+def test_there_are_no_key_pairs(ec2: Ec2, subnet: str) -> None:
+    """One that is accepted would open no instance."""
+    launch = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "KeyName": "mine"}
+    expected = ("InvalidKeyPair.NotFound", "The key pair 'mine' does not exist")
+    assert ec2.said("RunInstances", launch) == expected
+
+
+def test_an_image_may_be_looked_for_by_name(ec2: Ec2, subnet: str) -> None:
+    """As Terraform's `data "aws_ami"` does it; any image can be launched, and the same name is the same image."""
+    wanted = [
+        {"Name": "name", "Values": ["al2023-ami-2023.*-x86_64"]},
+        {"Name": "virtualization-type", "Values": ["hvm"]},
+        {"Name": "architecture", "Values": ["x86_64"]},
+    ]
+    (image,) = ec2("DescribeImages", Owners=["amazon"], ExecutableUsers=["all"], Filters=wanted)["Images"]
+    assert image["Name"] == "al2023-ami-2023.-x86_64"
+    assert ec2("DescribeImages", Filters=wanted)["Images"] == [image]
+    instance = launched(ec2, SubnetId=subnet, ImageId=image["ImageId"])
+    assert instance["ImageId"] == image["ImageId"]
+    assert [each["ImageId"] for each in ec2("DescribeImages", Owners=["self"])["Images"]] == [image["ImageId"]]
+    assert ec2("DescribeImages", Filters=[*wanted, {"Name": "root-device-type", "Values": ["ebs"]}])["Images"] == []
+    for pattern, name in ((r"a\*b", "a*b"), ("a??", "a00"), ("a", "a"), ("x" * 300, None)):
+        found = ec2("DescribeImages", Filters=[{"Name": "name", "Values": [pattern]}])["Images"]
+        assert [each["Name"] for each in found] == ([name] if name else []), pattern
+    everything = ec2("DescribeImages", Filters=[{"Name": "name", "Values": ["*"]}])["Images"]
+    assert [each["ImageId"] for each in everything] == [image["ImageId"]]
+
+
+def test_types_may_be_looked_for_by_a_filter(ec2: Ec2) -> None:
+    wanted = [{"Name": "instance-type", "Values": ["m5.large", "t2.*", "mood"]}]
+    assert [each["InstanceType"] for each in ec2("DescribeInstanceTypes", Filters=wanted)["InstanceTypes"]] == [
+        "m5.large"
+    ]
+
+
+def test_a_launch_needs_an_image(ec2: Ec2, subnet: str) -> None:
+    assert ec2.code("RunInstances", MinCount=1, MaxCount=1, SubnetId=subnet) == "MissingParameter"
 
 
 def test_the_default_group_may_be_named(ec2: Ec2, subnet: str) -> None:

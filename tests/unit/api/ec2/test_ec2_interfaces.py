@@ -282,6 +282,8 @@ def test_attributes_are_changed_one_at_a_time(ec2: Ec2, subnet: str) -> None:
 
     modify(Description={"Value": "changed"})
     assert attribute("description") == {"Description": {"Value": "changed"}}
+    modify(Description={"Value": ""})
+    assert attribute("description") == {"Description": {"Value": ""}}
     modify(SourceDestCheck={"Value": False})
     assert attribute("sourceDestCheck") == {"SourceDestCheck": {"Value": False}}
     ec2("ResetNetworkInterfaceAttribute", NetworkInterfaceId=interface, SourceDestCheck="true")

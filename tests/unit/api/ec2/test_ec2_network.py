@@ -391,6 +391,9 @@ def test_surroundings(ec2: Ec2) -> None:
         "vpc-max-elastic-ips",
     }
     assert ec2.code("DescribeAccountAttributes", AttributeNames=["mood"]) == "InvalidParameterValue"
+    for name in (a["AttributeName"] for a in ec2("DescribeAccountAttributes")["AccountAttributes"]):
+        (found,) = ec2("DescribeAccountAttributes", AttributeNames=[name])["AccountAttributes"]
+        assert found["AttributeName"] == name
     platforms = ec2("DescribeAccountAttributes", AttributeNames=["supported-platforms"])["AccountAttributes"]
     assert platforms == [{"AttributeName": "supported-platforms", "AttributeValues": [{"AttributeValue": "VPC"}]}]
 

@@ -148,10 +148,13 @@ def test_an_entry_is_replaced_and_deleted_by_number_and_direction(ec2: Ec2, acl:
         ({"RuleNumber": 32767}, "InvalidParameterValue"),
         ({"RuleAction": "maybe"}, "InvalidParameterValue"),
         ({"Protocol": "x"}, "InvalidParameterValue"),
-        ({"Protocol": "58"}, "UnsupportedOperation"),
+        ({"Protocol": "58", "IcmpTypeCode": {"Type": -1, "Code": -1}}, "InvalidParameterValue"),
         ({"CidrBlock": "10.0.0.0/33"}, "InvalidParameterValue"),
         ({"CidrBlock": None}, "MissingParameter"),
-        ({"CidrBlock": None, "Ipv6CidrBlock": "::/0"}, "UnsupportedOperation"),
+        ({"Ipv6CidrBlock": "::/0"}, "InvalidParameterCombination"),
+        ({"CidrBlock": None, "Ipv6CidrBlock": "::/129"}, "InvalidParameterValue"),
+        ({"CidrBlock": None, "Ipv6CidrBlock": "10.0.0.0/8"}, "InvalidParameterValue"),
+        ({"CidrBlock": None, "Ipv6CidrBlock": "fe80::1%eth0/64"}, "InvalidParameterValue"),
         ({"PortRange": None}, "MissingParameter"),
         ({"PortRange": {"From": 22}}, "MissingParameter"),
         ({"PortRange": {"From": 23, "To": 22}}, "InvalidParameterValue"),
@@ -232,3 +235,30 @@ def test_filters(ec2: Ec2, vpc: str, acl: str, name: str, value: str, found: int
     icmp = {"Protocol": "icmp", "IcmpTypeCode": {"Type": 8, "Code": -1}, "PortRange": None}
     ec2("CreateNetworkAclEntry", **entry(acl, 101, **icmp))
     assert len(ec2("DescribeNetworkAcls", Filters=[{"Name": name, "Values": [value]}])["NetworkAcls"]) == found
+
+
+def test_entries_about_ipv6_are_kept_and_shown(ec2: Ec2, acl: str) -> None:
+    """Terraform's modules write them whether a VPC has IPv6 or not."""
+    six = {"CidrBlock": None, "Ipv6CidrBlock": "2001:db8::1/32"}
+    ec2("CreateNetworkAclEntry", **entry(acl, 101, **six))
+    echo = {"Protocol": "58", "IcmpTypeCode": {"Type": 128, "Code": -1}, "PortRange": None}
+    ec2("CreateNetworkAclEntry", **entry(acl, 102, **six, **echo))
+    first, second, *_ = (each for each in shown(ec2, acl)["Entries"] if not each["Egress"])
+    assert (first["Ipv6CidrBlock"], first["PortRange"], "CidrBlock" in first) == (
+        "2001:db8::/32",
+        {"From": 22, "To": 23},
+        False,
+    )
+    assert (second["Protocol"], second["IcmpTypeCode"]) == ("58", {"Type": 128, "Code": -1})
+    assert ec2.code("CreateNetworkAclEntry", **entry(acl, 101)) == "NetworkAclEntryAlreadyExists"
+    for name, value, found in (("entry.ipv6-cidr", "2001:db8::/32", 1), ("entry.cidr", "2001:*", 0)):
+        answer = ec2("DescribeNetworkAcls", Filters=[{"Name": name, "Values": [value]}])["NetworkAcls"]
+        assert len(answer) == found
+
+
+def test_twenty_entries_of_each_version_of_ip(ec2: Ec2, acl: str) -> None:
+    for number in range(1, 20):
+        ec2("CreateNetworkAclEntry", **entry(acl, number))
+        ec2("CreateNetworkAclEntry", **entry(acl, 100 + number, CidrBlock=None, Ipv6CidrBlock="::/0"))
+    for more in ({}, {"CidrBlock": None, "Ipv6CidrBlock": "::/0"}):
+        assert ec2.code("CreateNetworkAclEntry", **entry(acl, 200, **more)) == "NetworkAclEntryLimitExceeded"

@@ -265,6 +265,67 @@ def test_options_that_are_in_force_are_shown_as_set(ec2: Ec2) -> None:
     assert two["DpdTimeoutAction"] == "none"
 
 
+ALGORITHMS = {
+    "Phase1EncryptionAlgorithms": ["AES256", "AES256-GCM-16"],
+    "Phase2EncryptionAlgorithms": ["AES128"],
+    "Phase1IntegrityAlgorithms": ["SHA2-512"],
+    "Phase2IntegrityAlgorithms": ["SHA1", "SHA2-384"],
+    "Phase1DHGroupNumbers": [2, 24],
+    "Phase2DHGroupNumbers": [5, 14],
+    "IKEVersions": ["ikev1", "ikev2"],
+}
+NUMBERS = {
+    "Phase1LifetimeSeconds": 7_200,
+    "Phase2LifetimeSeconds": 1_800,
+    "RekeyMarginTimeSeconds": 900,
+    "RekeyFuzzPercentage": 0,
+}
+
+
+def test_algorithms_versions_and_times_are_shown_where_they_were_set(ec2: Ec2) -> None:
+    asked = {name: [{"Value": each} for each in values] for name, values in ALGORITHMS.items()}
+    gateway, customer = hub(ec2), site(ec2)
+    made = connect(
+        ec2, gateway, customer, Options={"TunnelOptions": [{**asked, **NUMBERS}, {"Phase2LifetimeSeconds": 900}]}
+    )
+    one, two = made["Options"]["TunnelOptions"]
+    shown = {**asked, **NUMBERS}
+    shown["IkeVersions"] = shown.pop("IKEVersions")
+    assert {name: value for name, value in one.items() if name in shown} == shown
+    assert set(two) == {"OutsideIpAddress", "TunnelInsideCidr", "PreSharedKey", "Phase2LifetimeSeconds"}
+    # The order and repetitions of a list mean nothing.
+    again = {name: [*reversed(values), values[0]] for name, values in asked.items()}
+    options = {"TunnelOptions": [{**again, **NUMBERS}, {"Phase2LifetimeSeconds": 900}]}
+    assert connect(ec2, gateway, customer, Options=options) == made
+    arguments = {"Type": "ipsec.1", "VpnGatewayId": gateway, "CustomerGatewayId": customer}
+    fewer = {
+        "TunnelOptions": [{**asked, **NUMBERS, "Phase1DHGroupNumbers": [{"Value": 2}]}, options["TunnelOptions"][1]]
+    }
+    assert ec2.code("CreateVpnConnection", Options=fewer, **arguments) == "InvalidOption.Conflict"
+
+
+def test_traffic_selectors_are_shown_and_belong_to_the_request(ec2: Ec2) -> None:
+    gateway, customer = hub(ec2), site(ec2)
+    asked = {"LocalIpv4NetworkCidr": "192.168.0.0/16", "RemoteIpv4NetworkCidr": "10.0.3.7/8", "StaticRoutesOnly": True}
+    made = connect(ec2, gateway, customer, Options=asked)
+    assert made["Options"]["LocalIpv4NetworkCidr"] == "192.168.0.0/16"
+    assert made["Options"]["RemoteIpv4NetworkCidr"] == "10.0.0.0/8"
+    assert connect(ec2, gateway, customer, Options=asked) == made
+    arguments = {"Type": "ipsec.1", "VpnGatewayId": gateway, "CustomerGatewayId": customer}
+    assert ec2.code("CreateVpnConnection", Options={"StaticRoutesOnly": True}, **arguments) == "InvalidOption.Conflict"
+    this = {"VpnConnectionId": made["VpnConnectionId"]}
+    same = {"LocalIpv4NetworkCidr": "192.168.0.0/16"}
+    assert ec2("ModifyVpnConnectionOptions", **this, **same)["VpnConnection"] == made
+    assert ec2.code("ModifyVpnConnectionOptions", **this, LocalIpv4NetworkCidr="0.0.0.0/0") == "UnsupportedOperation"
+
+
+def test_bgp_over_ikev1_needs_selectors_that_hold_the_ends_of_the_tunnel(ec2: Ec2) -> None:
+    arguments = {"Type": "ipsec.1", "VpnGatewayId": hub(ec2), "CustomerGatewayId": site(ec2)}
+    options = {"TunnelOptions": [{"IKEVersions": [{"Value": "ikev1"}]}], "LocalIpv4NetworkCidr": "192.168.0.0/16"}
+    refusal(ec2, "UnsupportedOperation", "LocalIpv4NetworkCidr", "CreateVpnConnection", Options=options, **arguments)
+    ec2("CreateVpnConnection", Options={**options, "StaticRoutesOnly": True}, **arguments)
+
+
 def test_what_clients_send_anyway_is_taken(ec2: Ec2) -> None:
     anyway = {
         "EnableAcceleration": False,
@@ -288,8 +349,6 @@ def test_what_clients_send_anyway_is_taken(ec2: Ec2) -> None:
     [
         ("EnableAcceleration", True),
         ("TunnelInsideIpVersion", "ipv6"),
-        ("LocalIpv4NetworkCidr", "10.0.0.0/8"),
-        ("RemoteIpv4NetworkCidr", "10.0.0.0/8"),
         ("LocalIpv6NetworkCidr", "::/0"),
         ("RemoteIpv6NetworkCidr", "::/0"),
         ("OutsideIpAddressType", "PrivateIpv4"),
@@ -307,21 +366,11 @@ def test_connection_options_that_are_not_in_force(ec2: Ec2, option: str, value: 
     ("option", "value"),
     [
         ("TunnelInsideIpv6Cidr", "fd00::/126"),
-        ("Phase1LifetimeSeconds", 28800),
-        ("Phase2LifetimeSeconds", 3600),
-        ("RekeyMarginTimeSeconds", 270),
-        ("RekeyFuzzPercentage", 100),
-        ("Phase1EncryptionAlgorithms", [{"Value": "AES128-GCM-16"}]),
-        ("Phase2EncryptionAlgorithms", [{"Value": "AES256"}]),
-        ("Phase1IntegrityAlgorithms", [{"Value": "SHA2-256"}]),
-        ("Phase2IntegrityAlgorithms", [{"Value": "SHA2-256"}]),
-        ("Phase1DHGroupNumbers", [{"Value": 19}]),
-        ("Phase2DHGroupNumbers", [{"Value": 19}]),
-        ("IKEVersions", [{"Value": "ikev2"}]),
         ("LogOptions", {"CloudWatchLogOptions": {"LogEnabled": True}}),
         ("LogOptions", {"CloudWatchLogOptions": {"LogOutputFormat": "json"}}),
         ("EnableTunnelLifecycleControl", True),
         ("Phase1AdditionalKeyExchanges", [{"AdditionalKeyExchangeRound": 1}]),
+        ("Phase1DHGroupNumbers", [{"Value": 35}]),
         ("Phase2DHGroupNumbers", [{"Value": 5}, {"Value": 36}]),
         ("Phase2AdditionalKeyExchanges", [{"AdditionalKeyExchangeRound": 1}]),
     ],
@@ -408,6 +457,21 @@ def round_of(number: int, *methods: int) -> list[dict[str, Any]]:
             {"LogOptions": {"CloudWatchLogOptions": {"BgpLogGroupArn": "my-group"}}},
         ),
         ("InvalidParameterValue", "ReplayWindowSize", {"ReplayWindowSize": 2049}),
+        (
+            "InvalidParameterValue",
+            "RekeyMarginTimeSeconds",
+            {"Phase2LifetimeSeconds": 1_000, "RekeyMarginTimeSeconds": 501},
+        ),
+        (
+            "InvalidParameterCombination",
+            "StartupAction",
+            {"StartupAction": "start", "IKEVersions": [{"Value": "ikev1"}]},
+        ),
+        (
+            "UnsupportedOperation",
+            "Phase1EncryptionAlgorithms",
+            {"Phase1EncryptionAlgorithms": [{"Value": "AES256-GCM-16"}], "IKEVersions": [{"Value": "ikev1"}]},
+        ),
     ],
 )
 def test_options_that_cannot_be(ec2: Ec2, code: str, named: str, tunnel: dict[str, Any]) -> None:
@@ -525,8 +589,26 @@ def test_static_routes(ec2: Ec2) -> None:
         ("InvalidParameterValue", {**route, "DestinationCidrBlock": "192.168.60.0/33"}),
     ):
         assert ec2.code("DeleteVpnConnectionRoute", **arguments) == code
+
+
+@pytest.mark.parametrize(
+    ("builds", "state", "code"),
+    [
+        (True, "deleting", "InvalidVpnConnection.InvalidState"),
+        (False, "deleted", "InvalidVpnConnectionID.NotFound"),
+    ],
+)
+def test_the_routes_of_a_connection_go_with_it(builds: bool, state: str, code: str) -> None:
+    cloud = Cloud()
+    ec2 = Ec2(cloud)
+    static = connect(ec2, hub(ec2), site(ec2), Options={"StaticRoutesOnly": True})["VpnConnectionId"]
+    route = {"VpnConnectionId": static, "DestinationCidrBlock": "192.168.60.0/24"}
+    ec2("CreateVpnConnectionRoute", **route)
+    ec2 = Ec2(Cloud(builds=builds, found=cloud.snapshot))
     ec2("DeleteVpnConnection", VpnConnectionId=static)
-    assert ec2.code("CreateVpnConnectionRoute", **route) == "InvalidVpnConnection.InvalidState"
+    assert [each["State"] for each in shown(ec2, static)["Routes"]] == [state]
+    for action in ("CreateVpnConnectionRoute", "DeleteVpnConnectionRoute"):
+        assert ec2.code(action, **route) == code
 
 
 @pytest.mark.parametrize(

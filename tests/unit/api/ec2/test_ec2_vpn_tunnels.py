@@ -64,6 +64,7 @@ def test_what_a_tunnel_has_negotiated(ec2: Ec2) -> None:
     first = TunnelState(
         changed=START,
         suite="AES_GCM_16-256/PRF_HMAC_SHA2_384/ECP_384",
+        ike_version="ikev2",
         esp=EspState(suite="AES_CBC-128/HMAC_SHA2_256_128/MODP_2048", udp=False, esn=True, replay_window=1024),
     )
     ec2.observation = Observation(tunnels={(vpn, 1): first})

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import botocore.session
 import pytest
 from ec2_client import Ec2, subnet_of, vpc_of
+from examples import cloud_at, example_of
 from hypothesis import given
 from hypothesis import strategies as st
+from places import takes
 from support import Cloud
 
 from landbridge.api.aws.ec2.actions import ACTIONS
 from landbridge.control.instances import RunInstances
 from landbridge.control.lifecycle import KEPT, Expire
 from landbridge.control.tokens import digest
-from landbridge.model.resources import CustomerGateway, Instance, VpnConnection
+from landbridge.model.instances import Instance
+from landbridge.model.vpn import CustomerGateway, VpnConnection
 
 TOKEN = "ClientToken"
 AT_ONCE = 16
@@ -28,57 +28,36 @@ AT_ONCE = 16
 
 def with_token() -> list[str]:
     """The actions that landbridge has and whose input has a client token in EC2's model."""
-    model = botocore.session.get_session().get_service_model("ec2")
-    inputs = {action: model.operation_model(action).input_shape for action in ACTIONS}
-    return sorted(action for action, shape in inputs.items() if shape is not None and TOKEN in shape.members)
+    return sorted(action for action in ACTIONS if takes(action, TOKEN))
 
 
-@dataclass(frozen=True)
-class Example:
-    """A request in a VPC and its subnet, and what makes it another request."""
-
-    arguments: Callable[[str, str], dict[str, Any]]
-    change: dict[str, Any]
-
-
-EXAMPLES = {
-    "CreateRouteTable": Example(
-        lambda vpc, subnet: {"VpcId": vpc},
-        {"TagSpecifications": [{"ResourceType": "route-table", "Tags": [{"Key": "a", "Value": "b"}]}]},
-    ),
-    "RunInstances": Example(
-        lambda vpc, subnet: {"ImageId": "ami-1", "MinCount": 2, "MaxCount": 2, "SubnetId": subnet},
-        {"MaxCount": 3},
-    ),
-    "CreateNetworkInterface": Example(lambda vpc, subnet: {"SubnetId": subnet}, {"Description": "another"}),
-    "CreateNetworkAcl": Example(
-        lambda vpc, subnet: {"VpcId": vpc},
-        {"TagSpecifications": [{"ResourceType": "network-acl", "Tags": [{"Key": "a", "Value": "b"}]}]},
-    ),
+TAGGED = {"Tags": [{"Key": "a", "Value": "b"}]}
+CHANGES: dict[str, dict[str, Any]] = {
+    "CreateRouteTable": {"TagSpecifications": [{"ResourceType": "route-table", **TAGGED}]},
+    "RunInstances": {"MaxCount": 3},
+    "CreateNetworkInterface": {"Description": "another"},
+    "CreateNetworkAcl": {"TagSpecifications": [{"ResourceType": "network-acl", **TAGGED}]},
 }
+"""What makes the action's example another request."""
 
 
 def test_every_action_with_a_token_is_tried() -> None:
-    assert set(with_token()) <= set(EXAMPLES)
+    assert set(with_token()) <= set(CHANGES)
 
 
 @pytest.mark.parametrize("action", with_token())
 def test_a_client_token_names_one_request(action: str) -> None:
-    ec2 = Ec2(Cloud())
-    vpc = vpc_of(ec2)
-    arguments = EXAMPLES[action].arguments(vpc, subnet_of(ec2, vpc))
+    """That somebody else's tokens are theirs is tried in test_strangers.py."""
+    snapshot, arguments = example_of(action)
+    ec2 = Ec2(cloud_at(snapshot))
     first = ec2(action, **arguments, ClientToken="once")
     made = ec2.cloud.snapshot
     assert ec2(action, **arguments, ClientToken="once") == first
     assert ec2.cloud.snapshot is made
-    assert ec2.code(action, **arguments | EXAMPLES[action].change, ClientToken="once") == "IdempotentParameterMismatch"
+    other = {**arguments, **CHANGES[action]}
+    assert ec2.code(action, **other, ClientToken="once") == "IdempotentParameterMismatch"
     assert ec2.code(action, **arguments, ClientToken="x" * 65) == "InvalidParameterValue"
     assert ec2(action, **arguments, ClientToken="twice") != first
-    # Somebody else's tokens are theirs.
-    stranger = Ec2(ec2.cloud, account="999999999999")
-    vpc = vpc_of(stranger)
-    theirs = EXAMPLES[action].arguments(vpc, subnet_of(stranger, vpc))
-    assert stranger(action, **theirs, ClientToken="once") != first
 
 
 def test_a_terminated_instance_remembers_its_request_as_long_as_it_is_shown() -> None:

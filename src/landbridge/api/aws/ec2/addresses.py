@@ -12,7 +12,7 @@ from landbridge.api.aws.ec2.params import address, checked_id, id_of, ids_of, on
 from landbridge.control import elastic_addresses
 from landbridge.control.elastic_addresses import NOUN
 from landbridge.model.errors import Combination, Invalid, Missing, NotFound
-from landbridge.model.resources import ElasticAddress, NetworkInterface, PrivateAddress, PublicAddress
+from landbridge.model.instances import ElasticAddress, NetworkInterface, PrivateAddress, PublicAddress
 
 Held = Mapping[str, tuple[NetworkInterface, PrivateAddress, PublicAddress]]
 """Who has an elastic address, by its allocation's id."""

@@ -19,7 +19,7 @@ from landbridge.control.customer_gateways import (
     DeleteCustomerGateway,
 )
 from landbridge.model.errors import Combination, Invalid, Unsupported
-from landbridge.model.resources import CustomerGateway
+from landbridge.model.vpn import CustomerGateway
 
 MAX_BGP_ASN: Final = 2_147_483_647
 _CERTIFICATE: Final = re.compile(r"arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]{1,64}")

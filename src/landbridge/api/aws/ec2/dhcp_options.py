@@ -13,7 +13,7 @@ from landbridge.api.aws.ec2.params import address, checked_id, id_of, ids_of, on
 from landbridge.control import dhcp_options
 from landbridge.control.dhcp_options import NONE, NOUN
 from landbridge.model.errors import Invalid, Missing, Unsupported
-from landbridge.model.resources import DhcpOptions
+from landbridge.model.network import DhcpOptions
 
 AMAZON: Final = "AmazonProvidedDNS"
 DOMAIN: Final = "domain-name"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from landbridge.control.base import Command, Scope
+from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.snapshot import Snapshot
 from landbridge.observe.state import Observation
 
@@ -44,6 +45,8 @@ class Desk:
     dry_run: bool
     sees_secrets: bool = True
     """Whether the caller may see pre-shared keys."""
+    crypto_policy: CryptoPolicy = CryptoPolicy.AWS
+    """What device files may name."""
 
     @property
     def scope(self) -> Scope:

@@ -10,11 +10,11 @@ from landbridge.api.aws.ec2.filters import Field, select
 from landbridge.api.aws.ec2.groups import group_of
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import checked_id, ids_of, only, required, tags_of
-from landbridge.api.aws.ec2.permissions import FLAT, one_rule, revoked_shape, rule_shape, wanted
+from landbridge.api.aws.ec2.permissions import FLAT, grouped, one_rule, revoked_shape, rule_shape, wanted
 from landbridge.control import security_group_rules as rules
 from landbridge.control.security_group_rules import RULE
 from landbridge.model.errors import Combination
-from landbridge.model.resources import SecurityGroupRule
+from landbridge.model.firewall import SecurityGroupRule
 
 
 def _authorize(desk: Desk, params: Params, *, egress: bool) -> Shape:
@@ -33,11 +33,11 @@ def _revoke(desk: Desk, params: Params, *, egress: bool) -> Shape:
     permissions = wanted(desk, group, params, new=False)
     if ids and permissions:
         raise Combination("Name the rules by SecurityGroupRuleId or by what they allow, not both.")
-    gone = desk.run(rules.RevokeRules(group.id, egress, ids, permissions))
+    revoked = desk.run(rules.RevokeRules(group.id, egress, ids, permissions))
     return {
         "Return": True,
-        "UnknownIpPermissions": [],
-        "RevokedSecurityGroupRules": [revoked_shape(rule) for rule in gone],
+        "UnknownIpPermissions": grouped(revoked.unknown, desk.account),
+        "RevokedSecurityGroupRules": [revoked_shape(rule) for rule in revoked.rules],
     }
 
 

@@ -9,13 +9,14 @@ from typing import Final
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
-from landbridge.api.aws.ec2.params import checked_id, id_of, ids_of, only, required, tag_list, tags_of
+from landbridge.api.aws.ec2.params import MAX_IDS, checked_id, id_of, ids_of, only, required, tag_list, tags_of
 from landbridge.api.aws.ec2.permissions import grouped
 from landbridge.control import security_groups
 from landbridge.control.security_groups import NOUN
 from landbridge.control.traffic import protocol_name, shown_range
-from landbridge.model.errors import Combination, Missing, NotFound, VpcNotSpecified
-from landbridge.model.resources import SecurityGroup, SecurityGroupRule
+from landbridge.model.errors import Combination, Invalid, Missing
+from landbridge.model.firewall import SecurityGroup, SecurityGroupRule
+from landbridge.model.regions import partition
 
 Rules = Mapping[str, list[SecurityGroupRule]]
 """By the id of their group, in order of creation."""
@@ -23,7 +24,7 @@ Rules = Mapping[str, list[SecurityGroupRule]]
 
 def arn(group: SecurityGroup) -> str:
     """The group's ARN."""
-    return f"arn:aws:ec2:{group.region}:{group.account}:security-group/{group.id}"
+    return f"arn:{partition(group.region)}:ec2:{group.region}:{group.account}:security-group/{group.id}"
 
 
 def group_of(desk: Desk, params: Params) -> SecurityGroup:
@@ -31,6 +32,7 @@ def group_of(desk: Desk, params: Params) -> SecurityGroup:
 
     Raises:
         NotFound: there is none.
+        VpcNotSpecified: it is named, and there is no default VPC.
     """
     name, given = params.get("GroupName"), params.get("GroupId")
     if given is not None and name is not None:
@@ -39,17 +41,15 @@ def group_of(desk: Desk, params: Params) -> SecurityGroup:
         return desk.scope.get(SecurityGroup, checked_id(given, NOUN), NOUN)
     if name is None:
         raise Missing("GroupId")
-    raise NotFound(NOUN, name[:100])
+    return security_groups.named(desk.scope, name)
 
 
 def create_security_group(desk: Desk, params: Params) -> Shape:
     """CreateSecurityGroup."""
     only(params, "GroupName", "Description", "VpcId", "TagSpecifications")
-    if params.get("VpcId") is None:
-        raise VpcNotSpecified("No default VPC for this user. Give the VpcId of the VPC to make the group in.")
     group = desk.run(
         security_groups.CreateSecurityGroup(
-            vpc_id=id_of(params, "VpcId", "vpc"),
+            vpc_id=id_of(params, "VpcId", "vpc") if params.get("VpcId") is not None else None,
             name=required(params, "GroupName"),
             description=required(params, "Description"),
             tags=tags_of(params, NOUN),
@@ -75,8 +75,8 @@ def _shape(group: SecurityGroup, rules: Rules) -> Shape:
         "VpcId": group.vpc_id,
         "OwnerId": group.account,
         "SecurityGroupArn": arn(group),
-        "IpPermissions": grouped(rule for rule in mine if not rule.egress),
-        "IpPermissionsEgress": grouped(rule for rule in mine if rule.egress),
+        "IpPermissions": grouped((rule for rule in mine if not rule.egress), group.account),
+        "IpPermissionsEgress": grouped((rule for rule in mine if rule.egress), group.account),
         "Tags": tag_list(group.tags),
     }
 
@@ -94,12 +94,12 @@ def _port(rule: SecurityGroupRule, place: int) -> Iterable[str]:
 def filters(desk: Desk, rules: Rules) -> Mapping[str, Field[SecurityGroup]]:
     """DescribeSecurityGroups' filters."""
     of_rules: Mapping[str, Field[SecurityGroupRule]] = {
-        "cidr": lambda r: (str(r.cidr),) if r.cidr is not None else (),
+        "cidr": lambda r: (str(r.cidr),) if r.cidr is not None and r.cidr.version == 4 else (),
         "from-port": lambda r: _port(r, 0),
         "to-port": lambda r: _port(r, 1),
         "group-id": lambda r: (r.peer_group_id,) if r.peer_group_id else (),
         "group-name": lambda r: _peer_name(desk, r),
-        "ipv6-cidr": lambda r: (),
+        "ipv6-cidr": lambda r: (str(r.cidr),) if r.cidr is not None and r.cidr.version == 6 else (),
         "prefix-list-id": lambda r: (),
         "protocol": lambda r: (protocol_name(r.traffic.protocol),),
         "user-id": lambda r: (r.account,) if r.peer_group_id else (),
@@ -122,14 +122,12 @@ def filters(desk: Desk, rules: Rules) -> Mapping[str, Field[SecurityGroup]]:
 def describe_security_groups(desk: Desk, params: Params) -> Shape:
     """DescribeSecurityGroups."""
     only(params, "GroupIds", "GroupNames", "Filters", "MaxResults", "NextToken")
-    scope, ids = desk.scope, ids_of(params, "GroupIds", NOUN)
-    named = [scope.get(SecurityGroup, each, NOUN) for each in ids] if ids else list(scope.all(SecurityGroup))
-    names = params.get("GroupNames") or ()
-    for name in names:
-        if all(group.group_name != name for group in named):
-            raise NotFound(NOUN, name[:100])
-    if names:
-        named = [group for group in named if group.group_name in names]
+    scope, ids, names = desk.scope, ids_of(params, "GroupIds", NOUN), params.get("GroupNames") or ()
+    if len(names) > MAX_IDS:
+        raise Invalid("GroupNames", f"At most {MAX_IDS} groups can be named in one request; {len(names)} are.")
+    by_id = [scope.get(SecurityGroup, each, NOUN) for each in ids]
+    by_name = [security_groups.named(scope, each) for each in dict.fromkeys(names)]
+    named = {group.id: group for group in (*by_id, *by_name)}.values() if ids or names else scope.all(SecurityGroup)
     rules = _by_group(scope.all(SecurityGroupRule))
     found = select(named, params.get("Filters"), filters(desk, rules), lambda g: g.tags)
     shown, token = page(found, params, in_order_of_creation)

@@ -17,7 +17,7 @@ from landbridge.control.instance_attributes import ModifyInstanceAttribute
 from landbridge.control.instances import NOUN
 from landbridge.model.attached import interfaces_of
 from landbridge.model.errors import Combination, Invalid
-from landbridge.model.resources import Instance, InstanceState
+from landbridge.model.instances import Instance, InstanceState
 
 _OFF: Final = {"Value": False}
 _ON: Final = {"Value": True}

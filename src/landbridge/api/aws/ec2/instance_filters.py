@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from landbridge.api.aws.ec2.door import Desk
-from landbridge.api.aws.ec2.filters import Field, absent, moment
+from landbridge.api.aws.ec2.filters import Field, absent, moment, yes
+from landbridge.api.aws.ec2.machine_types import OF_ANY_IMAGE
 from landbridge.control.zones import zone_id
-from landbridge.model.resources import Instance, InstanceState, Subnet
+from landbridge.model.instances import Instance, InstanceState
+from landbridge.model.network import Subnet
 
 USER_ENDED_IT: Final[Mapping[str, str]] = {
     "Code": "Client.UserInitiatedShutdown",
@@ -18,6 +20,8 @@ USER_ENDED_IT: Final[Mapping[str, str]] = {
 """Why an instance ended: there is one reason."""
 
 MONITORING: Final = "disabled"
+METADATA: Final[Mapping[str, str]] = {"HttpEndpoint": "disabled", "HttpTokens": "required"}
+"""There is no metadata service."""
 
 
 def has_ended(instance: Instance) -> bool:
@@ -40,6 +44,18 @@ def life(desk: Desk) -> Mapping[str, Field[Instance]]:
     return {
         **_ABSENT,
         "availability-zone-id": zone_ids,
+        "architecture": lambda i: (str(OF_ANY_IMAGE["Architecture"]),),
+        "ebs-optimized": lambda i: yes(False),
+        "ena-support": lambda i: yes(True),
+        "enclave-options.enabled": lambda i: yes(False),
+        "hypervisor": lambda i: (str(OF_ANY_IMAGE["Hypervisor"]),),
+        "metadata-options.http-endpoint": lambda i: (METADATA["HttpEndpoint"],),
+        "metadata-options.http-tokens": lambda i: (METADATA["HttpTokens"],),
+        "metadata-options.state": lambda i: ("applied",),
+        "platform-details": lambda i: (str(OF_ANY_IMAGE["PlatformDetails"]),),
+        "root-device-type": lambda i: (str(OF_ANY_IMAGE["RootDeviceType"]),),
+        "usage-operation": lambda i: (str(OF_ANY_IMAGE["UsageOperation"]),),
+        "virtualization-type": lambda i: (str(OF_ANY_IMAGE["VirtualizationType"]),),
         "launch-time": lambda i: moment(i.created),
         "monitoring-state": lambda i: (MONITORING,),
         "reason": lambda i: (transition_reason(i),),
@@ -62,29 +78,21 @@ _ABSENT: Final[Mapping[str, Field[Instance]]] = absent(
     "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn",
     "current-instance-boot-mode",
     "dns-name",
-    "ebs-optimized",
-    "ena-support",
-    "enclave-options.enabled",
     "hibernation-options.configured",
     "host-id",
-    "hypervisor",
     "iam-instance-profile.arn",
     "iam-instance-profile.id",
     "instance-lifecycle",
     "ipv6-address",
     "kernel-id",
     "maintenance-options.auto-recovery",
-    "metadata-options.http-endpoint",
     "metadata-options.http-protocol-ipv4",
     "metadata-options.http-protocol-ipv6",
     "metadata-options.http-put-response-hop-limit",
-    "metadata-options.http-tokens",
     "metadata-options.instance-metadata-tags",
-    "metadata-options.state",
     "network-interface.addresses.association.carrier-ip",
     "network-interface.addresses.association.customer-owned-ip",
     "network-interface.addresses.association.public-dns-name",
-    "network-interface.addresses.private-dns-name",
     "network-interface.association.carrier-ip",
     "network-interface.association.customer-owned-ip",
     "network-interface.association.public-dns-name",
@@ -98,7 +106,6 @@ _ABSENT: Final[Mapping[str, Field[Instance]]] = absent(
     "network-interface.operator.managed",
     "network-interface.operator.principal",
     "network-interface.outpost-arn",
-    "network-interface.private-dns-name",
     "network-interface.public-dns-name",
     "network-interface.requester-id",
     "network-performance-options.bandwidth-weighting",
@@ -108,8 +115,6 @@ _ABSENT: Final[Mapping[str, Field[Instance]]] = absent(
     "placement-group-name",
     "placement-partition-number",
     "platform",
-    "platform-details",
-    "private-dns-name",
     "private-dns-name-options.enable-resource-name-dns-a-record",
     "private-dns-name-options.enable-resource-name-dns-aaaa-record",
     "private-dns-name-options.hostname-type",
@@ -118,10 +123,7 @@ _ABSENT: Final[Mapping[str, Field[Instance]]] = absent(
     "ramdisk-id",
     "requester-id",
     "root-device-name",
-    "root-device-type",
     "spot-instance-request-id",
     "tpm-support",
-    "usage-operation",
     "usage-operation-update-time",
-    "virtualization-type",
 )

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from landbridge.api.aws.ec2 import interfaces
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select
-from landbridge.api.aws.ec2.instance_filters import MONITORING, USER_ENDED_IT, has_ended, life, transition_reason
+from landbridge.api.aws.ec2.instance_filters import (
+    METADATA,
+    MONITORING,
+    USER_ENDED_IT,
+    has_ended,
+    life,
+    transition_reason,
+)
 from landbridge.api.aws.ec2.interface_actions import addresses_of, groups_in
+from landbridge.api.aws.ec2.machine_types import OF_ANY_IMAGE
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import checked_id, id_of, ids_of, only, required, tag_list, tags_of
-from landbridge.control import instances
+from landbridge.control import instances, security_groups
 from landbridge.control.instances import NOUN, Plugged
+from landbridge.control.tags import checked
 from landbridge.model.attached import by_instance
-from landbridge.model.errors import Combination, Missing
-from landbridge.model.resources import Instance, InstanceState, NetworkInterface
+from landbridge.model.errors import Combination, Missing, NotFound
+from landbridge.model.instances import Instance, InstanceState, NetworkInterface
 
 CODES: Final[Mapping[InstanceState, int]] = {
     InstanceState.PENDING: 0,
@@ -27,6 +37,13 @@ CODES: Final[Mapping[InstanceState, int]] = {
 """EC2's numbers of instance states."""
 
 DEFAULT_TYPE: Final = "t3.micro"
+
+_SO_OF_EVERY_ONE: Final[Shape] = {
+    **OF_ANY_IMAGE,
+    "EbsOptimized": False,
+    "EnclaveOptions": {"Enabled": False},
+    "MetadataOptions": {**METADATA, "State": "applied"},
+}
 
 
 def state(instance: Instance) -> Shape:
@@ -64,7 +81,7 @@ def shape(desk: Desk, instance: Instance, of: Attached) -> Shape:
             "Tenancy": "default",
         },
         "Monitoring": {"State": MONITORING},
-        "Architecture": "x86_64",
+        **_SO_OF_EVERY_ONE,
         "BlockDeviceMappings": [],
         "ClientToken": instance.client_token,
         "Tags": tag_list(instance.tags),
@@ -79,6 +96,7 @@ def shape(desk: Desk, instance: Instance, of: Attached) -> Shape:
         "SubnetId": primary.subnet_id,
         "VpcId": primary.vpc_id,
         "PrivateIpAddress": str(primary.private),
+        "PrivateDnsName": interfaces.private_name(primary, primary.addresses[0]),
         "PublicIpAddress": str(primary.public) if primary.public else None,
         "SourceDestCheck": primary.source_dest_check,
         "NetworkInterfaces": [interfaces.common(desk, interface) for interface in mine],
@@ -106,6 +124,7 @@ def run_instances(desk: Desk, params: Params) -> Shape:
         "SubnetId",
         "PrivateIpAddress",
         "SecurityGroupIds",
+        "SecurityGroups",
         "NetworkInterfaces",
         "InstanceType",
         "KeyName",
@@ -113,7 +132,9 @@ def run_instances(desk: Desk, params: Params) -> Shape:
         "ClientToken",
         "DisableApiTermination",
         "Placement",
+        "MetadataOptions",
         inert={
+            "EnclaveOptions": {"Enabled": False},
             "Monitoring": {"Enabled": False},
             "CreditSpecification": {"CpuCredits": "unlimited"},
             "HibernationOptions": {"Configured": False},
@@ -122,8 +143,18 @@ def run_instances(desk: Desk, params: Params) -> Shape:
             "InstanceInitiatedShutdownBehavior": "stop",
         },
     )
-    plugged, placement = _plugged(params), params.get("Placement") or {}
+    if params.get("KeyName"):
+        raise NotFound("key-pair", params["KeyName"])
+    plugged, placement = _plugged(desk, params), params.get("Placement") or {}
+    # No endpoint, whether one says so or not: then tokens, hops and the rest change nothing.
+    metadata = params.get("MetadataOptions") or {}
+    only(
+        metadata,
+        "HttpPutResponseHopLimit",
+        inert={**METADATA, "HttpProtocolIpv6": "disabled", "InstanceMetadataTags": "disabled"},
+    )
     only(placement, "AvailabilityZone", inert={"Tenancy": "default", "GroupName": ""})
+    checked(tags_of(params, "volume", NOUN, "network-interface"))  # there are no volumes: none is without its tags
     launched = desk.run(
         instances.RunInstances(
             subnet_id=plugged[0].subnet_id,
@@ -131,11 +162,10 @@ def run_instances(desk: Desk, params: Params) -> Shape:
             least=params["MinCount"],
             most=params["MaxCount"],
             instance_type=params.get("InstanceType") or DEFAULT_TYPE,
-            key_name=params.get("KeyName") or "",
-            tags=tags_of(params, NOUN, "network-interface"),
+            tags=tags_of(params, NOUN, "network-interface", "volume"),
             client_token=params.get("ClientToken") or "",
             interfaces=plugged,
-            interface_tags=tags_of(params, "network-interface", NOUN),
+            interface_tags=tags_of(params, "network-interface", NOUN, "volume"),
             zone=placement.get("AvailabilityZone") or "",
             disable_api_termination=params.get("DisableApiTermination") or False,
         )
@@ -143,17 +173,23 @@ def run_instances(desk: Desk, params: Params) -> Shape:
     return _reservation(desk, launched)
 
 
-def _plugged(params: Params) -> tuple[Plugged, ...]:
+def _plugged(desk: Desk, params: Params) -> tuple[Plugged, ...]:
     """The network interfaces, whichever way they are given."""
     top = {
         "SubnetId": params.get("SubnetId"),
         "PrivateIpAddress": params.get("PrivateIpAddress"),
         "Groups": params.get("SecurityGroupIds"),
     }
-    given = params.get("NetworkInterfaces")
+    names, given = params.get("SecurityGroups"), params.get("NetworkInterfaces")
     if not given:
-        return (_interface(top | {"DeviceIndex": 0}),)
-    if any(value is not None for value in top.values()):
+        plugged = _interface(top | {"DeviceIndex": 0})
+        if not names:
+            return (plugged,)
+        if top["SubnetId"] is not None:
+            raise Combination("The parameter groupName cannot be used with the parameter subnet. Use group ids.")
+        by_name = (security_groups.named(desk.scope, name).id for name in dict.fromkeys(names))
+        return (replace(plugged, groups=(*plugged.groups, *by_name)),)
+    if names or any(value is not None for value in top.values()):
         raise Combination(
             "Network interfaces and an instance-level subnet, address or security groups may not be specified on the "
             "same request. Give them in NetworkInterface.1 only."
@@ -192,7 +228,7 @@ def _interface(given: Params) -> Plugged:
     return Plugged(
         device_index=given["DeviceIndex"],
         interface_id=checked_id(there, "network-interface") if there else "",
-        subnet_id="" if there else id_of(given, "SubnetId", "subnet"),
+        subnet_id=id_of(given, "SubnetId", "subnet") if given.get("SubnetId") is not None else "",
         addresses=addresses_of(given),
         public=given.get("AssociatePublicIpAddress"),
         groups=groups_in(given, "Groups"),
@@ -228,7 +264,6 @@ def filters(desk: Desk, of: Attached) -> Mapping[str, Field[Instance]]:
     by_interface = interfaces.filters(desk)
     return {
         **life(desk),
-        "architecture": lambda i: ("x86_64",),
         "availability-zone": lambda i: (interfaces.zone_of(desk, i.subnet_id) or "",),
         "client-token": lambda i: (i.client_token,),
         "image-id": lambda i: (i.image_id,),
@@ -248,7 +283,11 @@ def filters(desk: Desk, of: Attached) -> Mapping[str, Field[Instance]]:
         "network-interface.attachment.network-card-index": each(lambda interface: ("0",)),
         "network-interface.tag-key": each(lambda interface: (key for key, _ in interface.tags)),
         "network-interface.tag-value": each(lambda interface: (value for _, value in interface.tags)),
+        "network-interface.addresses.private-dns-name": each(
+            lambda interface: (interfaces.private_name(interface, private) for private in interface.addresses)
+        ),
         "owner-id": lambda i: (i.account,),
+        "private-dns-name": primary(by_interface["private-dns-name"]),
         "private-ip-address": primary(by_interface["private-ip-address"]),
         "reservation-id": lambda i: (i.reservation_id,),
         "source-dest-check": primary(by_interface["source-dest-check"]),

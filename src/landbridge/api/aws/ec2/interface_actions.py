@@ -12,7 +12,7 @@ from landbridge.api.aws.ec2.params import address, checked_id, flag, id_of, only
 from landbridge.control import attachments, network_interfaces, private_addresses
 from landbridge.control.network_interfaces import NOUN, NewAddresses
 from landbridge.model.errors import Combination, Invalid, Missing
-from landbridge.model.resources import NetworkInterface
+from landbridge.model.instances import NetworkInterface
 
 _NO_PREFIXES: Final = {"Ipv4PrefixCount": 0, "Ipv6PrefixCount": 0, "Ipv6AddressCount": 0}
 

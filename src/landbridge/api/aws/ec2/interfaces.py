@@ -9,17 +9,13 @@ from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, absent, moment, select, yes
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import ids_of, only, tag_list
+from landbridge.control.dhcp_options import default_domain
 from landbridge.control.network_interfaces import NOUN
 from landbridge.control.zones import zone_id
-from landbridge.model.resources import (
-    Attachment,
-    InterfaceAttachment,
-    NetworkInterface,
-    PrivateAddress,
-    PublicAddress,
-    SecurityGroup,
-    Subnet,
-)
+from landbridge.model.firewall import SecurityGroup
+from landbridge.model.instances import InterfaceAttachment, NetworkInterface, PrivateAddress, PublicAddress
+from landbridge.model.network import Subnet
+from landbridge.model.resources import Attachment
 
 T = TypeVar("T")
 
@@ -54,16 +50,23 @@ def _association_with_ids(interface: NetworkInterface, private: PrivateAddress) 
     return shown | {"AllocationId": public.allocation_id, "AssociationId": public.association_id}
 
 
+def private_name(interface: NetworkInterface, private: PrivateAddress) -> str:
+    """What AWS calls an address inside its VPC. Nothing resolves it here."""
+    return f"ip-{str(private.address).replace('.', '-')}.{default_domain(interface.region)}"
+
+
 def _addresses(
     interface: NetworkInterface, association: Callable[[NetworkInterface, PrivateAddress], Shape | None]
 ) -> Shape:
     primary = interface.addresses[0]
     return {
         "PrivateIpAddress": str(primary.address),
+        "PrivateDnsName": private_name(interface, primary),
         "PrivateIpAddresses": [
             {
                 "Primary": each is primary,
                 "PrivateIpAddress": str(each.address),
+                "PrivateDnsName": private_name(interface, each),
                 "Association": association(interface, each),
             }
             for each in interface.addresses
@@ -188,7 +191,7 @@ def filters(desk: Desk) -> Mapping[str, Field[NetworkInterface]]:
         "mac-address": lambda i: (i.mac,),
         "network-interface-id": lambda i: (i.id,),
         "owner-id": lambda i: (i.account,),
-        "private-dns-name": lambda i: (),
+        "private-dns-name": lambda i: (private_name(i, i.addresses[0]),),
         "private-ip-address": lambda i: (str(i.private),),
         "requester-id": lambda i: (),
         "requester-managed": lambda i: yes(False),

@@ -11,7 +11,8 @@ from landbridge.api.aws.ec2.paging import in_order_of_creation, page
 from landbridge.api.aws.ec2.params import id_of, ids_of, only, tag_list, tags_of
 from landbridge.control import internet_gateways
 from landbridge.control.internet_gateways import NOUN
-from landbridge.model.resources import Attachment, InternetGateway
+from landbridge.model.network import InternetGateway
+from landbridge.model.resources import Attachment
 
 
 def attachments(gateway: InternetGateway) -> list[tuple[str, str]]:

@@ -1,30 +1,45 @@
-"""Images, instance types, volumes and credits at the EC2 door.
+"""Images, instance types and credits at the EC2 door.
 
 An instance is a network namespace: an image's id and a type's name are kept as they are given, and mean nothing here.
-Clients ask for what they name, and get what is true of it; nothing has volumes or CPU credits.
+Clients ask for what they name, and get what is true of it; nothing has CPU credits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
 
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, absent, select, yes
 from landbridge.api.aws.ec2.paging import page
 from landbridge.api.aws.ec2.params import ids_of, only
 from landbridge.control.attachments import MAX_ATTACHED
-from landbridge.control.instances import MAX_TEXT, NOUN
+from landbridge.control.instances import MAX_TEXT, NOUN, is_type
 from landbridge.control.network_interfaces import MAX_ADDRESSES
-from landbridge.model.errors import MalformedId, NotFound
-from landbridge.model.resources import Instance, Tags
+from landbridge.model.errors import MalformedId, UnknownType
+from landbridge.model.instances import Instance
+from landbridge.model.resources import Tags
 
 ARCHITECTURE: Final = "x86_64"
+OF_ANY_IMAGE: Final[Shape] = {
+    "Architecture": ARCHITECTURE,
+    "Hypervisor": "xen",
+    "VirtualizationType": "hvm",
+    "RootDeviceType": "instance-store",
+    "PlatformDetails": "Linux/UNIX",
+    "UsageOperation": "RunInstances",
+    "EnaSupport": True,
+}
+"""What is shown of every image, and so of every instance."""
 _DESCRIPTION: Final = "Accepted by landbridge as any image is: instances are network namespaces."
 _CREATED: Final = "2026-01-01T00:00:00.000Z"
 
 
-_NO_IMAGE_HAS: Final[Mapping[str, Field[str]]] = absent(
+_SPECIAL: Final = re.compile(r"\\(.)|[*?]", re.DOTALL)
+_NO_IMAGE_HAS: Final[Mapping[str, Field[object]]] = absent(
     "block-device-mapping.delete-on-termination",
     "block-device-mapping.device-name",
     "block-device-mapping.encrypted",
@@ -113,50 +128,43 @@ _NO_TYPE_HAS: Final[Mapping[str, Field[str]]] = absent(
     "vcpu-info.valid-cores",
     "vcpu-info.valid-threads-per-core",
 )
-_NO_VOLUME_HAS: Final[Mapping[str, Field[object]]] = absent(
-    "attachment.attach-time",
-    "attachment.delete-on-termination",
-    "attachment.device",
-    "attachment.instance-id",
-    "attachment.status",
-    "availability-zone",
-    "availability-zone-id",
-    "create-time",
-    "encrypted",
-    "fast-restored",
-    "multi-attach-enabled",
-    "operator.managed",
-    "operator.principal",
-    "size",
-    "snapshot-id",
-    "status",
-    "volume-id",
-    "volume-type",
-)
 
 
 def _nothing(_: object) -> Tags:
     return ()
 
 
-def _image(image_id: str, account: str) -> Shape:
+@dataclass(frozen=True, slots=True)
+class _Image:
+    id: str
+    name: str
+
+
+def _stand_ins(filters: Iterable[Mapping[str, Any]]) -> Iterator[_Image]:
+    """For each name that is asked for an image that is called so, always with the same id.
+
+    Who looks for a name (Terraform's `data "aws_ami"`) wants something to launch, and any image is as good as another.
+    Of a pattern the shortest name that it matches, if it has letters at all.
+    """
+    for each in filters:
+        for pattern in each.get("Values") or () if each.get("Name") == "name" else ():
+            name = _SPECIAL.sub(lambda found: found[1] or ("0" if found[0] == "?" else ""), pattern)
+            if len(name) <= MAX_TEXT and any(character.isalpha() for character in name):
+                yield _Image(f"ami-{sha256(name.encode()).hexdigest()[:17]}", name)
+
+
+def _image(image: _Image, account: str) -> Shape:
     return {
-        "ImageId": image_id,
+        "ImageId": image.id,
         "ImageType": "machine",
-        "Name": image_id,
-        "ImageLocation": image_id,
+        "Name": image.name,
+        "ImageLocation": image.name,
         "Description": _DESCRIPTION,
         "State": "available",
         "OwnerId": account,
         "CreationDate": _CREATED,
         "Public": True,
-        "Architecture": ARCHITECTURE,
-        "Hypervisor": "xen",
-        "VirtualizationType": "hvm",
-        "RootDeviceType": "instance-store",
-        "PlatformDetails": "Linux/UNIX",
-        "UsageOperation": "RunInstances",
-        "EnaSupport": True,
+        **OF_ANY_IMAGE,
         "BlockDeviceMappings": [],
         "ProductCodes": [],
         "Tags": [],
@@ -164,10 +172,15 @@ def _image(image_id: str, account: str) -> Shape:
 
 
 def describe_images(desk: Desk, params: Params) -> Shape:
-    """DescribeImages: those that are named, and otherwise those of the instances that are there."""
+    """DescribeImages: those that are named, by id or by name, and otherwise those of the instances that are there.
+
+    Every image is everybody's, whichever owners are asked for.
+    """
     only(
         params,
         "ImageIds",
+        "Owners",
+        "ExecutableUsers",
         "Filters",
         "MaxResults",
         "NextToken",
@@ -177,24 +190,27 @@ def describe_images(desk: Desk, params: Params) -> Shape:
     for each in ids:
         if not each.startswith("ami-") or len(each) > MAX_TEXT:
             raise MalformedId("image", each[:100])
-    named = ids or tuple(dict.fromkeys(i.image_id for i in desk.scope.all(Instance)))
-    fields: Mapping[str, Field[str]] = {
+    known = ids or dict.fromkeys(i.image_id for i in desk.scope.all(Instance))
+    named = {each: _Image(each, each) for each in known}
+    if not ids:
+        named |= {each.id: each for each in _stand_ins(params.get("Filters") or ())}
+    fields: Mapping[str, Field[_Image]] = {
         **_NO_IMAGE_HAS,
         "architecture": lambda i: (ARCHITECTURE,),
         "creation-date": lambda i: (_CREATED,),
         "description": lambda i: (_DESCRIPTION,),
         "ena-support": lambda i: yes(True),
         "hypervisor": lambda i: ("xen",),
-        "image-id": lambda i: (i,),
+        "image-id": lambda i: (i.id,),
         "image-type": lambda i: ("machine",),
         "is-public": lambda i: yes(True),
-        "name": lambda i: (i,),
+        "name": lambda i: (i.name,),
         "owner-id": lambda i: (desk.account,),
         "root-device-type": lambda i: ("instance-store",),
         "state": lambda i: ("available",),
         "virtualization-type": lambda i: ("hvm",),
     }
-    shown, token = page(select(named, params.get("Filters"), fields, _nothing), params, str)
+    shown, token = page(select(named.values(), params.get("Filters"), fields, _nothing), params, lambda i: i.id)
     desk.reads()
     return {"Images": [_image(each, desk.account) for each in shown], "NextToken": token}
 
@@ -225,9 +241,15 @@ def _type(name: str) -> Shape:
 
 
 def describe_instance_types(desk: Desk, params: Params) -> Shape:
-    """DescribeInstanceTypes: those that are named, and otherwise those of the instances that are there."""
+    """DescribeInstanceTypes: those that are named; else those of the instances and those that a filter names."""
     only(params, "InstanceTypes", "Filters", "MaxResults", "NextToken")
-    named: Iterable[str] = params.get("InstanceTypes") or (i.instance_type for i in desk.scope.all(Instance))
+    for each in params.get("InstanceTypes") or ():
+        if not is_type(each):
+            raise UnknownType(f"The following supplied instance types do not exist: [{each[:100]}]")
+    filters = params.get("Filters") or ()
+    by_filter = (v for f in filters if f.get("Name") == "instance-type" for v in f.get("Values") or () if is_type(v))
+    there = (i.instance_type for i in desk.scope.all(Instance))
+    named: Iterable[str] = params.get("InstanceTypes") or (*there, *by_filter)
     fields: Mapping[str, Field[str]] = {
         **_NO_TYPE_HAS,
         **dict.fromkeys(_NO_TYPE_CAN, lambda t: yes(False)),
@@ -243,26 +265,9 @@ def describe_instance_types(desk: Desk, params: Params) -> Shape:
         "supported-usage-class": lambda t: ("on-demand",),
         "supported-virtualization-type": lambda t: ("hvm",),
     }
-    shown, token = page(select(dict.fromkeys(named), params.get("Filters"), fields), params, str)
+    shown, token = page(select(dict.fromkeys(named), filters, fields), params, str)
     desk.reads()
     return {"InstanceTypes": [_type(each) for each in shown], "NextToken": token}
-
-
-def describe_volumes(desk: Desk, params: Params) -> Shape:
-    """DescribeVolumes: there are none."""
-    only(
-        params,
-        "VolumeIds",
-        "Filters",
-        "MaxResults",
-        "NextToken",
-        inert={"IncludeManagedResources": (True, False)},
-    )
-    for each in ids_of(params, "VolumeIds", "volume"):
-        raise NotFound("volume", each)
-    select((), params.get("Filters"), _NO_VOLUME_HAS, _nothing)
-    desk.reads()
-    return {"Volumes": []}
 
 
 def describe_instance_credit_specifications(desk: Desk, params: Params) -> Shape:
@@ -278,6 +283,5 @@ def describe_instance_credit_specifications(desk: Desk, params: Params) -> Shape
 ACTIONS: Final[Mapping[str, Action]] = {
     "DescribeImages": describe_images,
     "DescribeInstanceTypes": describe_instance_types,
-    "DescribeVolumes": describe_volumes,
     "DescribeInstanceCreditSpecifications": describe_instance_credit_specifications,
 }

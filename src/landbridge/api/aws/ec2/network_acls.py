@@ -9,23 +9,33 @@ from typing import Any, Final
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.filters import Field, select, yes
 from landbridge.api.aws.ec2.paging import in_order_of_creation, page
-from landbridge.api.aws.ec2.params import id_of, ids_of, network_of, only, required, tag_list, tags_of
+from landbridge.api.aws.ec2.params import id_of, ids_of, network6, network_of, only, required, tag_list, tags_of
 from landbridge.control import network_acls
 from landbridge.control.network_acls import LAST, NOUN
 from landbridge.control.traffic import (
-    NAMES,
+    HAVE_PORTS,
+    HAVE_TYPES,
     icmp_traffic,
     ports_traffic,
     protocol_name,
     protocol_number,
     shown_range,
 )
-from landbridge.model.errors import Invalid, MalformedRule, Unsupported
-from landbridge.model.resources import EVERYTHING, ICMP, AclEntry, NetworkAcl, Traffic
+from landbridge.model.errors import Combination, Invalid
+from landbridge.model.firewall import EVERYTHING, AclEntry, NetworkAcl, Traffic
 
 _ANYWHERE: Final = IPv4Network("0.0.0.0/0")
 _ACTIONS: Final = {"allow": True, "deny": False}
-_ENTRY: Final = ("NetworkAclId", "RuleNumber", "Protocol", "RuleAction", "Egress", "CidrBlock", "IcmpTypeCode")
+_ENTRY: Final = (
+    "NetworkAclId",
+    "RuleNumber",
+    "Protocol",
+    "RuleAction",
+    "Egress",
+    "CidrBlock",
+    "Ipv6CidrBlock",
+    "IcmpTypeCode",
+)
 
 
 def create_network_acl(desk: Desk, params: Params) -> Shape:
@@ -74,9 +84,10 @@ def replace_network_acl_association(desk: Desk, params: Params) -> Shape:
 
 
 def _entry_of(params: Params) -> tuple[str, AclEntry]:
-    if params.get("Ipv6CidrBlock"):
-        raise Unsupported("landbridge has no IPv6 in a VPC: give a CidrBlock. Nothing was changed.")
     only(params, *_ENTRY, "PortRange")
+    if params.get("CidrBlock") and params.get("Ipv6CidrBlock"):
+        raise Combination("Give CidrBlock or Ipv6CidrBlock, not both.")
+    six = params.get("Ipv6CidrBlock")
     action = required(params, "RuleAction")
     if action not in _ACTIONS:
         raise Invalid("RuleAction", f"Value ({action[:40]}) for parameter ruleAction is invalid. Use allow or deny.")
@@ -85,21 +96,17 @@ def _entry_of(params: Params) -> tuple[str, AclEntry]:
         egress=required(params, "Egress"),
         allow=_ACTIONS[action],
         traffic=_traffic(params),
-        cidr=network_of(params, "CidrBlock"),
+        cidr=network6(six, "Ipv6CidrBlock") if six else network_of(params, "CidrBlock"),
     )
 
 
 def _traffic(params: Params) -> Traffic:
     """AWS: ports count with TCP and UDP only, a type and code with ICMP only; both are required there."""
-    given = required(params, "Protocol")
-    try:
-        number = protocol_number(given)
-    except MalformedRule as wrong:
-        raise Invalid("Protocol", wrong.message) from None
-    if number == ICMP:
+    number = protocol_number(required(params, "Protocol"))
+    if number in HAVE_TYPES:
         kind = required(params, "IcmpTypeCode")
-        return icmp_traffic(_part(kind, "IcmpTypeCode", "Type"), _part(kind, "IcmpTypeCode", "Code"))
-    if number in NAMES.values():
+        return icmp_traffic(_part(kind, "IcmpTypeCode", "Type"), _part(kind, "IcmpTypeCode", "Code"), number)
+    if number in HAVE_PORTS:
         ports = required(params, "PortRange")
         return ports_traffic(protocol_name(number), _part(ports, "PortRange", "From"), _part(ports, "PortRange", "To"))
     return Traffic(number)
@@ -118,14 +125,14 @@ def all_entries(acl: NetworkAcl) -> Iterable[AclEntry]:
 
 def _entry(entry: AclEntry) -> Shape:
     shown: Shape = {
-        "CidrBlock": str(entry.cidr),
+        "CidrBlock" if entry.cidr.version == 4 else "Ipv6CidrBlock": str(entry.cidr),
         "Egress": entry.egress,
         "Protocol": "-1" if entry.traffic.protocol is None else str(entry.traffic.protocol),
         "RuleAction": "allow" if entry.allow else "deny",
         "RuleNumber": entry.number,
     }
     if found := shown_range(entry.traffic):
-        if entry.traffic.protocol == ICMP:
+        if entry.traffic.protocol in HAVE_TYPES:
             shown["IcmpTypeCode"] = {"Type": found[0], "Code": found[1]}
         else:
             shown["PortRange"] = {"From": found[0], "To": found[1]}
@@ -149,7 +156,7 @@ def shape(acl: NetworkAcl) -> Shape:
 
 
 def _range(entry: AclEntry, place: int, *, icmp: bool) -> Iterable[str]:
-    found = shown_range(entry.traffic) if (entry.traffic.protocol == ICMP) == icmp else None
+    found = shown_range(entry.traffic) if (entry.traffic.protocol in HAVE_TYPES) == icmp else None
     return (str(found[place]),) if found else ()
 
 
@@ -162,11 +169,11 @@ FILTERS: Final[Mapping[str, Field[NetworkAcl]]] = {
     "association.network-acl-id": lambda a: (a.id for _ in a.associations),
     "association.subnet-id": lambda a: (each.subnet_id for each in a.associations),
     "default": lambda a: yes(a.default),
-    "entry.cidr": _entries(lambda e: (str(e.cidr),)),
+    "entry.cidr": _entries(lambda e: (str(e.cidr),) if e.cidr.version == 4 else ()),
     "entry.egress": _entries(lambda e: yes(e.egress)),
     "entry.icmp.code": _entries(lambda e: _range(e, 1, icmp=True)),
     "entry.icmp.type": _entries(lambda e: _range(e, 0, icmp=True)),
-    "entry.ipv6-cidr": lambda a: (),
+    "entry.ipv6-cidr": _entries(lambda e: (str(e.cidr),) if e.cidr.version == 6 else ()),
     "entry.port-range.from": _entries(lambda e: _range(e, 0, icmp=False)),
     "entry.port-range.to": _entries(lambda e: _range(e, 1, icmp=False)),
     "entry.protocol": _entries(lambda e: {protocol_name(e.traffic.protocol), str(_entry(e)["Protocol"])}),

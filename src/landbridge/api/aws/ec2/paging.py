@@ -6,15 +6,12 @@ token is of this query. In between, an action shows its `page` and knows the tok
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import json
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
 from landbridge.api.aws.ec2.door import Desk, Params, Shape
 from landbridge.api.aws.model import EC2, Scalar, service
+from landbridge.api.aws.tokens import place_of, query_of, token_of
 from landbridge.model.errors import Combination, Invalid
 from landbridge.model.resources import Resource
 
@@ -24,13 +21,10 @@ SIZE: Final = "MaxResults"
 NEXT: Final = "NextToken"
 LEAST: Final = 5
 MOST: Final = 1000
-_DIGEST: Final = 16  # bytes
 
 
 def opened(desk: Desk, action: str, params: Params) -> Params:
     """The parameters with the token read, if there is one.
-
-    A token is not signed: who makes one up for a query of their own skips some of their own things, and no more.
 
     Raises:
         Invalid: a token that was not given out for this query, or MaxResults outside EC2's range.
@@ -50,15 +44,13 @@ def closed(desk: Desk, action: str, params: Params, reply: Shape) -> Shape:
     place = reply.get(NEXT)
     if place is None:
         return reply
-    query = _query(desk, action, params)
-    return {**reply, NEXT: base64.urlsafe_b64encode(query + place.encode()).decode("ascii")}
+    return {**reply, NEXT: token_of(_query(desk, action, params), place)}
 
 
 def _query(desk: Desk, action: str, params: Params) -> bytes:
-    """What a token belongs to: who asks where for what. The size of the pages may change from one to the next."""
+    """The size of the pages may change from one to the next."""
     asked = {name: value for name, value in params.items() if name not in (SIZE, NEXT)}
-    text = json.dumps([action, desk.account, desk.region, asked], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).digest()[:_DIGEST]
+    return query_of(action, desk.account, desk.region, asked)
 
 
 def _check_size(action: str, size: int) -> None:
@@ -75,11 +67,8 @@ def _check_size(action: str, size: int) -> None:
 
 def _read(token: str, query: bytes) -> str:
     try:
-        raw = base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True)
-        if raw[:_DIGEST] != query:
-            raise ValueError
-        return raw[_DIGEST:].decode()
-    except (binascii.Error, ValueError):
+        return place_of(token, query)
+    except ValueError:
         message = f"Value ( {token[:100]} ) for parameter {NEXT} is invalid. The token is invalid."
         raise Invalid(NEXT, message) from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network
 from typing import Any, Final
 
 from landbridge.api.aws.ec2.door import Params
@@ -23,6 +23,11 @@ PREFIXES: Final[Mapping[str, str]] = {
     "network-interface": "eni",
     "attachment": "eni-attach",
     "volume": "vol",
+    "key-pair": "key",
+    "nat-gateway": "nat",
+    "prefix-list": "pl",
+    "vpc-endpoint": "vpce",
+    "vpc-peering-connection": "pcx",
     "elastic-ip": "eipalloc",
     "elastic-association": "eipassoc",
     "security-group": "sg",
@@ -39,6 +44,7 @@ PREFIXES: Final[Mapping[str, str]] = {
 
 MAX_IDS: Final = 1000
 _CIDR: Final = re.compile(r"([0-9.]{7,15})/([0-9]{1,2})")
+_CIDR6: Final = re.compile(r"[0-9a-fA-F:.]{2,45}/[0-9]{1,3}")
 
 
 def only(params: Params, *names: str, inert: Mapping[str, Any] | None = None) -> None:
@@ -109,6 +115,22 @@ def network(text: str, name: str) -> IPv4Network:
     except ValueError:
         raise Invalid(
             name, f"Value ({text[:100]}) for parameter {name} is invalid. This is not a valid CIDR block."
+        ) from None
+
+
+def network6(text: str, name: str) -> IPv6Network:
+    """An IPv6 prefix from text such as `2001:db8::/32`; host bits are cleared.
+
+    Raises:
+        Invalid: it is none.
+    """
+    try:
+        if _CIDR6.fullmatch(text) is None:
+            raise ValueError
+        return IPv6Network(text, strict=False)
+    except ValueError:
+        raise Invalid(
+            name, f"Value ({text[:100]}) for parameter {name} is invalid. This is not a valid IPv6 CIDR block."
         ) from None
 
 

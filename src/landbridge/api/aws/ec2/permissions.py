@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from landbridge.api.aws.ec2.door import Desk, Params, Shape
-from landbridge.api.aws.ec2.params import checked_id, network, only, required, tag_list
+from landbridge.api.aws.ec2.params import checked_id, network, network6, only, required, tag_list
 from landbridge.control.security_group_rules import Permission
-from landbridge.control.security_groups import NOUN, by_name
+from landbridge.control.security_groups import NOUN, named
 from landbridge.control.traffic import ANY, group_traffic, icmp_traffic, ports_traffic, protocol_name, shown_range
-from landbridge.model.errors import Combination, Invalid, Missing, NotFound, RuleNotFound, Unsupported
-from landbridge.model.resources import SecurityGroup, SecurityGroupRule, Traffic
+from landbridge.model.errors import Combination, Invalid, Missing, RuleNotFound, Unsupported
+from landbridge.model.firewall import Prefix, SecurityGroup, SecurityGroupRule, Traffic
+from landbridge.model.regions import partition
 
 FLAT: Final = (
     "CidrIp",
@@ -30,22 +31,22 @@ def wanted(desk: Desk, group: SecurityGroup, params: Params, *, new: bool) -> tu
 
     Raises:
         Combination: both ways at once.
-        Unsupported: a new rule about IPv6 or a prefix list.
-        RuleNotFound: an old one about these, which cannot be there.
+        Unsupported: a new rule about a prefix list.
+        RuleNotFound: an old one about one, which cannot be there.
     """
     flat = [name for name in FLAT if params.get(name) is not None]
     given = params.get("IpPermissions") or ()
     if flat and given:
         raise Combination(f"The parameter ipPermissions may not be used in combination with {flat[0]}.")
     if flat:
-        return tuple(_flat(desk, group, params))
+        return tuple(_flat(desk, params))
     permissions = tuple(each for one in given for each in _permissions(desk, group, one, new=new))
     if len(permissions) > MAX_PERMISSIONS:
         raise Invalid("IpPermissions", f"{len(permissions)} rules are more than any security group can have.")
     return permissions
 
 
-def _flat(desk: Desk, group: SecurityGroup, params: Params) -> Iterator[Permission]:
+def _flat(desk: Desk, params: Params) -> Iterator[Permission]:
     source = params.get("SourceSecurityGroupName")
     if source is None:
         if params.get("SourceSecurityGroupOwnerId") is not None:
@@ -59,23 +60,29 @@ def _flat(desk: Desk, group: SecurityGroup, params: Params) -> Iterator[Permissi
             "ICMP, TCP and UDP. Use IpPermissions."
         )
     _check_owner(desk, params.get("SourceSecurityGroupOwnerId"))
-    peer = _named(desk, group, source)
+    peer = named(desk.scope, source).id
     for traffic in (icmp_traffic(ANY, ANY), ports_traffic("tcp", 0, 65535), ports_traffic("udp", 0, 65535)):
         yield Permission(traffic=traffic, peer_group_id=peer)
 
 
 def _permissions(desk: Desk, group: SecurityGroup, given: Mapping[str, Any], *, new: bool) -> Iterator[Permission]:
     traffic = group_traffic(required(given, "IpProtocol"), given.get("FromPort"), given.get("ToPort"))
-    others = (*(given.get("Ipv6Ranges") or ()), *(given.get("PrefixListIds") or ()))
-    if others:
-        _refuse_others(new=new)
+    if given.get("PrefixListIds"):
+        _refuse_lists(new=new)
     ranges, pairs = given.get("IpRanges") or (), given.get("UserIdGroupPairs") or ()
-    if not (ranges or pairs):
+    ranges6 = given.get("Ipv6Ranges") or ()
+    if not (ranges or ranges6 or pairs):
         raise Missing("IpPermissions.IpRanges")
     for each in ranges:
         yield Permission(
             traffic=traffic,
             cidr=network(required(each, "CidrIp"), "CidrIp"),
+            description=each.get("Description") or "",
+        )
+    for each in ranges6:
+        yield Permission(
+            traffic=traffic,
+            cidr=network6(required(each, "CidrIpv6"), "CidrIpv6"),
             description=each.get("Description") or "",
         )
     for each in pairs:
@@ -90,34 +97,39 @@ def one_rule(given: Mapping[str, Any]) -> Permission:
     Raises:
         Combination: not exactly one of addresses and a group.
     """
-    if given.get("CidrIpv6") or given.get("PrefixListId"):
-        _refuse_others(new=True)
-    cidr, peer = given.get("CidrIpv4"), given.get("ReferencedGroupId")
-    if bool(cidr) == bool(peer):
-        raise Combination("Specify exactly one of CidrIpv4 and ReferencedGroupId for a security group rule.")
+    if given.get("PrefixListId"):
+        _refuse_lists(new=True)
+    cidr, cidr6, peer = (given.get(name) or None for name in ("CidrIpv4", "CidrIpv6", "ReferencedGroupId"))
+    if len([each for each in (cidr, cidr6, peer) if each is not None]) != 1:
+        raise Combination("Specify exactly one of CidrIpv4, CidrIpv6 and ReferencedGroupId for a security group rule.")
+    prefix: Prefix | None = network6(cidr6, "CidrIpv6") if cidr6 else None
     return Permission(
         traffic=group_traffic(required(given, "IpProtocol"), given.get("FromPort"), given.get("ToPort")),
-        cidr=network(cidr, "CidrIpv4") if cidr else None,
+        cidr=network(cidr, "CidrIpv4") if cidr else prefix,
         peer_group_id=checked_id(peer, NOUN) if peer else None,
         description=given.get("Description") or "",
     )
 
 
-def _refuse_others(*, new: bool) -> None:
+def _refuse_lists(*, new: bool) -> None:
     if new:
         raise Unsupported(
-            "landbridge has neither IPv6 nor prefix lists in security groups. Give IPv4 ranges or security groups. "
-            "Nothing was changed."
+            "landbridge has no prefix lists in security groups. Give ranges or security groups. Nothing was changed."
         )
-    raise RuleNotFound("The specified rule does not exist in this security group: it has none about IPv6 or a list.")
+    raise RuleNotFound("The specified rule does not exist in this security group: it has none about a list.")
 
 
 def _peer(desk: Desk, group: SecurityGroup, given: Mapping[str, Any]) -> str:
     only(given, "GroupId", "GroupName", "UserId", "Description", inert={"VpcId": group.vpc_id})
     _check_owner(desk, given.get("UserId"))
     if given.get("GroupId"):
-        return checked_id(given["GroupId"], NOUN)
-    return _named(desk, group, required(given, "GroupName"))
+        peer = desk.scope.get(SecurityGroup, checked_id(given["GroupId"], NOUN), NOUN)
+        if given.get("GroupName") not in (None, "", peer.group_name):
+            raise Combination(
+                f"The group '{peer.id}' is not called '{given['GroupName'][:100]}'. Give its GroupId or its GroupName."
+            )
+        return peer.id
+    return named(desk.scope, required(given, "GroupName")).id
 
 
 def _check_owner(desk: Desk, account: str | None) -> None:
@@ -125,15 +137,8 @@ def _check_owner(desk: Desk, account: str | None) -> None:
         raise Unsupported("landbridge has no VPC peering: a rule can name groups of your own account only.")
 
 
-def _named(desk: Desk, group: SecurityGroup, name: str) -> str:
-    peer = by_name(desk.scope.all(SecurityGroup), group.vpc_id, name)
-    if peer is None:
-        raise NotFound(NOUN, name[:100])
-    return peer.id
-
-
-def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:
-    """Rules as IpPermissions: one for each kind of traffic, with all addresses and groups of it."""
+def grouped(rules: Iterable[SecurityGroupRule | Permission], account: str) -> list[Shape]:
+    """An account's rules as IpPermissions: one for each kind of traffic, with all addresses and groups of it."""
     by_traffic: dict[Traffic, Shape] = {}
     for rule in rules:
         if rule.traffic not in by_traffic:
@@ -148,10 +153,12 @@ def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:
                 "UserIdGroupPairs": [],
             }
         shown, said = by_traffic[rule.traffic], rule.description or None
-        if rule.cidr is not None:
+        if rule.cidr is not None and rule.cidr.version == 6:
+            shown["Ipv6Ranges"].append({"CidrIpv6": str(rule.cidr), "Description": said})
+        elif rule.cidr is not None:
             shown["IpRanges"].append({"CidrIp": str(rule.cidr), "Description": said})
         else:
-            pair = {"GroupId": rule.peer_group_id, "UserId": rule.account, "Description": said}
+            pair = {"GroupId": rule.peer_group_id, "UserId": account, "Description": said}
             shown["UserIdGroupPairs"].append(pair)
     return list(by_traffic.values())
 
@@ -159,11 +166,12 @@ def grouped(rules: Iterable[SecurityGroupRule]) -> list[Shape]:
 def rule_shape(rule: SecurityGroupRule) -> Shape:
     """A SecurityGroupRule. Where a protocol has no ports EC2 shows -1 here, and nothing in IpPermissions."""
     peer = {"GroupId": rule.peer_group_id, "UserId": rule.account}
+    where = f"arn:{partition(rule.region)}:ec2:{rule.region}:{rule.account}"
     return _common(rule) | {
         "GroupOwnerId": rule.account,
         "ReferencedGroupInfo": peer if rule.peer_group_id else None,
         "Tags": tag_list(rule.tags),
-        "SecurityGroupRuleArn": f"arn:aws:ec2:{rule.region}:{rule.account}:security-group-rule/{rule.id}",
+        "SecurityGroupRuleArn": f"{where}:security-group-rule/{rule.id}",
     }
 
 
@@ -181,6 +189,7 @@ def _common(rule: SecurityGroupRule) -> Shape:
         "IpProtocol": protocol_name(rule.traffic.protocol),
         "FromPort": first,
         "ToPort": last,
-        "CidrIpv4": str(rule.cidr) if rule.cidr is not None else None,
+        "CidrIpv4": str(rule.cidr) if rule.cidr is not None and rule.cidr.version == 4 else None,
+        "CidrIpv6": str(rule.cidr) if rule.cidr is not None and rule.cidr.version == 6 else None,
         "Description": rule.description or None,
     }

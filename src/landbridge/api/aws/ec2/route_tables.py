@@ -13,7 +13,8 @@ from landbridge.control import route_tables, routes
 from landbridge.control.base import Scope
 from landbridge.control.route_tables import NOUN
 from landbridge.model.errors import Combination, MalformedId, Missing, Unsupported
-from landbridge.model.resources import Association, NetworkInterface, RouteTable, Vpc
+from landbridge.model.instances import NetworkInterface
+from landbridge.model.network import Association, RouteTable, Vpc
 from landbridge.routing.tables import LOCAL, Entry, entries
 
 Routes = Callable[[RouteTable], tuple[Entry, ...]]

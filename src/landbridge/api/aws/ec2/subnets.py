@@ -13,8 +13,8 @@ from landbridge.control import default_vpc, subnets
 from landbridge.control.addresses import available
 from landbridge.control.zones import zone_id
 from landbridge.model.errors import Missing
+from landbridge.model.network import Subnet
 from landbridge.model.regions import partition
-from landbridge.model.resources import Subnet
 from landbridge.model.snapshot import Snapshot
 
 HOST_NAMES: Final = "ip-name"

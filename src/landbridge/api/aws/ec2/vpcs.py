@@ -13,7 +13,7 @@ from landbridge.api.aws.ec2.params import flag, id_of, ids_of, network_of, only,
 from landbridge.control import default_vpc, vpc_cidrs, vpcs
 from landbridge.control.dhcp_options import NONE as NO_OPTIONS
 from landbridge.model.errors import Combination, Invalid, Missing
-from landbridge.model.resources import Vpc
+from landbridge.model.network import Vpc
 
 _OFF: Final = {"Value": False}
 

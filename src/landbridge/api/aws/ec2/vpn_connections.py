@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,14 +11,16 @@ from landbridge.api.aws.ec2.filters import Field, select, yes
 from landbridge.api.aws.ec2.params import id_of, ids_of, network_of, only, tag_list, tags_of
 from landbridge.api.aws.ec2.vpn_gateways import TYPE, check_type
 from landbridge.api.aws.ec2.vpn_option_values import STORAGES
-from landbridge.api.aws.ec2.vpn_options import ANYWHERE, BANDWIDTH, INSIDE_VERSION, OUTSIDE_TYPE, wishes_of
+from landbridge.api.aws.ec2.vpn_options import BANDWIDTH, INSIDE_VERSION, OUTSIDE_TYPE, selector, wishes_of
 from landbridge.control.base import Scope
 from landbridge.control.vpn_connections import NOUN, CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
 from landbridge.desired import device_file
+from landbridge.model.crypto import Algorithm, CryptoPolicy, PhaseOptions
 from landbridge.model.errors import Invalid, Unsupported
-from landbridge.model.resources import CustomerGateway, State, Tunnel, VpnConnection, VpnGateway
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
 from landbridge.observe.state import Observation, TunnelState
 
 CATEGORY: Final = "VPN"
@@ -49,10 +51,12 @@ def create(desk: Desk, params: Params) -> Shape:
             customer_gateway_id=id_of(params, "CustomerGatewayId", "customer-gateway"),
             static_only=options.get("StaticRoutesOnly", False),
             wishes=wishes_of(options),
+            customer_network=selector(options, "LocalIpv4NetworkCidr"),
+            cloud_network=selector(options, "RemoteIpv4NetworkCidr"),
             tags=tags_of(params, NOUN),
         ),
     )
-    return {"VpnConnection": shape(_as_seen(desk, connection), desk.scope, desk.observation)}
+    return {"VpnConnection": shape(desk, _as_seen(desk, connection))}
 
 
 def delete(desk: Desk, params: Params) -> Shape:
@@ -85,18 +89,20 @@ def describe(desk: Desk, params: Params) -> Shape:
     scope = desk.scope
     named = [scope.get(VpnConnection, i, NOUN) for i in ids] if ids else scope.all(VpnConnection)
     found = [_as_seen(desk, connection) for connection in named]  # before filters: they would tell keys by guessing
-    shown = select(found, params.get("Filters"), _filters(scope), lambda connection: connection.tags)
+    shown = select(found, params.get("Filters"), _filters(desk), lambda connection: connection.tags)
     desk.reads()
-    return {"VpnConnections": [shape(connection, scope, desk.observation) for connection in shown]}
+    return {"VpnConnections": [shape(desk, connection) for connection in shown]}
 
 
-def _filters(scope: Scope) -> Mapping[str, Field[VpnConnection]]:
+def _filters(desk: Desk) -> Mapping[str, Field[VpnConnection]]:
+    scope = desk.scope
+
     def asn(connection: VpnConnection) -> tuple[str, ...]:
         customer = scope.find(CustomerGateway, connection.customer_gateway_id)
         return (str(customer.asn),) if customer is not None else ()
 
     def configuration(connection: VpnConnection) -> tuple[str, ...]:
-        text = _configuration(connection, scope)
+        text = _configuration(connection, scope, desk.crypto_policy)
         return (text,) if text is not None else ()
 
     return {
@@ -124,8 +130,9 @@ def _as_seen(desk: Desk, connection: VpnConnection) -> VpnConnection:
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
 
-def shape(connection: VpnConnection, scope: Scope, observation: Observation) -> Shape:
+def shape(desk: Desk, connection: VpnConnection) -> Shape:
     """The connection as EC2 shows it; keys and configuration only while it is pending or available."""
+    observation = desk.observation
     shown: Shape = {
         "VpnConnectionId": connection.id,
         "State": str(connection.state),
@@ -137,32 +144,36 @@ def shape(connection: VpnConnection, scope: Scope, observation: Observation) -> 
         "Options": {
             "EnableAcceleration": False,
             "StaticRoutesOnly": connection.static_only,
-            "LocalIpv4NetworkCidr": ANYWHERE,
-            "RemoteIpv4NetworkCidr": ANYWHERE,
+            "LocalIpv4NetworkCidr": str(connection.customer_network),
+            "RemoteIpv4NetworkCidr": str(connection.cloud_network),
             "OutsideIpAddressType": OUTSIDE_TYPE,
             "TunnelInsideIpVersion": INSIDE_VERSION,
             "TunnelBandwidth": BANDWIDTH,
             "TunnelOptions": [_options(tunnel, connection.state in _LIVE) for tunnel in connection.tunnels],
         },
         "Routes": [
-            {"DestinationCidrBlock": str(route.destination), "Source": "Static", "State": str(route.state)}
+            {
+                "DestinationCidrBlock": str(route.destination),
+                "Source": "Static",
+                "State": str(route.state if connection.state in _LIVE else connection.state),  # routes go with it
+            }
             for route in connection.routes
         ],
         "Tags": tag_list(connection.tags),
         "VgwTelemetry": [_telemetry(connection, tunnel, observation) for tunnel in connection.tunnels],
     }
-    configuration = _configuration(connection, scope)
+    configuration = _configuration(connection, desk.scope, desk.crypto_policy)
     if configuration is not None:
         shown["CustomerGatewayConfiguration"] = configuration
     return shown
 
 
-def _configuration(connection: VpnConnection, scope: Scope) -> str | None:
+def _configuration(connection: VpnConnection, scope: Scope, policy: CryptoPolicy) -> str | None:
     gateway = scope.find(VpnGateway, connection.vpn_gateway_id)
     customer = scope.find(CustomerGateway, connection.customer_gateway_id)
     if connection.state not in _LIVE or gateway is None or customer is None:
         return None
-    return device_file.configuration(connection, gateway, customer)
+    return device_file.configuration(connection, gateway, customer, policy)
 
 
 def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
@@ -173,6 +184,11 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
         "DpdTimeoutAction": options.dpd_timeout_action and str(options.dpd_timeout_action),
         "StartupAction": options.startup_action and str(options.startup_action),
         "ReplayWindowSize": options.replay_window_size,
+        "IkeVersions": _values(options.ike_versions),
+        "RekeyMarginTimeSeconds": options.rekey_margin_seconds,
+        "RekeyFuzzPercentage": options.rekey_fuzz_percentage,
+        **_phase(1, options.phase1),
+        **_phase(2, options.phase2),
     }
     return {
         "OutsideIpAddress": str(tunnel.outside),
@@ -180,6 +196,19 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
         **({"PreSharedKey": tunnel.psk.reveal()} if live else {}),
         **{name: value for name, value in asked.items() if value is not None},
     }
+
+
+def _phase(number: int, options: PhaseOptions) -> dict[str, Any]:
+    return {
+        f"Phase{number}EncryptionAlgorithms": _values(options.encryption),
+        f"Phase{number}IntegrityAlgorithms": _values(options.integrity),
+        f"Phase{number}DHGroupNumbers": _values(options.groups),
+        f"Phase{number}LifetimeSeconds": options.lifetime_seconds,
+    }
+
+
+def _values(chosen: Iterable[Algorithm] | None) -> list[dict[str, Any]] | None:
+    return None if chosen is None else [{"Value": each.value} for each in chosen]
 
 
 def _telemetry(connection: VpnConnection, tunnel: Tunnel, observation: Observation) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from landbridge.control.vpn_gateways import (
 )
 from landbridge.control.zones import checked_zone
 from landbridge.model.errors import Invalid, Unsupported
-from landbridge.model.resources import Attachment, VpnGateway
+from landbridge.model.resources import Attachment
+from landbridge.model.vpn import VpnGateway
 
 TYPE: Final = "ipsec.1"
 

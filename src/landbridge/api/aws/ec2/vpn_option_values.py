@@ -2,7 +2,8 @@
 
 A value that is none of these is refused as such, whether the option is in force here or not.
 
-Those that are in force are checked once more, and with all that there is, by control/tunnels.py.
+How those that are in force go together is checked by control/tunnel_options.py, and what else there is by
+control/tunnels.py.
 """
 
 from __future__ import annotations
@@ -14,31 +15,24 @@ from typing import Any, Final
 
 from landbridge.api.aws.ec2.door import Params
 from landbridge.api.aws.ec2.params import network
+from landbridge.control.tunnel_options import RANGES, check_range
+from landbridge.model.crypto import PHASE_1, PHASE_2, Encryption, IkeVersion, Integrity
 from landbridge.model.errors import Combination, Invalid
 
-PHASE_1_LIFETIME: Final = 28_800
-PHASE_2_LIFETIME: Final = 3_600
 OUTSIDE_TYPES: Final = ("PublicIpv4", "PrivateIpv4", "Ipv6")
 STORAGES: Final = ("Standard", "SecretsManager")
 
-_RANGES: Final[Mapping[str, tuple[int, int]]] = {
-    "Phase1LifetimeSeconds": (900, PHASE_1_LIFETIME),
-    "Phase2LifetimeSeconds": (900, PHASE_2_LIFETIME),
-    "RekeyMarginTimeSeconds": (60, PHASE_2_LIFETIME // 2),
-    "RekeyFuzzPercentage": (0, 100),
-    "ReplayWindowSize": (64, 2048),
-}
-_ENCRYPTION: Final = ("AES128", "AES256", "AES128-GCM-16", "AES256-GCM-16")
-_INTEGRITY: Final = ("SHA1", "SHA2-256", "SHA2-384", "SHA2-512")
-_GROUPS: Final = (2, *range(14, 25), 35)
+ML_KEM: Final = (35, 36, 37)
+"""Key exchanges that hold against quantum computers, by IANA's number: AWS has them, strongSwan before 6.0 has not."""
+_GROUPS: Final = (*PHASE_1.groups, ML_KEM[0])
 _LISTS: Final[Mapping[str, tuple[object, ...]]] = {
-    "Phase1EncryptionAlgorithms": _ENCRYPTION,
-    "Phase2EncryptionAlgorithms": _ENCRYPTION,
-    "Phase1IntegrityAlgorithms": _INTEGRITY,
-    "Phase2IntegrityAlgorithms": _INTEGRITY,
+    "Phase1EncryptionAlgorithms": tuple(Encryption),
+    "Phase2EncryptionAlgorithms": tuple(Encryption),
+    "Phase1IntegrityAlgorithms": tuple(Integrity),
+    "Phase2IntegrityAlgorithms": tuple(Integrity),
     "Phase1DHGroupNumbers": _GROUPS,
-    "Phase2DHGroupNumbers": (5, *_GROUPS, 36, 37),
-    "IKEVersions": ("ikev1", "ikev2"),
+    "Phase2DHGroupNumbers": (*PHASE_2.groups, *ML_KEM),
+    "IKEVersions": tuple(IkeVersion),
 }
 _ROUNDS: Final = ("Phase1AdditionalKeyExchanges", "Phase2AdditionalKeyExchanges")
 _REQUIREMENTS: Final = ("required", "optional")
@@ -69,15 +63,12 @@ def check_tunnel(options: Params) -> None:
     Raises:
         Invalid, Combination: never with a key in its message.
     """
-    for name, (least, most) in _RANGES.items():
-        value = options.get(name)
-        if value is not None and not least <= value <= most:
-            raise _invalid(name, value, f"Use {least} to {most}")
+    for name in RANGES:
+        check_range(name, options.get(name))
     for name, known in _LISTS.items():
         for item in options.get(name) or ():
             if item.get("Value") not in known:
                 raise _invalid(name, item.get("Value"), f"Use any of: {_listed(known)}")
-    _check_lifetimes(options)
     if "TunnelInsideIpv6Cidr" in options:
         cidr = _network_v6(options["TunnelInsideIpv6Cidr"], "TunnelInsideIpv6Cidr")
         if cidr.prefixlen != _INSIDE_V6_PREFIX or not cidr.subnet_of(_INSIDE_V6):
@@ -86,16 +77,6 @@ def check_tunnel(options: Params) -> None:
     for name in _ROUNDS:
         _check_rounds(name, options.get(name) or (), only_ikev1=versions == {"ikev1"})
     _check_logs(options)
-
-
-def _check_lifetimes(options: Params) -> None:
-    first = options.get("Phase1LifetimeSeconds", PHASE_1_LIFETIME)
-    second = options.get("Phase2LifetimeSeconds", PHASE_2_LIFETIME)
-    if ("Phase1LifetimeSeconds" in options or "Phase2LifetimeSeconds" in options) and second >= first:
-        raise _invalid("Phase2LifetimeSeconds", second, f"Phase 1 has {first} seconds: use fewer")
-    margin = options.get("RekeyMarginTimeSeconds")
-    if margin is not None and margin > second // 2:
-        raise _invalid("RekeyMarginTimeSeconds", margin, f"Use 60 to half of Phase2LifetimeSeconds, {second // 2}")
 
 
 def _check_rounds(name: str, rounds: Iterable[Params], *, only_ikev1: bool) -> None:

@@ -11,15 +11,16 @@ from typing import Any, Final, TypeVar
 
 from landbridge.api.aws.ec2.door import Params
 from landbridge.api.aws.ec2.params import network
-from landbridge.api.aws.ec2.vpn_option_values import check_connection, check_tunnel
+from landbridge.api.aws.ec2.vpn_option_values import ML_KEM, check_connection, check_tunnel
 from landbridge.control.tunnels import TunnelWish, Wishes
+from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.errors import Invalid, Unsupported
-from landbridge.model.resources import DpdAction, StartupAction
 from landbridge.model.secret import Secret
+from landbridge.model.vpn import ANYWHERE, DpdAction, StartupAction
 
 E = TypeVar("E", DpdAction, StartupAction)
+A = TypeVar("A", IkeVersion, Encryption, Integrity, Group)
 
-ANYWHERE: Final = "0.0.0.0/0"
 OUTSIDE_TYPE: Final = "PublicIpv4"
 INSIDE_VERSION: Final = "ipv4"
 BANDWIDTH: Final = "standard"
@@ -28,13 +29,13 @@ TUNNELS: Final = 2
 CONNECTION_ANYWAY: Final[Mapping[str, object]] = {
     "EnableAcceleration": False,
     "TunnelInsideIpVersion": INSIDE_VERSION,
-    "LocalIpv4NetworkCidr": ANYWHERE,
-    "RemoteIpv4NetworkCidr": ANYWHERE,
     "OutsideIpAddressType": OUTSIDE_TYPE,
     "TunnelBandwidth": BANDWIDTH,
 }
 """Options of a connection that may be given with the value that is in force anyway."""
-_CONNECTION_READ: Final = frozenset({"StaticRoutesOnly", "TunnelOptions"})
+_CONNECTION_READ: Final = frozenset(
+    {"StaticRoutesOnly", "TunnelOptions", "LocalIpv4NetworkCidr", "RemoteIpv4NetworkCidr"}
+)
 _TUNNEL_READ: Final = frozenset(
     {
         "TunnelInsideCidr",
@@ -43,6 +44,14 @@ _TUNNEL_READ: Final = frozenset(
         "DPDTimeoutAction",
         "StartupAction",
         "ReplayWindowSize",
+        "IKEVersions",
+        "RekeyMarginTimeSeconds",
+        "RekeyFuzzPercentage",
+        *(
+            f"Phase{phase}{name}"
+            for phase in (1, 2)
+            for name in ("EncryptionAlgorithms", "IntegrityAlgorithms", "DHGroupNumbers", "LifetimeSeconds")
+        ),
     }
 )
 
@@ -52,6 +61,7 @@ def wishes_of(options: Params) -> Wishes:
 
     Raises:
         Invalid: a value that the option cannot have, or more than two tunnels.
+        Combination: values that do not go together.
         Unsupported: an option that is not in force.
     """
     given = options.get("TunnelOptions") or []
@@ -86,13 +96,25 @@ def _check_in_force(options: Params) -> None:
             raise Unsupported(f"landbridge does not support the tunnel option {name} yet. Leave it out.")
 
 
+def selector(options: Params, name: str) -> IPv4Network:
+    """One side's traffic selector.
+
+    Raises:
+        Invalid.
+    """
+    return network(options[name], name) if name in options else ANYWHERE
+
+
 def wish_of(options: Params) -> TunnelWish:
     """What the options of one tunnel wish for, of those that are in force.
 
     Raises:
         Invalid, Combination: a value that an option cannot have, in force or not.
+        Unsupported: a key exchange that endpoints do not have.
     """
     check_tunnel(options)
+    for phase in (1, 2):
+        _check_groups(options, f"Phase{phase}DHGroupNumbers")
     inside, key = options.get("TunnelInsideCidr"), options.get("PreSharedKey")
     return TunnelWish(
         inside=None if inside is None else _inside(inside),
@@ -101,7 +123,36 @@ def wish_of(options: Params) -> TunnelWish:
         dpd_action=_choice(DpdAction, options, "DPDTimeoutAction"),
         startup=_choice(StartupAction, options, "StartupAction"),
         replay_window_size=options.get("ReplayWindowSize"),
+        ike_versions=_several(IkeVersion, options, "IKEVersions"),
+        phase1=_phase(options, 1),
+        phase2=_phase(options, 2),
+        rekey_margin_seconds=options.get("RekeyMarginTimeSeconds"),
+        rekey_fuzz_percentage=options.get("RekeyFuzzPercentage"),
     )
+
+
+def _phase(options: Params, number: int) -> PhaseOptions:
+    return PhaseOptions(
+        encryption=_several(Encryption, options, f"Phase{number}EncryptionAlgorithms"),
+        integrity=_several(Integrity, options, f"Phase{number}IntegrityAlgorithms"),
+        groups=_several(Group, options, f"Phase{number}DHGroupNumbers"),
+        lifetime_seconds=options.get(f"Phase{number}LifetimeSeconds"),
+    )
+
+
+def _several(kind: type[A], options: Params, name: str) -> tuple[A, ...] | None:
+    """Those that were named, once each and in their order; an empty list names none."""
+    found = {item["Value"] for item in options.get(name) or ()}
+    return tuple(each for each in kind if each.value in found) or None
+
+
+def _check_groups(options: Params, name: str) -> None:
+    for item in options.get(name) or ():
+        if item["Value"] in ML_KEM:
+            raise Unsupported(
+                f"landbridge does not support the value {item['Value']} of {name} (ML-KEM) yet: its strongSwan has no "
+                "such key exchange. Leave it out."
+            )
 
 
 def _anyway(name: str, value: Any) -> bool:

@@ -11,19 +11,18 @@ from landbridge.api.aws.ec2 import vpn_connections
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.params import address, checked_id, id_of, only, required
 from landbridge.api.aws.ec2.vpn_option_values import STORAGES, check_connection
-from landbridge.api.aws.ec2.vpn_options import CONNECTION_ANYWAY, wish_of
+from landbridge.api.aws.ec2.vpn_options import CONNECTION_ANYWAY, selector, wish_of
 from landbridge.control import customer_gateways, tunnels
 from landbridge.control.tunnels import TunnelWish
 from landbridge.control.vpn_connections import NOUN
 from landbridge.control.vpn_gateways import usable_gateway
 from landbridge.model.errors import Combination, ConnectionUnavailable, Invalid, Missing, NotFound, Unsupported
-from landbridge.model.resources import State, Tunnel, VpnConnection
+from landbridge.model.resources import State
+from landbridge.model.vpn import Tunnel, VpnConnection
 from landbridge.observe.negotiated import negotiated
 from landbridge.observe.state import TunnelState
 
 _MAKE_ANEW: Final = "Delete the VPN connection and make one as you want it."
-_IKE_VERSION: Final = "ikev2"
-"""The only one that endpoints speak."""
 
 
 # --- what is there ----------------------------------------------------------------------------------------------------
@@ -73,7 +72,7 @@ def active_status(desk: Desk, params: Params) -> Shape:
     return {
         "ActiveVpnTunnelStatus": status
         | {
-            "IkeVersion": _IKE_VERSION,
+            "IkeVersion": seen.ike_version,
             "Phase1EncryptionAlgorithm": first.encryption,
             "Phase1IntegrityAlgorithm": first.integrity,
             "Phase1DHGroup": first.group,
@@ -93,11 +92,21 @@ def modify_options(desk: Desk, params: Params) -> Shape:
     check_connection(given)
     if not given:
         raise Missing("LocalIpv4NetworkCidr")
-    for name, value in given.items():
-        if CONNECTION_ANYWAY.get(name) != value:
+    for name in given:
+        if not _so_anyway(connection, given, name):
             raise Unsupported(f"landbridge does not support changing the connection option {name} yet. {_MAKE_ANEW}")
     desk.reads()
-    return {"VpnConnection": vpn_connections.shape(connection, desk.scope, desk.observation)}
+    return {"VpnConnection": vpn_connections.shape(desk, connection)}
+
+
+def _so_anyway(connection: VpnConnection, given: Params, name: str) -> bool:
+    match name:
+        case "LocalIpv4NetworkCidr":
+            return selector(given, name) == connection.customer_network
+        case "RemoteIpv4NetworkCidr":
+            return selector(given, name) == connection.cloud_network
+        case _:
+            return bool(CONNECTION_ANYWAY.get(name) == given[name])
 
 
 # --- what is not there yet --------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """A small cloud with one of everything, and for every action a request that succeeds in it.
 
-What is tried with every action (dry runs, ids, filters, pages, fuzzing) begins with these: who adds an action adds its
-request to `EXAMPLES`, or to `REFUSED` if it is not built yet and says so.
+What is tried with every action (dry runs, ids, filters, pages, fuzzing, roles, others' things) begins with these: who
+adds an action adds its request to `EXAMPLES`, or to `REFUSED` if it is not built yet and says so.
 """
 
 from __future__ import annotations
@@ -127,14 +127,20 @@ def cloud_at(snapshot: Snapshot, seed: int = 1) -> Cloud:
 
 
 Example = Callable[[Ec2, World], dict[str, Any]]
+"""Makes in a cloud what a request needs besides its world, and gives the request's arguments."""
+
+
+def examples_of(action: str) -> tuple[Example, ...]:
+    """The action's requests: one, or several where there are several ways of asking."""
+    return ((EXAMPLES | REFUSED)[action], *OTHERWISE.get(action, ()))
 
 
 @cache
-def example_of(action: str) -> tuple[Snapshot, Mapping[str, Any]]:
+def example_of(action: str, way: int = 0) -> tuple[Snapshot, Mapping[str, Any]]:
     """The action's request, and the cloud that it succeeds in."""
     snapshot, world = built()
     ec2 = Ec2(cloud_at(snapshot))
-    arguments = (EXAMPLES | REFUSED)[action](ec2, world)
+    arguments = examples_of(action)[way](ec2, world)
     return ec2.cloud.snapshot, arguments
 
 
@@ -184,7 +190,8 @@ def _allocation(ec2: Ec2) -> str:
     return str(ec2("AllocateAddress", Domain="vpc")["AllocationId"])
 
 
-_SSH = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "203.0.113.0/24"}]}]
+_PORT = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}
+_SSH = [{**_PORT, "IpRanges": [{"CidrIp": "203.0.113.0/24"}]}]
 _DESCRIBED = [{**_SSH[0], "IpRanges": [{"CidrIp": "203.0.113.0/24", "Description": "the office"}]}]
 _ENTRY = {"RuleNumber": 50, "Egress": False, "Protocol": "6", "RuleAction": "allow", "CidrBlock": "203.0.113.0/24"} | {
     "PortRange": {"From": 22, "To": 22}
@@ -198,12 +205,57 @@ def _group(ec2: Ec2, world: World, rules: str = "") -> str:
     return group
 
 
-def _modified_rule(ec2: Ec2, world: World) -> dict[str, Any]:
+def _by_peer(rules: str, **described: str) -> Example:
+    """A rule that names its own group."""
+
+    def example(ec2: Ec2, world: World) -> dict[str, Any]:
+        group = _group(ec2, world)
+
+        def allowed(**more: str) -> dict[str, Any]:
+            return {"GroupId": group, "IpPermissions": [{**_PORT, "UserIdGroupPairs": [{"GroupId": group, **more}]}]}
+
+        ec2(f"AuthorizeSecurityGroup{rules}", **allowed())
+        return allowed(**described)
+
+    return example
+
+
+def _rule(ec2: Ec2, world: World, rules: str = "Ingress", *, peer: str = "") -> tuple[str, str]:
+    """A group and the rule in it."""
     group = _group(ec2, world)
-    [rule] = ec2("AuthorizeSecurityGroupIngress", GroupId=group, IpPermissions=_SSH)["SecurityGroupRules"]
-    changed = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv4": "203.0.113.0/24"}
-    rules = [{"SecurityGroupRuleId": rule["SecurityGroupRuleId"], "SecurityGroupRule": changed}]
-    return {"GroupId": group, "SecurityGroupRules": rules}
+    permissions = [{**_PORT, "UserIdGroupPairs": [{"GroupId": peer}]}] if peer else _SSH
+    [rule] = ec2(f"AuthorizeSecurityGroup{rules}", GroupId=group, IpPermissions=permissions)["SecurityGroupRules"]
+    return group, rule["SecurityGroupRuleId"]
+
+
+def _revoked_by_id(rules: str) -> Example:
+    def example(ec2: Ec2, world: World) -> dict[str, Any]:
+        group, rule = _rule(ec2, world, rules)
+        return {"GroupId": group, "SecurityGroupRuleIds": [rule]}
+
+    return example
+
+
+def _described_by_id(rules: str) -> Example:
+    def example(ec2: Ec2, world: World) -> dict[str, Any]:
+        group, rule = _rule(ec2, world, rules)
+        described = [{"SecurityGroupRuleId": rule, "Description": "the office"}]
+        return {"GroupId": group, "SecurityGroupRuleDescriptions": described}
+
+    return example
+
+
+def _modified_rule(ec2: Ec2, world: World, *, peer: str = "") -> dict[str, Any]:
+    group, rule = _rule(ec2, world, peer=peer)
+    allowed = {"ReferencedGroupId": peer} if peer else {"CidrIpv4": "203.0.113.0/24"}
+    changed = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443} | allowed
+    return {"GroupId": group, "SecurityGroupRules": [{"SecurityGroupRuleId": rule, "SecurityGroupRule": changed}]}
+
+
+def _attachment(ec2: Ec2, world: World) -> dict[str, Any]:
+    [found] = ec2("DescribeNetworkInterfaces", NetworkInterfaceIds=[world.interface])["NetworkInterfaces"]
+    attachment = {"AttachmentId": found["Attachment"]["AttachmentId"], "DeleteOnTermination": False}
+    return {"NetworkInterfaceId": world.interface, "Attachment": attachment}
 
 
 def _acl(ec2: Ec2, world: World, *, entry: bool = False) -> str:
@@ -338,6 +390,11 @@ EXAMPLES: dict[str, Example] = {
     "DescribeInstanceAttribute": lambda ec2, w: {"InstanceId": w.instance, "Attribute": "sourceDestCheck"},
     "ModifyInstanceAttribute": lambda ec2, w: {"InstanceId": w.instance, "SourceDestCheck": {"Value": False}},
     "DescribeVolumes": lambda ec2, w: {},
+    "DescribeNatGateways": lambda ec2, w: {"Filter": _filter("vpc-id", w.vpc)},
+    "DescribeVpcEndpoints": lambda ec2, w: {"Filters": _filter("vpc-id", w.vpc)},
+    "DescribeVpcPeeringConnections": lambda ec2, w: {"Filters": _filter("requester-vpc-info.vpc-id", w.vpc)},
+    "DescribeKeyPairs": lambda ec2, w: {"IncludePublicKey": True},
+    "DescribePrefixLists": lambda ec2, w: {},
     # security groups
     "CreateSecurityGroup": lambda ec2, w: {
         "GroupName": "web",
@@ -417,6 +474,23 @@ EXAMPLES: dict[str, Example] = {
     "ModifyVpnConnectionOptions": lambda ec2, w: {"VpnConnectionId": w.vpn, "LocalIpv4NetworkCidr": "0.0.0.0/0"},
     "GetActiveVpnTunnelStatus": lambda ec2, w: _tunnel(w),
 }
+
+
+_ONE = {"ImageId": "lab", "MinCount": 1, "MaxCount": 1}
+
+OTHERWISE: dict[str, tuple[Example, ...]] = {
+    "RunInstances": (
+        lambda ec2, w: {**_ONE, "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": w.subnet}]},
+        lambda ec2, w: {**_ONE, "NetworkInterfaces": [{"DeviceIndex": 0, "NetworkInterfaceId": _interface(ec2, w)}]},
+    ),
+    "ModifyNetworkInterfaceAttribute": (_attachment,),
+    "RevokeSecurityGroupIngress": (_by_peer("Ingress"), _revoked_by_id("Ingress")),
+    "RevokeSecurityGroupEgress": (_by_peer("Egress"), _revoked_by_id("Egress")),
+    "UpdateSecurityGroupRuleDescriptionsIngress": (_by_peer("Ingress", Description="us"), _described_by_id("Ingress")),
+    "UpdateSecurityGroupRuleDescriptionsEgress": (_by_peer("Egress", Description="us"), _described_by_id("Egress")),
+    "ModifySecurityGroupRules": (lambda ec2, w: _modified_rule(ec2, w, peer=w.group),),
+}
+"""Other ways of asking, where EC2 has some."""
 
 
 def _tunnel(world: World) -> dict[str, Any]:

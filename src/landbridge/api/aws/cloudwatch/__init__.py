@@ -1,0 +1,1 @@
+"""CloudWatch's metrics of VPN connections, namespace AWS/VPN: read-only, and so for every role."""

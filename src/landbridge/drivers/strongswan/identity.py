@@ -1,0 +1,55 @@
+"""The id of a connection's shared secret: by it a process with no memory sees what is loaded, and what it is to do.
+
+charon cannot be asked for its secrets. So the id carries a keyed digest over all properties of the connection, and the
+secret is loaded last: when a secret with the wanted id is there, so is everything else. Marks behind the digest tell
+those who do not know the connection's properties what they have to know of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Final
+
+from landbridge.desired.ike import IkeConnection
+
+FORCED: Final = "-udp"
+"""Marks a connection that forces UDP: whether its SAs are like that can be told."""
+
+DIALS: Final = "-dials"
+"""Marks a connection that is to be initiated whenever it is down."""
+
+_FORM: Final = "3"
+"""Changes when the same properties are told to charon in another way, so that connections are loaded anew."""
+
+
+def connection_digest(key: bytes, wanted: IkeConnection) -> str:
+    """A digest over all properties that nobody without the key can compute, or test guesses of the secret against."""
+    parts = [_FORM]
+    for item in fields(wanted):
+        value = getattr(wanted, item.name)
+        parts.append(f"{item.name}={value.reveal() if item.name == 'psk' else value!r}")
+    digest = hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:40]
+    return f"{digest}{DIALS if wanted.initiate else ''}{FORCED if wanted.force_udp else ''}"
+
+
+def secret_id(name: str, digest: str) -> str:
+    """Of the connection of that name."""
+    return f"{name}:{digest}"
+
+
+def name_of(secret: str) -> str:
+    """Whose secret it is."""
+    return secret.rpartition(":")[0]
+
+
+def digest_of(secret: str) -> str:
+    """The digest, with its marks."""
+    return secret.rpartition(":")[2]
+
+
+def dialled(secrets: Iterable[str]) -> set[str]:
+    """The names of the connections that are to be initiated."""
+    return {name_of(secret) for secret in secrets if DIALS in digest_of(secret)}
