@@ -42,6 +42,8 @@ _DATA_PLANE: Final = "LANDBRIDGE_DATA_PLANE"
 _CONF: Final = "STRONGSWAN_CONF"
 _DIRECTORY: Final = "LANDBRIDGE_ENDPOINT"
 _SETTINGS: Final = "strongswan.conf"
+_TUN: Final = "/dev/net/tun"
+_ALL_MAY: Final = 0o006
 USERS: Final = range(60_578, 61_184)
 """Uids, and gids, that systemd (UIDS-GIDS) calls unused and of which Debian (base-passwd's README) has given none out.
 Which one is a charon's follows from its endpoint: mostly no two charons have the same."""
@@ -71,11 +73,22 @@ def _device(pid: int) -> str:
     with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
         for number in os.listdir(f"/proc/{pid}/fd"):
             with suppress(FileNotFoundError):
-                if os.readlink(f"/proc/{pid}/fd/{number}") == "/dev/net/tun":
+                if os.readlink(f"/proc/{pid}/fd/{number}") == _TUN:
                     for line in Path(f"/proc/{pid}/fdinfo/{number}").read_text().splitlines():
                         if line.startswith("iff:"):
                             return line.removeprefix("iff:").strip()
     return ""
+
+
+def _anybody_opens_tun() -> bool:
+    """Whether the TUN device is open to all, as udev makes it: who does anything with it needs CAP_NET_ADMIN anyway.
+
+    Where there is no udev (many a container) it is root's alone.
+    """
+    try:
+        return os.stat(_TUN).st_mode & _ALL_MAY == _ALL_MAY
+    except FileNotFoundError:
+        return False
 
 
 def _write_settings(directory: Path, text: str, user: int) -> None:
@@ -252,7 +265,7 @@ class Endpoints:
                 memory_limit=MEMORY_LIMIT,
                 group=self._group(namespace),
                 directory=self._directory(namespace),
-                user=self._user(namespace),
+                user=self._user(namespace) if data_plane is DataPlane.KERNEL or _anybody_opens_tun() else None,
             )
         )
         self.adopt(namespace, daemon)
