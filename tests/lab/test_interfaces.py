@@ -250,6 +250,7 @@ def test_a_service_that_was_killed_finds_everything_as_it_should_be(lab: Lab) ->
     lab.world.ec2.modify_network_interface_attribute(NetworkInterfaceId=second.id, SourceDestCheck={"Value": False})
     lab.world.converged()
     first, other = second.addresses
+    lab.third.comes_to_reach(first)  # who knew the address from before has heard by then whose it is now
     lab.world.kill()
     assert lab.third.reaches(first), "it lives on by itself"
     lab.world.start()

@@ -64,10 +64,11 @@ class _Demo:
         self.stage = Stage(self.tag, self.folder, self.service, self.programs)
         self.problems: list[str] = []
         self.interrupted = False
+        self._signals: list[int] = []
 
     def run(self) -> int:
         done = False
-        with _interruptible():
+        with _interruptible(self._signals):
             try:
                 self._build()
                 self._prove()
@@ -111,6 +112,8 @@ class _Demo:
                 show = Show(self.stage, self.report.step)
                 failure = _attempt(proof, show)
             took = time.monotonic() - began
+            if self._signals:  # what a handler raises in a finalizer, or in a callback of C, is lost
+                raise Interrupted
             if failure is None:
                 self.report.proved(number, title, took, show.facts)
             else:
@@ -227,8 +230,11 @@ def _said(error: Exception) -> str:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible(told: list[int]) -> Iterator[None]:
+    """Signals raise Interrupted, and are noted in `told`."""
+
     def interrupt(number: int, frame: FrameType | None) -> None:
+        told.append(number)
         raise Interrupted
 
     before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
