@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
+import subprocess
 import time
 from dataclasses import replace
 from ipaddress import IPv4Address
@@ -15,6 +17,7 @@ from vpn import PSK, Vpn, with_psk
 
 from landbridge.desired.ike import IkeConnection
 from landbridge.drivers import processes
+from landbridge.drivers.strongswan.endpoints import USERS
 from landbridge.observe.ike import Cause, IkeEventKind
 from landbridge.reconcile.driver import DriverError
 
@@ -173,9 +176,10 @@ def test_the_secret_is_nowhere_to_be_found(vpn: Vpn) -> None:
     assert any(path.suffix == ".log" for path in files)
     for path in files:
         assert needle not in path.read_bytes()
+    for directory in (vpn.run_dir, vpn.log_dir):
+        assert directory.stat().st_mode & 0o077 == 0, "nobody gets to what is below"
+    for path in vpn.log_dir.iterdir():
         assert path.stat().st_mode & 0o077 == 0
-    for directory in (vpn.run_dir, vpn.log_dir, *vpn.run_dir.iterdir()):
-        assert directory.stat().st_mode & 0o077 == 0
     for found in processes.find("charon-systemd", vpn.run_dir):
         assert PSK not in " ".join((*found.arguments, *found.environment.values()))
     assert PSK not in repr(vpn.seen())
@@ -184,14 +188,44 @@ def test_the_secret_is_nowhere_to_be_found(vpn: Vpn) -> None:
 def test_what_a_daemon_gets_is_no_more_than_it_needs(vpn: Vpn) -> None:
     vpn.put(vpn.a.charon())
     pid = vpn.pid(vpn.a)
-    status = Path(f"/proc/{pid}/status").read_text()
-    bounding = int(status.split("CapBnd:")[1].split()[0], 16)
-    assert bounding == (1 << 12) | (1 << 10) | (1 << 13)  # net_admin, net_bind_service, net_raw
-    assert "NoNewPrivs:\t1" in status
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    status = {name: value.split() for name, value in (line.split(":", 1) for line in lines)}
+    assert int(status["CapBnd"][0], 16) == (1 << 12) | (1 << 10) | (1 << 13)  # net_admin, net_bind_service, net_raw
+    assert int(status["CapEff"][0], 16) == 1 << 12, "it gives up by itself what it needs no longer"
+    assert status["NoNewPrivs"] == ["1"]
+    [user] = set(status["Uid"])
+    assert set(status["Gid"]) == {user}
+    assert int(user) in USERS
+    assert status["Groups"] == []
+    with pytest.raises(KeyError):
+        pwd.getpwuid(int(user))
     assert "Max core file size        0                    0" in Path(f"/proc/{pid}/limits").read_text()
     assert os.getsid(pid) == pid
     assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
     assert os.readlink(f"/proc/{pid}/fd/1") == str(vpn.drivers.endpoints.log_file(vpn.a.endpoint))
+
+
+def test_a_charon_can_change_nothing_that_root_reads(vpn: Vpn) -> None:
+    """It owns its socket. Its settings are root's, and it may neither write nor replace them."""
+    before = os.umask(0o077)  # as a customer gateway's agent has it
+    try:
+        vpn.put(vpn.a.charon())
+    finally:
+        os.umask(before)
+    folder = vpn.drivers.endpoints.socket(vpn.a.endpoint).parent
+    user = os.stat(f"/proc/{vpn.pid(vpn.a)}").st_uid
+    as_charon = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "sh", "-c"]
+
+    def may(command: str) -> bool:
+        return subprocess.run([*as_charon, command], cwd=folder, capture_output=True, check=False).returncode == 0
+
+    assert (folder / "charon.vici").stat().st_uid == user
+    assert may("cat strongswan.conf")
+    assert not may("echo >> strongswan.conf")
+    assert not may("rm -f strongswan.conf")
+    assert not may("mv strongswan.conf other")
+    assert not may("ls ..")
+    assert not may(f"ls {vpn.log_dir}")
 
 
 def test_a_connection_without_its_charon_waits(vpn: Vpn) -> None:

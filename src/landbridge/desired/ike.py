@@ -17,7 +17,7 @@ class Charon(HostObject):
     """strongSwan's IKE daemon of one tunnel endpoint. Daemon-wide settings live here; a change of them restarts it.
 
     `dpd_timeout`: seconds within which a silent IKEv2 peer is found dead; retransmission is derived from it (traps 6).
-    Recognised by its environment (STRONGSWAN_CONF below the instance's run directory) and its network namespace.
+    Recognised by its environment (its directory below the instance's run directory) and its network namespace.
     """
 
     data_plane: DataPlane

@@ -46,6 +46,8 @@ class Launch:
     """A unique name for the memory group."""
     directory: Path = Path("/")
     """Where it starts: a daemon that gives up root cannot reach names below directories that are closed to it."""
+    user: int | None = None
+    """The uid, and gid, that it has from the start, with its capabilities; None: root's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +105,20 @@ def alive(daemon: Daemon) -> bool:
     return now is not None and now[0] not in "ZX" and now[1] == daemon.started
 
 
+def _restrictions(capabilities: tuple[str, ...], user: int | None) -> tuple[str, ...]:
+    """What setpriv is told, as far as it may do that here: some containers withhold CAP_SETPCAP, or CAP_SETUID."""
+    names = ",".join(("-all", *(f"+{name}" for name in capabilities)))
+    bounded = ("--bounding-set", names, "--no-new-privs")
+    if user is not None:
+        own = (f"--reuid={user}", f"--regid={user}", "--clear-groups", "--inh-caps", names, "--ambient-caps", names)
+        if _permitted((*own, *bounded)):
+            return (*own, *bounded)
+    return bounded if _permitted(bounded) else ()
+
+
 @cache
-def _restricts() -> bool:
-    """Whether setpriv may shrink the bounding set here (it needs CAP_SETPCAP, which some containers withhold)."""
-    command = ["setpriv", "--bounding-set", "-all,+net_admin", "--no-new-privs", "true"]
+def _permitted(words: tuple[str, ...]) -> bool:
+    command = ["setpriv", *words, "true"]
     return subprocess.run(command, capture_output=True, check=False, timeout=10).returncode == 0
 
 
@@ -134,9 +146,9 @@ def start(launch: Launch) -> Daemon:
     if launch.memory_limit is not None and launch.group:
         group = cgroups.limited_group(launch.group, launch.memory_limit)
     command = ["/bin/sh", "-c", _WRAPPER, "sh", str(group or "")]
-    if _restricts():
-        bounding = ",".join(["-all", *(f"+{name}" for name in launch.capabilities)])
-        command += [program("setpriv"), "--bounding-set", bounding, "--no-new-privs", "--"]
+    restrictions = _restrictions(launch.capabilities, launch.user)
+    if restrictions:
+        command += [program("setpriv"), *restrictions, "--"]
     command += [executable, *launch.command[1:]]
     try:
         launch.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ With kernel ESP there is no TUN; what a charon that died left in its namespace's
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -39,6 +40,13 @@ _HERE_DIRECTORY: Final = "_here"
 _DIGEST: Final = "LANDBRIDGE_SETTINGS"
 _DATA_PLANE: Final = "LANDBRIDGE_DATA_PLANE"
 _CONF: Final = "STRONGSWAN_CONF"
+_DIRECTORY: Final = "LANDBRIDGE_ENDPOINT"
+_SETTINGS: Final = "strongswan.conf"
+_TUN: Final = "/dev/net/tun"
+_ALL_MAY: Final = 0o006
+USERS: Final = range(60_578, 61_184)
+"""Uids, and gids, that systemd (UIDS-GIDS) calls unused and of which Debian (base-passwd's README) has given none out.
+Which one is a charon's follows from its endpoint: mostly no two charons have the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +73,37 @@ def _device(pid: int) -> str:
     with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
         for number in os.listdir(f"/proc/{pid}/fd"):
             with suppress(FileNotFoundError):
-                if os.readlink(f"/proc/{pid}/fd/{number}") == "/dev/net/tun":
+                if os.readlink(f"/proc/{pid}/fd/{number}") == _TUN:
                     for line in Path(f"/proc/{pid}/fdinfo/{number}").read_text().splitlines():
                         if line.startswith("iff:"):
                             return line.removeprefix("iff:").strip()
     return ""
+
+
+def _anybody_opens_tun() -> bool:
+    """Whether the TUN device is open to all, as udev makes it: who does anything with it needs CAP_NET_ADMIN anyway.
+
+    Where there is no udev (many a container) it is root's alone.
+    """
+    try:
+        return os.stat(_TUN).st_mode & _ALL_MAY == _ALL_MAY
+    except FileNotFoundError:
+        return False
+
+
+def _write_settings(directory: Path, text: str, user: int) -> None:
+    """Settings that charon can read and not change, in a directory where it can make files and remove only its own."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    file = directory / _SETTINGS
+    file.unlink(missing_ok=True)
+    # Made anew, and not through a link: the directory may have been an earlier charon's to write to.
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with open(handle, "w") as settings:
+        os.fchown(handle, 0, user)
+        os.fchmod(handle, 0o640)  # whatever our umask
+        settings.write(text)
+    os.chown(directory, 0, user)
+    directory.chmod(0o1770)
 
 
 class Endpoints:
@@ -115,10 +149,12 @@ class Endpoints:
         return self._run_dir / (namespace or _HERE_DIRECTORY)
 
     def _namespace_of(self, found: Found) -> str | None:
-        path = Path(found.environment.get(_CONF, ""))
-        if path.name != "strongswan.conf" or path.parent.parent != self._run_dir:
+        # Charons that were started as root have absolute names.
+        named = found.environment.get(_DIRECTORY) or os.path.dirname(found.environment.get(_CONF, ""))
+        path = Path(named)
+        if path.parent != self._run_dir:
             return None
-        return HERE if path.parent.name == _HERE_DIRECTORY else path.parent.name
+        return HERE if path.name == _HERE_DIRECTORY else path.name
 
     def running(self, only: Collection[str] | None = None) -> dict[str, list[Running]]:
         """The charons of this run directory, by the namespace that they are for. More than one is one too many.
@@ -192,10 +228,7 @@ class Endpoints:
         directory = self._directory(namespace)
         try:
             self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            directory.mkdir(mode=0o700, exist_ok=True)
-            file = directory / "strongswan.conf"
-            with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as settings:
-                settings.write(text)
+            _write_settings(directory, text, self._user(namespace))
         except OSError as error:
             raise DriverError(f"{error.filename or directory} cannot be written: {error.strerror}.") from error
         return self._launch(namespace, settings_digest(text), wanted.data_plane)
@@ -207,7 +240,7 @@ class Endpoints:
             DriverError: it never had any, or it did not start.
         """
         try:
-            text = (self._directory(namespace) / "strongswan.conf").read_text()
+            text = (self._directory(namespace) / _SETTINGS).read_text()
         except FileNotFoundError as error:
             raise DriverError(f"There is no charon in {namespace} yet.") from error
         self.stop(namespace)
@@ -223,13 +256,16 @@ class Endpoints:
                 namespace=namespace,
                 log=self.log_file(namespace),
                 environment={
-                    _CONF: str(self._directory(namespace) / "strongswan.conf"),
+                    _CONF: _SETTINGS,
+                    _DIRECTORY: str(self._directory(namespace)),
                     _DIGEST: digest,
                     # Not with libipsec: charons that were started before there was a choice have none.
                     **({_DATA_PLANE: data_plane.value} if data_plane is DataPlane.KERNEL else {}),
                 },
                 memory_limit=MEMORY_LIMIT,
                 group=self._group(namespace),
+                directory=self._directory(namespace),
+                user=self._user(namespace) if data_plane is DataPlane.KERNEL or _anybody_opens_tun() else None,
             )
         )
         self.adopt(namespace, daemon)
@@ -240,6 +276,10 @@ class Endpoints:
             what = "without a TUN device" if data_plane is DataPlane.LIBIPSEC else "and ended, or lost its namespace"
             raise DriverError(f"charon in {namespace} started {what}. {self._last_words(namespace)}")
         return running
+
+    def _user(self, namespace: str) -> int:
+        digest = hashlib.sha256(f"{self._run_dir.name} {namespace}".encode()).digest()
+        return USERS[int.from_bytes(digest[:4], "big") % len(USERS)]
 
     def _group(self, namespace: str) -> str:
         return f"{self._run_dir.name}-{namespace or _HERE_DIRECTORY}"
@@ -281,10 +321,10 @@ class Endpoints:
         """Remove an ended charon's files, the placeholder of its TUN, and SAs that it left; the log stays."""
         directory = self._directory(namespace)
         try:
-            plane = data_plane_of((directory / "strongswan.conf").read_text())
+            plane = data_plane_of((directory / _SETTINGS).read_text())
         except FileNotFoundError:
             plane = DataPlane.LIBIPSEC
-        for file in (directory / "strongswan.conf", self.socket(namespace)):
+        for file in (directory / _SETTINGS, self.socket(namespace)):
             file.unlink(missing_ok=True)
         with suppress(OSError):  # gone already, or something of somebody else's is in it
             directory.rmdir()

@@ -96,7 +96,7 @@ _LIBIPSEC_SECTION: Final = """    kernel-libipsec {
 
 
 def charon_settings(*, data_plane: DataPlane, dpd_timeout: int, socket: Path) -> str:
-    """The text of strongswan.conf.
+    """The text of strongswan.conf. charon is to be started in the socket's directory: it cannot get there by itself.
 
     Raises:
         DriverError: the socket's path cannot be used.
@@ -140,7 +140,7 @@ def charon_settings(*, data_plane: DataPlane, dpd_timeout: int, socket: Path) ->
   }}
   plugins {{
     vici {{
-      socket = unix://{path}
+      socket = unix://{socket.name}
     }}
 {libipsec}    kernel-netlink {{
       fwmark = {INERT_MARK:#x}
