@@ -14,6 +14,7 @@ from typing import Any
 from landbridge.desired import names
 from landbridge.desired.names import Names
 from landbridge.model.attached import by_instance
+from landbridge.model.in_force import parts
 from landbridge.model.instances import Instance, InstanceState, NetworkInterface
 from landbridge.model.lab import LabHost, LabSite
 from landbridge.model.network import InternetGateway, RouteTable, Subnet, Vpc
@@ -203,7 +204,10 @@ class _Status:
                 for route in connection.routes
                 if route.state is not State.DELETED
             ],
-            "tunnels": [self._tunnel(connection, tunnel) for tunnel in connection.tunnels],
+            "tunnels": sorted(
+                (self._tunnel(part.connection, tunnel) for part in parts(connection) for tunnel in part.tunnels),
+                key=lambda shown: int(shown["number"]),
+            ),
         }
 
     def _tunnel(self, connection: VpnConnection, tunnel: Tunnel) -> Document:

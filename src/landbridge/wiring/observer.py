@@ -14,6 +14,7 @@ from landbridge.desired.health import Health
 from landbridge.desired.links import MAIN_TABLE
 from landbridge.desired.names import Names, tunnel_link
 from landbridge.desired.vpn_gateway import alive
+from landbridge.model.in_force import gateways, parts
 from landbridge.model.network import Vpc
 from landbridge.model.resources import State
 from landbridge.model.snapshot import Snapshot
@@ -65,7 +66,7 @@ class Observer:
             self._ears.listen(
                 endpoints={self._own.endpoint(c.id, t.number) for c in connections for t in c.tunnels},
                 routers=routers,
-                counting={self._own.of(c.vpn_gateway_id) for c in connections},
+                counting={self._own.of(gateway) for c in connections for gateway in gateways(c)},
             )
 
     def recall(self, followed: Callable[[str], Collection[tuple[str, IPv4Address]]]) -> None:
@@ -152,10 +153,11 @@ class Observer:
 
     def _views(self, snapshot: Snapshot, heard: Heard) -> list[View]:
         return [
-            fold.view_of(connection, tunnel, snapshot, heard, self._place(connection, tunnel.number))
+            fold.view_of(part.connection, tunnel, snapshot, heard, self._place(part.connection, tunnel.number))
             for connection in snapshot.all(VpnConnection)
             if alive(connection)
-            for tunnel in connection.tunnels
+            for part in parts(connection)
+            for tunnel in part.tunnels
         ]
 
     def _place(self, connection: VpnConnection, number: int) -> Place:

@@ -44,9 +44,8 @@ from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.errors import OperatorError
 from landbridge.model.keys import AccessKey
 from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
-from landbridge.model.resources import State
 from landbridge.model.secret import Secret
-from landbridge.model.vpn import VpnConnection
+from landbridge.model.vpn import LIVE, VpnConnection
 from landbridge.observe.metrics import LOOK_EVERY, Metrics
 from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder
@@ -67,8 +66,8 @@ log = structlog.get_logger(__name__)
 
 BFD_MULTIPLIER: Final = 3
 EXPIRE_EVERY: Final = 60.0
+ADVANCE_EVERY: Final = 0.5
 RENEW_EVERY: Final = 60.0
-_LIVE: Final = (State.PENDING, State.AVAILABLE)
 GET_CALLER_IDENTITY: Final = "GetCallerIdentity"
 
 
@@ -153,7 +152,7 @@ def _check_crypto_policy(policy: CryptoPolicy, control: Control) -> None:
         CannotServe: and names the connection.
     """
     for connection in control.snapshot.all(VpnConnection):
-        for tunnel in connection.tunnels if connection.state in _LIVE else ():
+        for tunnel in connection.tunnels if connection.state in LIVE else ():
             weak = refused(policy, tunnel.options)
             if weak:
                 control.close()
@@ -308,6 +307,8 @@ class _Service:
                 accepting = asyncio.get_running_loop()
                 tasks.create_task(regularly(RENEW_EVERY, lambda: self._renew(accepting)))
             tasks.create_task(regularly(EXPIRE_EVERY, self._expire))
+            if self._loop is not None:
+                tasks.create_task(regularly(ADVANCE_EVERY, self._loop.advance))
             if self._observer is not None:
                 # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`); nor are counters.
                 tasks.create_task(regularly(LOOK_EVERY, self._observer.look))
