@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import signal
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from cloud import Connection, Instance, Tunnel, VpnGateway, kernel_table
-from daemons import associations, ike_associations
+from daemons import ike_associations
+from faults import charon_in
 from packets import Probe
-from shell import eventually
+from shell import eventually, for_a_while
 from sites import Site
 from two_sites import two_sites
-from world import World
+from world import World, opened
 
 pytestmark = pytest.mark.lab
 
@@ -109,3 +111,74 @@ def test_nothing_is_lost_while_the_used_tunnel_is_changed(line: Line, options: d
         assert probe.lost() == []
     if "PreSharedKey" in options:
         line.new_file()
+
+
+# --- pre-shared keys --------------------------------------------------------------------------------------------------
+
+
+def reconnects(line: Line, tunnel: Tunnel, seconds: float = 30) -> None:
+    """The customer's end of a tunnel loses all it has agreed on, and connects again with the key that it has."""
+    endpoint = line.site.customer_gateway(line.connection)["tunnels"][tunnel.number - 1]["endpoint"]
+    before = ike_associations(line.world.instance, line.connection.id)[tunnel.status["endpoint_namespace"]]
+    os.kill(charon_in(endpoint), signal.SIGKILL)
+
+    def anew() -> bool:
+        now = ike_associations(line.world.instance, line.connection.id)[tunnel.status["endpoint_namespace"]]
+        return bool(now - before) and tunnel.status["ike"] == "established"
+
+    eventually(anew, f"tunnel {tunnel.number} is connected anew", seconds)
+
+
+def test_a_new_key_at_the_cloud_first_and_either_connects(lines: dict[str, Line]) -> None:
+    line = lines["static"]
+    line.connection.is_watched(line.site, 75)
+    tunnel = line.connection.tunnel(1)
+    line.modify(tunnel, PreSharedKey="cloud.first.new_key")
+    line.is_through()
+    assert tunnel.status["former_key_until"]
+    reconnects(line, tunnel)  # with the old one
+    reconnects(line, tunnel)
+    line.new_file()
+    reconnects(line, tunnel)
+    line.modify(tunnel, PreSharedKey="cloud.first.new_key")  # the one in force: the grace time is over
+    assert line.connection.describe()["State"] == "available"
+    assert tunnel.status["former_key_until"] is None
+    line.world.converged()
+    reconnects(line, tunnel)
+
+
+def test_a_new_key_at_the_device_first_loses_nothing(lines: dict[str, Line]) -> None:
+    line = lines["static"]
+    line.connection.is_watched(line.site, 75)
+    tunnel = line.connection.tunnel(1)
+    old = line.connection.describe()["Options"]["TunnelOptions"][0]["PreSharedKey"]
+    with Probe(line.site.host, line.instance) as probe:
+        probe.passes()
+        file = line.site.file_of(line.connection)
+        file.write_text(line.connection.device_file.replace(old, "device.first.new_key"))
+        line.site.customer_gateway_up(line.connection, "--route", "10.0.0.0/16")
+        line.modify(tunnel, PreSharedKey="device.first.new_key")
+        line.is_through()
+        probe.passes()
+        assert probe.lost() == []
+    reconnects(line, tunnel)
+
+
+def test_after_the_grace_time_the_old_key_does_not_connect() -> None:
+    with opened("--psk-grace", "20") as world:
+        lab = two_sites(world)
+        line = Line(world, lab.instance, lab.gateway, lab.lyon, lab.static)
+        line.connection.is_watched(line.site, 75)
+        tunnel = line.connection.tunnel(1)
+        line.modify(tunnel, PreSharedKey="the_only.key")
+        line.is_through()
+        reconnects(line, tunnel)
+        eventually(lambda: tunnel.status["former_key_until"] is None, "the grace time is over", 30)
+        world.converged()
+        endpoint = line.site.customer_gateway(line.connection)["tunnels"][0]["endpoint"]
+        os.kill(charon_in(endpoint), signal.SIGKILL)
+        tunnel.becomes("DOWN", 45)
+        for_a_while(lambda: tunnel.status["ike"] != "established", "the old key does not connect", 8)
+        assert "pre-shared key" in tunnel.status["why"].lower()
+        line.new_file()
+        tunnel.becomes("UP")

@@ -84,7 +84,7 @@ def modify_tunnel(scope: Scope, command: ModifyTunnel, context: Context) -> Outc
     if wish.psk is not None:
         # The key that is in force already: from now on it alone.
         after = replace(after, psk=wish.psk, old_psk=None, old_psk_until=None)
-        if wish.psk != before.psk and context.psk_grace:
+        if wish.psk != before.psk and context.psk_grace and context.builds:
             after = replace(after, old_psk=before.psk, old_psk_until=context.now + context.psk_grace)
     if after.inside != before.inside:
         if after.inside == connection.tunnels[2 - command.number].inside:

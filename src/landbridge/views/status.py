@@ -235,6 +235,7 @@ class _Status:
             "ike_version": seen.ike_version or None,
             "weak": weaknesses(seen),
             "esp": esp(seen.esp),
+            "former_key_until": timestamp(tunnel.old_psk_until) if tunnel.old_psk_until else None,
             "replay_window_size": tunnel.options.replay_window_size,
             "outside_address": str(tunnel.outside),
             "inside_cidr": str(tunnel.inside),

@@ -9,6 +9,7 @@ import shlex
 import signal
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -93,7 +94,12 @@ def serve(options: ServeOptions) -> None:
     listener.listen(128)
     pools = LAB_POOLS if options.lab else PLAIN_POOLS
     control = control_of(
-        folder, pools=pools, builds=builds, limits=_limits(options), crypto_policy=options.crypto_policy
+        folder,
+        pools=pools,
+        builds=builds,
+        limits=_limits(options),
+        crypto_policy=options.crypto_policy,
+        psk_grace=timedelta(seconds=options.psk_grace),
     )
     _check_crypto_policy(options.crypto_policy, control)
     hint = _first_credentials(folder, control)
@@ -255,7 +261,11 @@ class _Service:
 
         bfd = Bfd(interval=options.bfd_interval, multiplier=BFD_MULTIPLIER) if options.bfd_interval else None
         pools = LAB_POOLS if options.lab else PLAIN_POOLS
-        self._ears = ears = Ears(wake=lambda name: loop.reconciler.wake(name), news=lambda: observer.news())
+        self._ears = ears = Ears(
+            wake=lambda name: loop.reconciler.wake(name),
+            news=lambda: observer.news(),
+            refused=lambda name: observer.refused(name),
+        )
         self._observer = observer = Observer(self._names, control, ears, on_health=lambda: loop.reconciler.wake())
         machine = host(folder, wake=ears.wake, on_ike=ears.on_ike)
         self._followed = machine.bird.followed
