@@ -1,97 +1,37 @@
-"""Changes of a connection that carries traffic: a probe through it loses nothing, and what was asked for is in force."""
+"""Changes of a connection that carries traffic: a probe loses nothing, and what was asked for is in force."""
 
 from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from cloud import Connection, Instance, Tunnel, VpnGateway, kernel_table
-from daemons import ike_associations
+from cloud import Tunnel
+from daemons import associations
 from faults import charon_in
+from lines import WATCHED, Line, reconnects, two_lines
 from packets import Probe
-from shell import eventually, for_a_while
-from sites import Site
-from two_sites import two_sites
+from shell import eventually, for_a_while, ok
 from world import World, opened
 
 pytestmark = pytest.mark.lab
 
-THROUGH = 60.0
-"""Seconds: both tunnels in turn, each a few seconds."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """instance -- VPC -- VGW == two tunnels == a site's gateway -- the site's host"""
-
-    world: World
-    instance: Instance
-    gateway: VpnGateway
-    site: Site
-    connection: Connection
-
-    def used(self) -> Tunnel:
-        """The tunnel that the cloud sends the site's traffic through."""
-        devices = kernel_table(self.gateway.namespace, "main")[str(self.site.lan)]
-        return next(t for t in self.connection.tunnels if {t.status["device"]} == devices)
-
-    def back_by(self) -> int:
-        """The number of the tunnel that the site sends by; 0 for none."""
-        device = str(self.site.routes().get("10.0.0.0/16", {}).get("dev", ""))
-        return int(device[-1]) if device[-2:-1] == "t" else 0
-
-    def modify(self, tunnel: Tunnel, **options: Any) -> dict[str, Any]:
-        """ModifyVpnTunnelOptions; the connection as it is answered."""
-        answer = self.world.ec2.modify_vpn_tunnel_options(
-            VpnConnectionId=self.connection.id,
-            VpnTunnelOutsideIpAddress=tunnel.status["outside_address"],
-            TunnelOptions=options,
-        )
-        return dict(answer["VpnConnection"])
-
-    def is_through(self, seconds: float = THROUGH) -> None:
-        """Wait until the change is."""
-        eventually(lambda: self.connection.describe()["State"] == "available", "the change is through", seconds)
-
-    def new_file(self) -> None:
-        """Give the customer gateway the device file as it is now."""
-        self.site.file_of(self.connection).write_text(self.connection.device_file)
-        options = () if self.site.name.startswith("paris") else ("--route", "10.0.0.0/16")
-        self.site.customer_gateway_up(self.connection, *options)
-
 
 @pytest.fixture(scope="module")
 def lines(world: World) -> dict[str, Line]:
-    lab = two_sites(world)
-    return {
-        "bgp": Line(world, lab.instance, lab.gateway, lab.paris, lab.dynamic),
-        "static": Line(world, lab.instance, lab.gateway, lab.lyon, lab.static),
-    }
+    return two_lines(world)
 
 
 @pytest.fixture(params=["bgp", "static"])
 def line(request: pytest.FixtureRequest, lines: dict[str, Line]) -> Line:
-    line = lines[request.param]
-    line.connection.is_watched(line.site, 75)
-    eventually(lambda: line.used().number == line.back_by(), "both ends use one tunnel")
-    return line
-
-
-def negotiated(line: Line, tunnel: Tunnel) -> dict[str, Any]:
-    """GetActiveVpnTunnelStatus."""
-    answer = line.world.ec2.get_active_vpn_tunnel_status(
-        VpnConnectionId=line.connection.id, VpnTunnelOutsideIpAddress=tunnel.status["outside_address"]
-    )
-    return dict(answer["ActiveVpnTunnelStatus"])
+    return lines[request.param].settled()
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        {"PreSharedKey": "another_key.of-the_test".replace("-", "_")},
+        {"PreSharedKey": "another_key.of_the_test"},
         {"Phase1LifetimeSeconds": 3600, "Phase2LifetimeSeconds": 1800},
         {"DPDTimeoutSeconds": 45, "DPDTimeoutAction": "restart"},
     ],
@@ -113,25 +53,99 @@ def test_nothing_is_lost_while_the_used_tunnel_is_changed(line: Line, options: d
         line.new_file()
 
 
+def lifetime(tunnel: Tunnel) -> int:
+    """Seconds until the CHILD SA of a tunnel ends at the latest, by charon."""
+    world = tunnel.connection.gateway.cloud.world
+    [(_, [child])] = associations(world.instance, tunnel.status["endpoint_namespace"])
+    return int(child["life-time"]) + int(child["install-time"])
+
+
+def test_a_tunnel_that_is_up_has_the_new_lifetimes_at_once(lines: dict[str, Line]) -> None:
+    line = lines["bgp"].settled()
+    tunnel = line.connection.tunnel(2)
+    assert lifetime(tunnel) != 1_500
+    line.modify(tunnel, Phase2LifetimeSeconds=1_500, RekeyMarginTimeSeconds=60)
+    line.is_through()
+    assert lifetime(tunnel) == 1_500
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"Phase1EncryptionAlgorithms": [{"Value": "AES256"}], "Phase2EncryptionAlgorithms": [{"Value": "AES256"}]},
+        {"TunnelInsideCidr": "169.254.99.0/30"},
+    ],
+    ids=["algorithms", "inside"],
+)
+def test_nothing_is_lost_until_the_device_is_changed_as_well(line: Line, options: dict[str, Any]) -> None:
+    static = line.connection.describe()["Options"]["StaticRoutesOnly"]
+    if "TunnelInsideCidr" in options and static:
+        options = {"TunnelInsideCidr": "169.254.99.4/30"}
+    used = line.used()
+    with Probe(line.site.host, line.instance) as probe:
+        probe.passes()
+        line.modify(used, **options)
+        if "TunnelInsideCidr" in options and static:
+            line.is_through()  # what is routed through it passes all the same
+        else:
+            used.becomes("DOWN")
+        line.new_file()
+        line.is_through()
+        line.settled()
+        eventually(lambda: line.used() == used, "it has returned")
+        probe.passes()
+        assert probe.lost() == []
+    if "TunnelInsideCidr" in options:
+        assert used.status["inside_cidr"] == options["TunnelInsideCidr"]
+        assert used.status["cloud_inside_address"] in ok("ip", "-n", line.gateway.namespace, "-br", "address")
+    else:
+        assert used.status["suite"].startswith("AES_CBC-256/")
+        assert used.status["esp"]["suite"].startswith("AES_CBC-256/")
+
+
+# --- both tunnels -----------------------------------------------------------------------------------------------------
+
+
+def selectors(tunnel: Tunnel) -> tuple[list[str], list[str]]:
+    """What may pass a tunnel, our side and theirs, by charon; nothing while it is down."""
+    world = tunnel.connection.gateway.cloud.world
+    for _, children in associations(world.instance, tunnel.status["endpoint_namespace"]):
+        for child in children:
+            ours, theirs = ([each.decode() for each in child[side]] for side in ("local-ts", "remote-ts"))
+            return ours, theirs
+    return [], []
+
+
+def test_both_tunnels_are_changed_in_turn_and_nothing_is_lost(line: Line) -> None:
+    first, second = line.connection.tunnels
+    old = selectors(second)
+    with Probe(line.site.host, line.instance) as probe:
+        for ours, theirs in (("10.0.0.0/8", "192.168.0.0/16"), ("0.0.0.0/0", "0.0.0.0/0")):
+            probe.passes()
+            answer = line.world.ec2.modify_vpn_connection_options(
+                VpnConnectionId=line.connection.id, LocalIpv4NetworkCidr=theirs, RemoteIpv4NetworkCidr=ours
+            )["VpnConnection"]
+            assert answer["State"] == "modifying"
+            eventually(lambda before=selectors(first): selectors(first) != before, "tunnel 1 is changed")
+            line.new_file()
+            eventually(lambda ours=ours: ours in selectors(first)[0], "tunnel 1 is up again", 30)
+            assert selectors(second) == old, "tunnel 2 has waited"
+            line.is_through()
+            line.settled()
+            for tunnel in line.connection.tunnels:
+                assert ours in selectors(tunnel)[0]
+                assert theirs in selectors(tunnel)[1]
+            old = selectors(second)
+        probe.passes()
+        assert probe.lost() == []
+
+
 # --- pre-shared keys --------------------------------------------------------------------------------------------------
-
-
-def reconnects(line: Line, tunnel: Tunnel, seconds: float = 30) -> None:
-    """The customer's end of a tunnel loses all it has agreed on, and connects again with the key that it has."""
-    endpoint = line.site.customer_gateway(line.connection)["tunnels"][tunnel.number - 1]["endpoint"]
-    before = ike_associations(line.world.instance, line.connection.id)[tunnel.status["endpoint_namespace"]]
-    os.kill(charon_in(endpoint), signal.SIGKILL)
-
-    def anew() -> bool:
-        now = ike_associations(line.world.instance, line.connection.id)[tunnel.status["endpoint_namespace"]]
-        return bool(now - before) and tunnel.status["ike"] == "established"
-
-    eventually(anew, f"tunnel {tunnel.number} is connected anew", seconds)
 
 
 def test_a_new_key_at_the_cloud_first_and_either_connects(lines: dict[str, Line]) -> None:
     line = lines["static"]
-    line.connection.is_watched(line.site, 75)
+    line.connection.is_watched(line.site, WATCHED)
     tunnel = line.connection.tunnel(1)
     line.modify(tunnel, PreSharedKey="cloud.first.new_key")
     line.is_through()
@@ -149,7 +163,7 @@ def test_a_new_key_at_the_cloud_first_and_either_connects(lines: dict[str, Line]
 
 def test_a_new_key_at_the_device_first_loses_nothing(lines: dict[str, Line]) -> None:
     line = lines["static"]
-    line.connection.is_watched(line.site, 75)
+    line.connection.is_watched(line.site, WATCHED)
     tunnel = line.connection.tunnel(1)
     old = line.connection.describe()["Options"]["TunnelOptions"][0]["PreSharedKey"]
     with Probe(line.site.host, line.instance) as probe:
@@ -166,9 +180,8 @@ def test_a_new_key_at_the_device_first_loses_nothing(lines: dict[str, Line]) -> 
 
 def test_after_the_grace_time_the_old_key_does_not_connect() -> None:
     with opened("--psk-grace", "20") as world:
-        lab = two_sites(world)
-        line = Line(world, lab.instance, lab.gateway, lab.lyon, lab.static)
-        line.connection.is_watched(line.site, 75)
+        line = two_lines(world)["static"]
+        line.connection.is_watched(line.site, WATCHED)
         tunnel = line.connection.tunnel(1)
         line.modify(tunnel, PreSharedKey="the_only.key")
         line.is_through()

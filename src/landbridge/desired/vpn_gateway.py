@@ -17,7 +17,7 @@ from landbridge.desired.objects import HostObject
 from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
 from landbridge.desired.speakers import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
 from landbridge.model.crypto import CryptoPolicy, IkeVersion
-from landbridge.model.in_force import Part, calls_back
+from landbridge.model.in_force import Part, calls_back, is_changing
 from landbridge.model.network import Vpc
 from landbridge.model.resources import Attachment, State
 from landbridge.model.vpn import (
@@ -112,6 +112,7 @@ def cloud_endpoint(
         initiate=options.startup is StartupAction.START
         or (calls_back(connection, tunnel.number) and IkeVersion.IKEV2 in versions),
         yields=True,
+        renews=is_changing(connection, tunnel.number),
         if_id=if_id,
         replay_window=options.replay_window,
         # libipsec does nothing else; its connections need not be touched for it.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from landbridge.model.vpn import Stage, Tunnel, VpnConnection
 
 _AS_BEFORE = (Stage.LEAVING, Stage.LEFT)
-_CALLING = (Stage.CHANGING, Stage.RETURNING)
+_AFTER = (Stage.CHANGING, Stage.RETURNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,13 @@ def is_away(connection: VpnConnection, number: int) -> bool:
     return change is not None and change.stage is Stage.REMOVING and change.turn[0] == number
 
 
+def is_changing(connection: VpnConnection, number: int) -> bool:
+    """Whether new settings are being put in force for a tunnel that traffic has left."""
+    change = connection.change
+    return change is not None and change.turn[0] == number and change.stage in _AFTER
+
+
 def calls_back(connection: VpnConnection, number: int) -> bool:
     """Whether the endpoint initiates, whoever does otherwise: its tunnel was up, and ends for the change's sake."""
     change = connection.change
-    return change is not None and change.was_up and change.turn[0] == number and change.stage in _CALLING
+    return change is not None and change.was_up and is_changing(connection, number)

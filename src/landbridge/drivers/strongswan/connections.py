@@ -13,7 +13,14 @@ from landbridge.desired.links import DataPlane
 from landbridge.desired.objects import HostObject, Key, Seen
 from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.endpoints import Endpoints
-from landbridge.drivers.strongswan.identity import FORCED, connection_digest, digest_of, name_of, secret_id
+from landbridge.drivers.strongswan.identity import (
+    FORCED,
+    connection_digest,
+    digest_of,
+    name_of,
+    same_settings,
+    secret_id,
+)
 from landbridge.drivers.strongswan.proposals import esp_proposals, ike_proposals
 from landbridge.drivers.strongswan.vici import CharonSilentError, Loaded, Vici
 from landbridge.drivers.strongswan.watch import IkeWatcher
@@ -245,8 +252,9 @@ class IkeConnectionDriver:
         """Load the connection and then its secret; initiate if that is asked for and no SA is there.
 
         SAs that somebody took from the kernel are made anew by rekeying. Live SAs stay, unless they are with another
-        peer than is wanted now, or by algorithms that are not wanted any more; those that should be in UDP, or should
-        not, until the new ones have taken over. A charon that does not answer is ended: the loop starts it anew.
+        peer than is wanted now, or by algorithms that are not wanted any more, or of any other settings where it
+        `renews`; those that should be in UDP, or should not, until the new ones have taken over. A charon that does
+        not answer is ended: the loop starts it anew.
         """
         assert isinstance(wanted, IkeConnection)
         namespace = wanted.namespace
@@ -272,7 +280,8 @@ class IkeConnectionDriver:
             vici.load(wanted.name, connection_message(wanted))
             vici.load_secret(identity, wanted.psk, (str(wanted.local_id), str(wanted.remote_id)))
             before = loaded.get(wanted.name)
-            if before is not None and not (_same_peers(before, wanted) and self._all_fit(vici, wanted)):
+            stale = wanted.renews and not any(same_settings(digest_of(each), digest_of(identity)) for each in own)
+            if before is not None and (stale or not (_same_peers(before, wanted) and self._all_fit(vici, wanted))):
                 vici.terminate(wanted.name)
         lost = self._lost(wanted.namespace, vici).get(wanted.name)
         if lost:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from typing import Final
 
@@ -21,18 +21,34 @@ FORCED: Final = "-udp"
 DIALS: Final = "-dials"
 """Marks a connection that is to be initiated whenever it is down."""
 
-_FORM: Final = "3"
+_SETTINGS: Final = "s"
+"""Begins a digest whose first digits are of all that SAs are made with."""
+_SETTINGS_LENGTH: Final = len(_SETTINGS) + 12
+_NOT_OF_SAS: Final = frozenset({"namespace", "name", "psk", "initiate", "yields", "renews", "force_udp"})
+
+_FORM: Final = "4"
 """Changes when the same properties are told to charon in another way, so that connections are loaded anew."""
 
 
 def connection_digest(key: bytes, wanted: IkeConnection) -> str:
     """A digest over all properties that nobody without the key can compute, or test guesses of the secret against."""
+    digest = f"{_SETTINGS}{_keyed(key, wanted, _NOT_OF_SAS)[:12]}{_keyed(key, wanted)[:28]}"
+    return f"{digest}{DIALS if wanted.initiate else ''}{FORCED if wanted.force_udp else ''}"
+
+
+def _keyed(key: bytes, wanted: IkeConnection, without: Collection[str] = ()) -> str:
     parts = [_FORM]
     for item in fields(wanted):
         value = getattr(wanted, item.name)
-        parts.append(f"{item.name}={value.reveal() if item.name == 'psk' else value!r}")
-    digest = hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:40]
-    return f"{digest}{DIALS if wanted.initiate else ''}{FORCED if wanted.force_udp else ''}"
+        if item.name not in without:
+            parts.append(f"{item.name}={value.reveal() if item.name == 'psk' else value!r}")
+    return hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
+
+
+def same_settings(one: str, other: str) -> bool:
+    """Whether SAs that are made under one digest are what they would be under the other. Not known is not the same."""
+    first, second = one[:_SETTINGS_LENGTH], other[:_SETTINGS_LENGTH]
+    return first.startswith(_SETTINGS) and first == second
 
 
 def secret_id(name: str, digest: str) -> str:
