@@ -126,7 +126,7 @@ def test_both_tunnels_are_changed_in_turn_and_nothing_is_lost(line: Line) -> Non
                 VpnConnectionId=line.connection.id, LocalIpv4NetworkCidr=theirs, RemoteIpv4NetworkCidr=ours
             )["VpnConnection"]
             assert answer["State"] == "modifying"
-            eventually(lambda before=selectors(first): selectors(first) != before, "tunnel 1 is changed")
+            eventually(lambda old=old: selectors(first) != old, "tunnel 1 is changed")
             line.new_file()
             eventually(lambda ours=ours: ours in selectors(first)[0], "tunnel 1 is up again", 30)
             assert selectors(second) == old, "tunnel 2 has waited"
