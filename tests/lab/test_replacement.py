@@ -52,8 +52,8 @@ def test_a_replaced_endpoint_calls_a_device_that_only_answers(lines: dict[str, L
     line = lines["static"].settled()
     tunnel = line.connection.tunnel(1)
     before = tunnel.status["charon_pid"]
-    # The first packet of IKE_SA_INIT: the responder's SPI is zero.
-    never_first = "type filter hook forward priority -300; oifname wan udp dport 500 @th,128,64 0 drop"
+    # IKE_SA_INIT (34) as the initiator sends it (flags 0x08).
+    never_first = "type filter hook forward priority -300; oifname wan udp dport 500 @th,208,16 0x2208 drop"
     with nft(line.site.name, f"chain forward {{ {never_first} ; }}\n"):
         line.world.ec2.replace_vpn_tunnel(**line.outside(tunnel))
         line.is_through()

@@ -14,6 +14,7 @@ from landbridge.desired.health import Health
 from landbridge.desired.links import MAIN_TABLE
 from landbridge.desired.names import Names, tunnel_link
 from landbridge.desired.vpn_gateway import alive
+from landbridge.drivers.strongswan.upgraded import outdated
 from landbridge.model.in_force import gateways, parts
 from landbridge.model.network import Vpc
 from landbridge.model.resources import State
@@ -199,6 +200,17 @@ class Observer:
             endpoint=self._own.endpoint(connection.id, number),
             router=self._own.of(connection.vpn_gateway_id),
             link=tunnel_link(connection.number, number),
+        )
+
+    def outdated(self) -> frozenset[TunnelId]:
+        """The tunnels whose IKE daemons run software that has been replaced on this machine."""
+        running = self.charons()
+        return frozenset(
+            (connection.id, tunnel.number)
+            for connection in self._control.snapshot.all(VpnConnection)
+            if alive(connection)
+            for tunnel in connection.tunnels
+            if (pid := running.get(self._own.endpoint(connection.id, tunnel.number))) is not None and outdated(pid)
         )
 
     def charons(self) -> dict[str, int]:

@@ -36,6 +36,7 @@ from landbridge.control.access_keys import CreateAccessKey
 from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
 from landbridge.control.limits import AWS, RELAXED, Limits
+from landbridge.control.maintenance import Maintain, due
 from landbridge.control.service import Control
 from landbridge.control.tunnel_options import listed, refused
 from landbridge.desired.links import DataPlane
@@ -68,6 +69,7 @@ log = structlog.get_logger(__name__)
 BFD_MULTIPLIER: Final = 3
 EXPIRE_EVERY: Final = 60.0
 ADVANCE_EVERY: Final = 0.5
+MAINTAIN_EVERY: Final = 30.0
 RENEW_EVERY: Final = 60.0
 GET_CALLER_IDENTITY: Final = "GetCallerIdentity"
 
@@ -319,6 +321,7 @@ class _Service:
             tasks.create_task(regularly(EXPIRE_EVERY, self._expire))
             if self._loop is not None:
                 tasks.create_task(regularly(ADVANCE_EVERY, self._loop.advance))
+                tasks.create_task(regularly(MAINTAIN_EVERY, self._maintain))
             if self._observer is not None:
                 # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`); nor are counters.
                 tasks.create_task(regularly(LOOK_EVERY, self._observer.look))
@@ -329,6 +332,13 @@ class _Service:
 
     def _expire(self) -> None:
         self._control.execute(Expire(now()), account=ACCOUNT, region=REGION)
+
+    def _maintain(self) -> None:
+        assert self._observer is not None
+        health = self._observer.health()
+        command = Maintain(self._observer.outdated(), health.up - health.dead)
+        if due(self._control.snapshot, command, now()):
+            self._control.execute(command, account=ACCOUNT, region=REGION)
 
     def _listen_first(self) -> None:
         """What runs is known before anything is changed: the first pass must not take unheard tunnels for dead ones."""
