@@ -12,7 +12,7 @@ from typing import Final
 
 from landbridge.control import customer_gateways, limits, tunnel_options, tunnels
 from landbridge.control.base import Command, Context, Outcome, Scope, put
-from landbridge.control.rollout import begun
+from landbridge.control.rollout import begun, replaced, with_tunnel
 from landbridge.control.tunnels import TunnelWish
 from landbridge.control.vpn_connections import NOUN, check_asns, check_selectors, free_number
 from landbridge.control.vpn_gateways import connections_of, usable_gateway
@@ -90,10 +90,7 @@ def modify_tunnel(scope: Scope, command: ModifyTunnel, context: Context) -> Outc
         if after.inside == connection.tunnels[2 - command.number].inside:
             raise InsideCidrInUse(f"The other tunnel has the TunnelInsideCidr {after.inside}. Use another /30.")
         tunnels.check_inside_free(scope, connection, after.inside)
-    changed = replace(
-        connection,
-        tunnels=tuple(after if each.number == command.number else each for each in connection.tunnels),  # type: ignore[arg-type]
-    )
+    changed = with_tunnel(connection, after)
     check_selectors(changed)
     switched = options.keeps_its_endpoint != before.options.keeps_its_endpoint
     if switched and command.skip_replacement and before.outdated_since is not None:
@@ -199,4 +196,6 @@ def _rolled_out(
 ) -> Outcome[VpnConnection]:
     if context.builds:
         changed = begun(connection, changed, turn, context.now, anew=anew)
+    elif anew:
+        changed = replaced(changed, turn[0], context.now)
     return Outcome(changed, put(changed))

@@ -101,16 +101,20 @@ def advanced(connection: VpnConnection, seen: Progress, now: datetime) -> VpnCon
 def _next(connection: VpnConnection, change: Change, now: datetime) -> VpnConnection:
     """It is the next tunnel's turn, or the change is through."""
     if change.anew:
-        connection = _with_tunnel(
-            connection, replace(connection.tunnels[change.turn[0] - 1], maintained=now, outdated_since=None)
-        )
+        connection = replaced(connection, change.turn[0], now)
     rest = change.turn[1:]
     if not rest:
         return replace(connection, state=State.AVAILABLE, change=None)
     return replace(connection, change=replace(change, turn=rest, stage=Stage.LEAVING, since=now, was_up=False))
 
 
-def _with_tunnel(connection: VpnConnection, tunnel: Tunnel) -> VpnConnection:
+def replaced(connection: VpnConnection, number: int, now: datetime) -> VpnConnection:
+    """The connection with a note that this tunnel's endpoint is new."""
+    return with_tunnel(connection, replace(connection.tunnels[number - 1], maintained=now, outdated_since=None))
+
+
+def with_tunnel(connection: VpnConnection, tunnel: Tunnel) -> VpnConnection:
+    """The connection with this tunnel in place of the one of that number."""
     first, second = (tunnel if each.number == tunnel.number else each for each in connection.tunnels)
     return replace(connection, tunnels=(first, second))
 
@@ -119,7 +123,7 @@ def without_old_keys(connection: VpnConnection, now: datetime) -> VpnConnection:
     """The connection without keys whose grace time is over."""
     for tunnel in connection.tunnels:
         if tunnel.old_psk_until is not None and tunnel.old_psk_until <= now:
-            connection = _with_tunnel(connection, replace(tunnel, old_psk=None, old_psk_until=None))
+            connection = with_tunnel(connection, replace(tunnel, old_psk=None, old_psk_until=None))
     return connection
 
 
