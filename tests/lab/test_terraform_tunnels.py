@@ -1,4 +1,7 @@
-"""Every option of a tunnel that provider aws has, set on one tunnel by Terraform, and each of them changed in place."""
+"""Every option of a tunnel that provider aws has, set on one tunnel by Terraform, and each of them changed in place.
+
+But for the inside CIDR, for which the provider makes a connection anew; and for the logs' options.
+"""
 
 from __future__ import annotations
 
@@ -43,16 +46,26 @@ resource "aws_customer_gateway" "office" {
   ip_address = "203.0.113.77"
 }
 
+resource "aws_vpn_gateway" "other" {
+  amazon_side_asn = 64700
+}
+
+resource "aws_customer_gateway" "moved" {
+  type       = "ipsec.1"
+  bgp_asn    = 65011
+  ip_address = "203.0.113.78"
+}
+
 resource "aws_vpn_connection" "office" {
   type                = "ipsec.1"
-  vpn_gateway_id      = aws_vpn_gateway.main.id
-  customer_gateway_id = aws_customer_gateway.office.id
+  vpn_gateway_id      = local.changed ? aws_vpn_gateway.other.id : aws_vpn_gateway.main.id
+  customer_gateway_id = local.changed ? aws_customer_gateway.moved.id : aws_customer_gateway.office.id
   static_routes_only  = true
 
   local_ipv4_network_cidr  = local.changed ? "192.168.0.0/16" : "0.0.0.0/0"
   remote_ipv4_network_cidr = local.changed ? "10.0.0.0/8" : "0.0.0.0/0"
 
-  tunnel1_inside_cidr                     = local.changed ? "169.254.77.4/30" : "169.254.77.0/30"
+  tunnel1_inside_cidr                     = "169.254.77.0/30"
   tunnel1_preshared_key                   = local.changed ? "Second.key_2" : "First.key_1"
   tunnel1_dpd_timeout_action              = local.changed ? "none" : "restart"
   tunnel1_dpd_timeout_seconds             = local.changed ? 60 : 45
@@ -78,7 +91,7 @@ output "connection" { value = aws_vpn_connection.office.id }
 """
 
 OPTIONS = {
-    "tunnel1_inside_cidr": ("169.254.77.0/30", "169.254.77.4/30"),
+    "tunnel1_inside_cidr": ("169.254.77.0/30", "169.254.77.0/30"),
     "tunnel1_preshared_key": ("First.key_1", "Second.key_2"),
     "tunnel1_dpd_timeout_action": ("restart", "none"),
     "tunnel1_dpd_timeout_seconds": (45, 60),
@@ -120,9 +133,11 @@ def test_every_option_of_a_tunnel_is_applied_changed_imported_and_destroyed() ->
         connection = after["aws_vpn_connection.office"]
         assert {name: connection[name] for name in OPTIONS} == {name: second for name, (_, second) in OPTIONS.items()}
         assert connection["id"] == before["id"]
+        assert connection["vpn_gateway_id"] == after["aws_vpn_gateway.other"]["id"]
+        assert connection["customer_gateway_id"] == after["aws_customer_gateway.moved"]["id"]
         terraform.plan_is_empty()
 
         said = terraform.imports({name: resource["id"] for name, resource in after.items()})
-        assert said == "Plan: 3 to import, 0 to add, 0 to change, 0 to destroy."
+        assert said == "Plan: 5 to import, 0 to add, 0 to change, 0 to destroy."
         terraform.destroy()
         assert world.status()["vpn_connections"] == world.status()["vpn_gateways"] == []
