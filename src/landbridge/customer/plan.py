@@ -36,8 +36,8 @@ CLOSED_PRIORITY = 0
 """Before source NAT (100)."""
 REKEY_MARGIN, REKEY_FUZZ = 570, 50
 """Seconds before a lifetime's end by which this side makes new keys, and by how many per cent of that earlier at most.
-The file says nothing of it. The cloud's side does so in the last 540 to 270 seconds by default: this side has before that,
-so the two do not ask each other at once."""
+The file says nothing of it. The cloud's side does so in the last 540 to 270 seconds by default, when this side has: the
+two do not ask each other at once."""
 THE_CONNECTION = 1
 """Both tunnels belong to one connection: what one brings is not sent back through the other."""
 
