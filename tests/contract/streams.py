@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from networks import SLOW
@@ -17,6 +19,8 @@ PORT = 7011
 PAUSE = 1.0
 """Seconds without a packet after which nothing is on its way any more: ten round trips of the slow link."""
 LOOK_EVERY = 0.02
+EVERY = 0.005
+"""Seconds between two packets of one direction."""
 
 
 @dataclass
@@ -69,3 +73,31 @@ def drain(both: list[Stream]) -> None:
         if [stream for stream in both if stream.step()]:
             quiet = time.monotonic()
         time.sleep(LOOK_EVERY)
+
+
+@dataclass
+class Sender:
+    """Two hundred packets a second in each direction, on a thread of its own."""
+
+    both: list[Stream]
+
+    def __post_init__(self) -> None:
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        start = time.monotonic()
+        while not self._ended.wait(max(0.0, start + self.both[0].sent * EVERY - time.monotonic())):
+            for stream in self.both:
+                stream.send()
+                stream.step()
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """From now until the end of the block."""
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._thread.join()

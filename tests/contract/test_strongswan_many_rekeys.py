@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from itertools import cycle
 
 import pytest
 import vici
 from networks import SLOW, until
-from streams import Stream, drain, streams
+from streams import Sender, drain, streams
 from vici.exception import CommandException
 from vpn import Side, Vpn
 
@@ -21,38 +19,8 @@ from landbridge.observe.ike import ChildState, IkeEventKind, IkeState
 FEWER = 10 if SLOW > 1 else 1
 """An emulated processor makes a tenth of them."""
 TIMES = {"child": 800 // FEWER, "ike": 200 // FEWER}
-EVERY = 0.005
-"""Seconds between two packets of one direction."""
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
-
-
-@dataclass
-class Sender:
-    """Two hundred packets a second in each direction, on a thread of its own."""
-
-    both: list[Stream]
-
-    def __post_init__(self) -> None:
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        start = time.monotonic()
-        while not self._ended.wait(max(0.0, start + self.both[0].sent * EVERY - time.monotonic())):
-            for stream in self.both:
-                stream.send()
-                stream.step()
-
-    @contextmanager
-    def sending(self) -> Iterator[None]:
-        """From now until the end of the block."""
-        self._thread.start()
-        try:
-            yield
-        finally:
-            self._ended.set()
-            self._thread.join()
 
 
 class End:
