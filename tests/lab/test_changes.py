@@ -53,6 +53,23 @@ def test_nothing_is_lost_while_the_used_tunnel_is_changed(line: Line, options: d
         line.new_file()
 
 
+def test_a_change_goes_on_where_a_killed_service_left_it(lines: dict[str, Line]) -> None:
+    line = lines["static"].settled()
+    used = line.used()
+    before = used.status["charon_pid"]
+    with Probe(line.site.host, line.instance) as probe:
+        probe.passes()
+        line.modify(used, DPDTimeoutSeconds=55)
+        eventually(lambda: line.used() != used and line.back_by() != used.number, "traffic has left the tunnel")
+        line.world.kill()
+        line.world.start()
+        line.is_through()
+        line.settled()
+        probe.passes()
+        assert probe.lost() == []
+    assert used.status["charon_pid"] != before, "what was asked for needs another charon"
+
+
 def lifetime(tunnel: Tunnel) -> int:
     """Seconds until the CHILD SA of a tunnel ends at the latest, by charon."""
     world = tunnel.connection.gateway.cloud.world

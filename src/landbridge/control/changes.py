@@ -98,14 +98,15 @@ def modify_tunnel(scope: Scope, command: ModifyTunnel, context: Context) -> Outc
             "Maintenance of this tunnel's endpoint is pending: it cannot leave lifecycle control without being "
             "replaced. Leave SkipTunnelReplacement out, or use ReplaceVpnTunnel first."
         )
-    if _without_lifecycle(after) == _without_lifecycle(before) and not (switched and not command.skip_replacement):
+    if _at_the_endpoint(after) == _at_the_endpoint(before) and not (switched and not command.skip_replacement):
         return Outcome(changed, put(changed) if changed != connection else ())
     return _rolled_out(context, connection, changed, (command.number,), anew=switched and not command.skip_replacement)
 
 
-def _without_lifecycle(tunnel: Tunnel) -> Tunnel:
+def _at_the_endpoint(tunnel: Tunnel) -> Tunnel:
     """What of a tunnel is in force at its endpoint. A key that ends before its time needs no rollout either."""
-    return replace(tunnel, options=replace(tunnel.options, lifecycle_control=None), old_psk=None, old_psk_until=None)
+    options = replace(tunnel.options, lifecycle_control=None, pre_shared_key_set=False, inside_cidr_set=False)
+    return replace(tunnel, options=options, old_psk=None, old_psk_until=None)
 
 
 def merged(options: TunnelOptions, wish: TunnelWish) -> TunnelOptions:

@@ -141,7 +141,7 @@ def due(snapshot: Snapshot, progress: Mapping[str, Progress], now: datetime) -> 
             after = without_old_keys(connection, now)
             if connection.id in progress:
                 after = advanced(after, progress[connection.id], now)
-            if after != connection:
+            if after is not connection:
                 yield after
 
 

@@ -20,7 +20,7 @@ from landbridge.model.lab import LabHost, LabSite
 from landbridge.model.network import InternetGateway, RouteTable, Subnet, Vpc
 from landbridge.model.resources import Resource, State
 from landbridge.model.snapshot import Snapshot
-from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
+from landbridge.model.vpn import Change, CustomerGateway, Tunnel, VpnConnection, VpnGateway
 from landbridge.observe.negotiated import weak
 from landbridge.observe.state import EspState, Observation, TunnelState
 from landbridge.routing import tables
@@ -199,6 +199,7 @@ class _Status:
             "customer_address": str(customer.address) if customer else None,
             "routing": "static" if connection.static_only else "bgp",
             **data_path(connection),
+            "change": _change(connection.change),
             "static_routes": [
                 {"destination": str(route.destination), "state": route.state.value}
                 for route in connection.routes
@@ -286,6 +287,13 @@ class _Status:
             "link": self._built(names.interface_link(attachment.device_index)),
             "router_port": self._built(names.interface_port(interface.id)),
         }
+
+
+def _change(change: Change | None) -> Document | None:
+    """Which tunnel is being changed, and how far that is."""
+    if change is None:
+        return None
+    return {"tunnel": change.turn[0], "stage": change.stage.value, "since": timestamp(change.since)}
 
 
 def data_path(connection: VpnConnection) -> Document:

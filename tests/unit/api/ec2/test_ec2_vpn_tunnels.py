@@ -135,6 +135,9 @@ def test_a_connection_that_is_being_changed_is_modifying_and_takes_no_other_chan
     answer = ec2("ModifyVpnTunnelOptions", **tunnel(connection), TunnelOptions={"PreSharedKey": KEY})["VpnConnection"]
     assert answer["State"] == "modifying"
     assert KEY in answer["CustomerGatewayConfiguration"]
+    status = [ec2("GetActiveVpnTunnelStatus", **tunnel(connection, n))["ActiveVpnTunnelStatus"] for n in (1, 2)]
+    assert [each["ProvisioningStatus"] for each in status] == ["pending", "available"]
+    assert status[0]["ProvisioningStatusReason"] == "The tunnel is being changed."
     old = connection["Options"]["TunnelOptions"][0]["PreSharedKey"]
     assert old not in str(ec2("DescribeVpnConnections"))
     for action in (*OF_A_TUNNEL[:3], "ModifyVpnConnection", "ModifyVpnConnectionOptions"):

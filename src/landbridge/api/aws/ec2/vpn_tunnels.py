@@ -62,10 +62,14 @@ def active_status(desk: Desk, params: Params) -> Shape:
     faults = desk.observation.faults.get(connection.id, ())
     seen = desk.observation.tunnels.get((connection.id, tunnel.number)) or TunnelState(changed=connection.created)
     desk.reads()
-    pending = connection.state is State.PENDING
+    pending = None
+    if connection.state is State.PENDING:
+        pending = "The tunnel endpoints are being built."
+    elif connection.change is not None and tunnel.number in connection.change.turn:
+        pending = "The tunnel is being changed."
     status: Shape = {
         "ProvisioningStatus": "failed" if faults else "pending" if pending else "available",
-        "ProvisioningStatusReason": " ".join(faults) or ("The tunnel endpoints are being built." if pending else None),
+        "ProvisioningStatusReason": " ".join(faults) or pending,
     }
     if not seen.suite or seen.esp is None:
         return {"ActiveVpnTunnelStatus": status}
