@@ -17,6 +17,7 @@ from landbridge.control.attachments import AttachNetworkInterface
 from landbridge.control.changes import ModifyTunnel
 from landbridge.control.elastic_addresses import AllocateAddress, AssociateAddress
 from landbridge.control.network_interfaces import CreateNetworkInterface, ModifyNetworkInterface, NewAddresses
+from landbridge.control.rollout import Advance, Progress
 from landbridge.control.tags import CreateTags
 from landbridge.control.tunnels import TunnelWish
 from landbridge.model.instances import Instance
@@ -73,6 +74,12 @@ def test_a_connection_shows_what_is_being_changed(world: World) -> None:
     text = rendered(world, 120)
     assert f"VPN connection {connection.id}  BGP  modifying" in text
     assert "tunnel 1 is changed: leaving for 0 s" in text
+    for _ in range(2):
+        change = next(each for each in world.cloud.snapshot.all(VpnConnection) if each.id == connection.id).change
+        assert change is not None
+        world.cloud.run(Advance({connection.id: Progress(change, ready=True, gone=True, up=frozenset())}))
+    text = rendered(world, 120)
+    assert "is changed" not in text
     assert "the former pre-shared key connects, too, until 2026-" in text
     assert "A_new.key" not in text
 
