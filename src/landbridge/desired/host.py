@@ -24,6 +24,7 @@ from landbridge.desired.objects import HostObject, HostState, Key
 from landbridge.desired.speakers import Bfd
 from landbridge.desired.suites import phase_2
 from landbridge.model.attached import by_instance
+from landbridge.model.certificates import AUTHORITY, Authority, DeviceCertificate
 from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.firewall import NetworkAcl, SecurityGroup, SecurityGroupRule
 from landbridge.model.instances import Instance, InstanceState, NetworkInterface
@@ -227,6 +228,7 @@ class _View:
                     self.mtu(connection, tunnel),
                     self.settings.uplink_mtu,
                     self.settings.crypto_policy,
+                    self.trust(customer),
                 )
         mine = frozenset(c.id for c, _ in pairs)
         health = Health(
@@ -236,6 +238,16 @@ class _View:
         )  # `bare` and `ciphers` are in the devices' MTUs already
         settings = self.settings
         self.add(gateway.id, _gateway_speaker, gateway, vpc_of, tuple(pairs), health, settings.bfd, settings.limits)
+
+    def trust(self, customer: CustomerGateway) -> tuple[Authority, DeviceCertificate] | None:
+        """What its tunnels' certificates are measured by, if it has one."""
+        if not customer.certificate_arn:
+            return None
+        authority = self.snapshot.get(Authority, AUTHORITY)
+        device = self.snapshot.get(DeviceCertificate, customer.certificate_arn)
+        assert authority is not None, "certificates are not forgotten"
+        assert device is not None, "certificates are not forgotten"
+        return authority, device
 
     def mtu(self, connection: VpnConnection, tunnel: Tunnel) -> int:
         """What fits through: less where ESP is, or for all that is known may be, in UDP, or adds more of its own."""

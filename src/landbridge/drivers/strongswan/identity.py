@@ -9,17 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Final
 
-from landbridge.desired.ike import IkeConnection
+from landbridge.desired.ike import Certified, IkeConnection
+from landbridge.model.secret import Secret
 
 FORCED: Final = "-udp"
 """Marks a connection that forces UDP: whether its SAs are like that can be told."""
 
 DIALS: Final = "-dials"
 """Marks a connection that is to be initiated whenever it is down."""
+
+_BY: Final = "-by"
+_TO: Final = "-to"
+_PROOF: Final = re.compile(f"{_BY}([0-9a-f]{{16}}){_TO}([0-9a-f]{{16}})")
+
+AGREEING: Final = "agreeing-"
+"""Before the digest of a connection with a new certificate of ours by which its peer has not authenticated us yet."""
 
 _FORM: Final = "3"
 """Changes when the same properties are told to charon in another way, so that connections are loaded anew."""
@@ -30,9 +39,30 @@ def connection_digest(key: bytes, wanted: IkeConnection) -> str:
     parts = [_FORM]
     for item in fields(wanted):
         value = getattr(wanted, item.name)
-        parts.append(f"{item.name}={value.reveal() if item.name == 'psk' else value!r}")
-    digest = hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()[:40]
-    return f"{digest}{DIALS if wanted.initiate else ''}{FORCED if wanted.force_udp else ''}"
+        if isinstance(value, Certified):
+            parts += [value.certificate, value.key.reveal(), value.authority, value.pinned or ""]
+        elif value is not None or item.name != "certified":
+            parts.append(f"{item.name}={value.reveal() if isinstance(value, Secret) else value!r}")
+    digest = _keyed(key, parts)[:40]
+    proof = _proof(key, wanted.certified) if wanted.certified is not None else ""
+    return f"{digest}{DIALS if wanted.initiate else ''}{proof}{FORCED if wanted.force_udp else ''}"
+
+
+def _keyed(key: bytes, parts: Iterable[str]) -> str:
+    return hmac.new(key, "\0".join(parts).encode(), hashlib.sha256).hexdigest()
+
+
+def _proof(key: bytes, certified: Certified) -> str:
+    """Marks of which certificate is ours and which is the peer's."""
+    own = _keyed(key, (certified.certificate, certified.key.reveal()))
+    peer = _keyed(key, (certified.authority, certified.pinned or ""))
+    return f"{_BY}{own[:16]}{_TO}{peer[:16]}"
+
+
+def proofs(digest: str) -> tuple[str, str]:
+    """Out of a digest: what tells our certificate, and the peer's, from others; empty where there are none."""
+    found = _PROOF.search(digest)
+    return (found[1], found[2]) if found is not None else ("", "")
 
 
 def secret_id(name: str, digest: str) -> str:

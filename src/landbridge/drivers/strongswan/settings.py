@@ -32,6 +32,7 @@ PLUGINS: Final = (
     "nonce",
     "aesni",
     "openssl",
+    "pem",
     "kdf",
     "kernel-libipsec",
     "kernel-netlink",

@@ -13,6 +13,7 @@ from landbridge.api.aws.ec2.vpn_gateways import TYPE, check_type
 from landbridge.api.aws.ec2.vpn_option_values import STORAGES
 from landbridge.api.aws.ec2.vpn_options import BANDWIDTH, INSIDE_VERSION, OUTSIDE_TYPE, selector, wishes_of
 from landbridge.control.base import Scope
+from landbridge.control.certificates import authority_of
 from landbridge.control.vpn_connections import NOUN, CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
 from landbridge.desired import device_file
@@ -56,7 +57,7 @@ def create(desk: Desk, params: Params) -> Shape:
             tags=tags_of(params, NOUN),
         ),
     )
-    return {"VpnConnection": shape(desk, _as_seen(desk, connection))}
+    return {"VpnConnection": shape(desk, as_seen(desk, connection))}
 
 
 def delete(desk: Desk, params: Params) -> Shape:
@@ -88,7 +89,7 @@ def describe(desk: Desk, params: Params) -> Shape:
     ids = ids_of(params, "VpnConnectionIds", NOUN)
     scope = desk.scope
     named = [scope.get(VpnConnection, i, NOUN) for i in ids] if ids else scope.all(VpnConnection)
-    found = [_as_seen(desk, connection) for connection in named]  # before filters: they would tell keys by guessing
+    found = [as_seen(desk, connection) for connection in named]  # before filters: they would tell keys by guessing
     shown = select(found, params.get("Filters"), _filters(desk), lambda connection: connection.tags)
     desk.reads()
     return {"VpnConnections": [shape(desk, connection) for connection in shown]}
@@ -119,11 +120,11 @@ def _filters(desk: Desk) -> Mapping[str, Field[VpnConnection]]:
     }
 
 
-def _as_seen(desk: Desk, connection: VpnConnection) -> VpnConnection:
+def as_seen(desk: Desk, connection: VpnConnection) -> VpnConnection:
     """The connection as the caller may see it. REDACTED is what AWS shows for keys that it keeps elsewhere."""
     if desk.sees_secrets:
         return connection
-    one, two = (replace(tunnel, psk=Secret(REDACTED)) for tunnel in connection.tunnels)
+    one, two = (replace(tunnel, psk=tunnel.psk and Secret(REDACTED)) for tunnel in connection.tunnels)
     return replace(connection, tunnels=(one, two))
 
 
@@ -173,7 +174,9 @@ def _configuration(connection: VpnConnection, scope: Scope, policy: CryptoPolicy
     customer = scope.find(CustomerGateway, connection.customer_gateway_id)
     if connection.state not in _LIVE or gateway is None or customer is None:
         return None
-    return device_file.configuration(connection, gateway, customer, policy)
+    authority = authority_of(scope.snapshot)
+    known = authority.certificate if authority is not None and customer.certificate_arn else ""
+    return device_file.configuration(connection, gateway, customer, policy, known)
 
 
 def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
@@ -193,7 +196,7 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
     return {
         "OutsideIpAddress": str(tunnel.outside),
         "TunnelInsideCidr": str(tunnel.inside),
-        **({"PreSharedKey": tunnel.psk.reveal()} if live else {}),
+        **({"PreSharedKey": tunnel.psk.reveal()} if live and tunnel.psk is not None else {}),
         **{name: value for name, value in asked.items() if value is not None},
     }
 
@@ -220,6 +223,7 @@ def _telemetry(connection: VpnConnection, tunnel: Tunnel, observation: Observati
         "StatusMessage": state.why,
         "LastStatusChange": state.changed,
         "AcceptedRouteCount": state.accepted_routes,
+        **({"CertificateArn": tunnel.certificate.arn} if tunnel.certificate is not None else {}),
     }
 
 

@@ -13,6 +13,7 @@ from landbridge.api.aws.ec2.params import address, checked_id, id_of, only, requ
 from landbridge.api.aws.ec2.vpn_option_values import STORAGES, check_connection
 from landbridge.api.aws.ec2.vpn_options import CONNECTION_ANYWAY, selector, wish_of
 from landbridge.control import customer_gateways, tunnels
+from landbridge.control.tunnel_certificates import RotateTunnelCertificate
 from landbridge.control.tunnels import TunnelWish
 from landbridge.control.vpn_connections import NOUN
 from landbridge.control.vpn_gateways import usable_gateway
@@ -145,8 +146,10 @@ def modify_tunnel_options(desk: Desk, params: Params) -> Shape:
 
 def modify_certificate(desk: Desk, params: Params) -> Shape:
     """ModifyVpnTunnelCertificate."""
-    _tunnel(_connection(desk, params, available=True), params)
-    raise _refused("tunnels with certificates", "Use pre-shared keys.")
+    only(params, "VpnConnectionId", "VpnTunnelOutsideIpAddress")
+    connection = _connection(desk, params, available=True)
+    changed = desk.run(RotateTunnelCertificate(connection.id, _tunnel(connection, params).outside))
+    return {"VpnConnection": vpn_connections.shape(desk, vpn_connections.as_seen(desk, changed))}
 
 
 def replace_tunnel(desk: Desk, params: Params) -> Shape:
