@@ -1,7 +1,8 @@
 """Certificates of tunnels: the authority is made when it is first needed, devices' are issued and revoked.
 
 A customer gateway names its device's certificate by ARN. Tunnels take that very certificate and no other, so revoking
-one ends the tunnels of those who use it, and nobody else's.
+one ends the tunnels of those who use it, and nobody else's. (X.509 itself is imported where it is needed: many a
+service needs none.)
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Final
 
-from landbridge.control import issuing
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.model.certificates import AUTHORITY, Authority, DeviceCertificate, EndpointCertificate
 from landbridge.model.errors import Invalid, LimitExceeded, NotFound
@@ -22,6 +22,8 @@ from landbridge.model.snapshot import Change, Snapshot
 NOUN: Final = "certificate"
 DEFAULT_DAYS: Final = 395
 """As long as AWS's private certificates are valid by default: 13 months."""
+MAX_REQUEST: Final = 8_192
+"""Characters of a certificate request in PEM; one with an RSA key of 4096 bits has 1,800."""
 MAX_DAYS: Final = 3_650
 MAX_CERTIFICATES: Final = 1_000
 """Of an account in a region, revoked ones not counted."""
@@ -64,6 +66,8 @@ def kept_authority(scope: Scope, context: Context) -> tuple[Authority, tuple[Cha
     found = authority_of(scope.snapshot)
     if found is not None:
         return found, ()
+    from landbridge.control import issuing
+
     key = issuing.new_key(context.entropy)
     made = Authority(
         id=AUTHORITY,
@@ -83,6 +87,10 @@ def make_authority(scope: Scope, command: MakeAuthority, context: Context) -> Ou
 
 def issue(scope: Scope, command: IssueDeviceCertificate, context: Context) -> Outcome[DeviceCertificate]:
     """Refuses requests that are none, and names that are no DNS names."""
+    from landbridge.control import issuing
+
+    if len(command.request) > MAX_REQUEST:
+        raise Invalid("csr", f"The certificate request has more than {MAX_REQUEST} characters.")
     key = issuing.requested_key(command.request)
     name = command.name if command.name is not None else issuing.requested_name(command.request)
     if _NAME.fullmatch(name) is None:
@@ -144,6 +152,8 @@ def usable(scope: Scope, arn: str, context: Context) -> DeviceCertificate:
 
 def for_endpoint(authority: Authority, name: str, outside: IPv4Address, context: Context) -> EndpointCertificate:
     """A new certificate with a new key, for a tunnel endpoint."""
+    from landbridge.control import issuing
+
     key = issuing.new_key(context.entropy)
     issued = issuing.endpoint(authority, key, name, outside, context.entropy, context.now)
     return EndpointCertificate(arn=new_arn(context), certificate=issued.certificate, key=key, ends=issued.ends)

@@ -29,10 +29,6 @@ from landbridge.model.ids import Entropy
 from landbridge.model.secret import Secret
 
 AUTHORITY_DAYS: Final = 7300
-MAX_REQUEST: Final = 8_192
-"""Characters of a certificate request in PEM; one with an RSA key of 4096 bits has 1,800."""
-MAX_CERTIFICATE: Final = 8_192
-"""Characters of a certificate in PEM."""
 RSA_BITS: Final = (2_048, 4_096)
 
 _SLOW_CLOCKS: Final = timedelta(hours=1)
@@ -99,8 +95,6 @@ def requested_key(request: str) -> PublicKey:
     Raises:
         Invalid: it is no such request, or its key is of a kind that devices are not given.
     """
-    if len(request) > MAX_REQUEST:
-        raise Invalid("csr", f"The certificate request has more than {MAX_REQUEST} characters.")
     try:
         read = x509.load_pem_x509_csr(request.encode())
         key = read.public_key()

@@ -12,7 +12,7 @@ from landbridge.control import certificates
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.tunnels import Wishes
 from landbridge.model.crypto import IkeVersion
-from landbridge.model.errors import Combination, ConnectionUnavailable, NotFound, Unsupported
+from landbridge.model.errors import Combination, ConnectionUnavailable, Invalid, NotFound, Unsupported
 from landbridge.model.resources import State
 from landbridge.model.snapshot import Change
 from landbridge.model.vpn import CustomerGateway, StartupAction, Tunnel, VpnConnection
@@ -80,7 +80,7 @@ def rotate(scope: Scope, command: RotateTunnelCertificate, context: Context) -> 
         )
     tunnel = next((each for each in connection.tunnels if each.outside == command.outside), None)
     if tunnel is None:
-        raise NotFound("vpn-tunnel", str(command.outside))
+        raise Invalid("VpnTunnelOutsideIpAddress", f"{connection.id} has no tunnel with {command.outside}.")
     if tunnel.certificate is None:
         raise Combination(
             f"The tunnels of {connection.id} have pre-shared keys and no certificates: its customer gateway was made "

@@ -19,14 +19,13 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from landbridge.customer import device_file, proof
+from landbridge.customer import device_file
 from landbridge.customer.closed import Closed, follow
 from landbridge.customer.plan import CustomerSettings, links_of, wanted
-from landbridge.customer.proof import Proof
 from landbridge.desired.device_file import DeviceFile
 from landbridge.desired.health import Health
 from landbridge.desired.links import MAIN_TABLE
@@ -53,6 +52,9 @@ from landbridge.wiring.ears import Ears
 from landbridge.wiring.host import CUSTOMER, host
 from landbridge.wiring.purge import take_down
 from landbridge.wiring.world import log_to, now
+
+if TYPE_CHECKING:
+    from landbridge.customer.proof import Proof
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +139,7 @@ def recall(folder: Folder, before: Task | None = None) -> Task:
     own = Names(folder.instance)
     ours = {link for number in range(1, len(file.tunnels) + 1) for link in links_of(file.vpn_connection_id, number)}
     public = {tunnel.customer_outside for tunnel in file.tunnels if tunnel.customer_outside is not None}
-    shown = proof.read(file, _kept(folder, CERTIFICATE), _kept_key(folder))
+    shown = proof_of(file, _kept(folder, CERTIFICATE), _kept_key(folder))
     lans = tuple(map(IPv4Network, chosen["advertise"])) or connected(without_links=ours, without_addresses=public)
     interval, wish = chosen["bfd_interval"], chosen.get("data_plane", "auto")
     kept = before.settings.data_plane if before is not None and before.wish == wish else None
@@ -158,6 +160,19 @@ def recall(folder: Folder, before: Task | None = None) -> Task:
         chosen.get("asked", 0),
         shown,
     )
+
+
+def proof_of(file: DeviceFile, certificate: str | None, key: Secret | None) -> Proof | None:
+    """What the machine proves itself with, if not with pre-shared keys.
+
+    Raises:
+        Combination, Invalid.
+    """
+    if not file.certified and certificate is None and key is None:
+        return None
+    from landbridge.customer import proof  # X.509 takes time to import, and most do without
+
+    return proof.read(file, certificate, key)
 
 
 def _kept_key(folder: Folder) -> Secret | None:

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from landbridge.customer import device_file, offers, proof
+from landbridge.customer import device_file, offers
 from landbridge.desired.objects import HERE
 from landbridge.drivers.detach import detach
 from landbridge.drivers.forwarding import NO_FORWARDING, forwarding
@@ -56,7 +56,7 @@ def up(options: CustomerGatewayOptions) -> int:
             "This connection has static routes, and its file does not say what is behind the tunnels. "
             "Name it: --route 10.0.0.0/16 (the VPC's CIDR)."
         )
-    proof.read(file, options.certificate, options.key)
+    customer_agent.proof_of(file, options.certificate, options.key)
     offers.check(file, options.crypto_policy)
     choose(options.data_plane.value)
     machine = forwarding()

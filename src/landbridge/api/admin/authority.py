@@ -16,11 +16,11 @@ from landbridge.api.admin.body import Fields
 from landbridge.control.base import Command
 from landbridge.control.certificates import (
     DEFAULT_DAYS,
+    MAX_REQUEST,
     IssueDeviceCertificate,
     MakeAuthority,
     RevokeDeviceCertificate,
 )
-from landbridge.control.issuing import MAX_REQUEST
 from landbridge.control.service import Control
 from landbridge.model.certificates import Authority, DeviceCertificate
 from landbridge.model.errors import Invalid
