@@ -50,6 +50,7 @@ from landbridge.store.folder import Folder
 from landbridge.views.status import esp, weaknesses
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.host import CUSTOMER, host
+from landbridge.wiring.moving import Moves
 from landbridge.wiring.purge import take_down
 from landbridge.wiring.world import log_to, now
 
@@ -206,6 +207,7 @@ class Agent:
         self._uplinks: frozenset[str] = frozenset()
         """Those, and all that a default route leads to."""
         self._uplink_mtu = min(UPLINK_MTU, uplink_mtu(self._outside()) or UPLINK_MTU)
+        self._moves = Moves()
         self._revision = 0
         self._said = ""
         self._counted = 0
@@ -236,6 +238,7 @@ class Agent:
                 shutil.rmtree(self._folder.run, ignore_errors=True)
                 shutil.rmtree(self._folder.path, ignore_errors=True)
                 return
+            self._moves.look(self._outside())
             self._news()
         self._stop()
 
