@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.ike import IkeConnection
+from landbridge.desired.ike import Certified, IkeConnection
 from landbridge.drivers.strongswan.connections import connection_message, fits, outdated
 from landbridge.drivers.strongswan.identity import FORCED, connection_digest, dialled, digest_of, name_of, secret_id
 from landbridge.drivers.strongswan.links import alias, endpoint_of
@@ -36,6 +36,7 @@ OTHERS: dict[str, Any] = {
     "local_id": IPv4Address("203.0.113.2"),
     "remote_id": IPv4Address("203.0.113.10"),
     "psk": Secret("another.key"),
+    "certified": Certified(certificate="ours", key=Secret("key"), authority="authority", pinned="theirs"),
     "dpd_delay": 5,
     "dpd_action": "restart",
     "initiate": True,
