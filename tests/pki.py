@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from landbridge.control import issuing
 from landbridge.model.certificates import Authority
@@ -37,6 +37,40 @@ class Pair:
 
     certificate: str
     key: Secret
+
+
+def speaking(of: Authority, pair: Pair, *, url: str = "", padding: int = 0) -> str:
+    """The certificate again, by the same authority, with URLs that it names, or with bytes that mean nothing."""
+    plain = x509.load_pem_x509_certificate(pair.certificate.encode())
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(plain.subject)
+        .issuer_name(plain.issuer)
+        .public_key(plain.public_key())
+        .serial_number(plain.serial_number)
+        .not_valid_before(plain.not_valid_before_utc)
+        .not_valid_after(plain.not_valid_after_utc)
+    )
+    for extension in plain.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    if url:
+        place = x509.UniformResourceIdentifier(url)
+        point = x509.DistributionPoint([place], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), False).add_extension(
+            x509.AuthorityInformationAccess(
+                [
+                    x509.AccessDescription(AuthorityInformationAccessOID.OCSP, place),
+                    x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, place),
+                ]
+            ),
+            False,
+        )
+    if padding:
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), secrets.token_bytes(padding))
+        builder = builder.add_extension(unknown, False)
+    key = load_pem_private_key(of.key.reveal().encode(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 class Pki:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
+from certified_vpn import cloud, device
 from networks import until
 from test_strongswan_rekeying import EVERY, drain, streams
-from vpn import Side, Vpn
+from vpn import Vpn
 
-from landbridge.desired.ike import Certified, IkeConnection
 from landbridge.observe.ike import Cause, IkeEventKind
 from landbridge.reconcile.driver import DriverError
-from pki import Pair, Pki
+from pki import Pki
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
@@ -58,38 +57,6 @@ class Sending:
     def lost(self) -> list[int]:
         """How many did not arrive, in each direction."""
         return [stream.lost for stream in self._both]
-
-
-def certified(vpn: Vpn, side: Side, proof: Certified, *, anywhere: bool = False) -> IkeConnection:
-    """The connection of that side with certificates. `anywhere`: whatever the peer's address."""
-    peer = vpn.b if side is vpn.a else vpn.a
-    cloud = side is vpn.b
-    return replace(
-        side.connection(peer, initiate=not cloud),
-        psk=None,
-        certified=proof,
-        local_id=side.outside if cloud else None,
-        remote_id=None if cloud else peer.outside,
-        remote=None if anywhere else peer.outside,
-    )
-
-
-def device(vpn: Vpn, pki: Pki, own: Pair) -> IkeConnection:
-    """Side a: the customer's device, which believes the authority."""
-    return certified(
-        vpn, vpn.a, Certified(certificate=own.certificate, key=own.key, authority=pki.authority.certificate)
-    )
-
-
-def cloud(vpn: Vpn, pki: Pki, own: Pair, expected: Pair) -> IkeConnection:
-    """Side b: the cloud's endpoint, which takes one certificate, from wherever."""
-    proof = Certified(
-        certificate=own.certificate,
-        key=own.key,
-        authority=pki.authority.certificate,
-        pinned=expected.certificate,
-    )
-    return certified(vpn, vpn.b, proof, anywhere=True)
 
 
 def refusals(vpn: Vpn) -> int:
