@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from ipaddress import IPv4Address
 
 import pytest
 from certified_vpn import cloud, device
 from networks import until
-from test_strongswan_rekeying import EVERY, drain, streams
+from streams import Sender, drain, streams
 from vpn import Vpn
 
 from landbridge.observe.ike import Cause, IkeEventKind
@@ -21,42 +20,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 @pytest.fixture
 def pki() -> Pki:
     return Pki()
-
-
-class Sending:
-    """Packets through the tunnel in both directions, 50 a second, until the end of `with`."""
-
-    def __init__(self, vpn: Vpn) -> None:
-        self._both = streams(vpn)
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._send)
-
-    def __enter__(self) -> Sending:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-        drain(self._both)
-        for stream in self._both:
-            stream.sender.close()
-
-    def _send(self) -> None:
-        while not self._ended.wait(EVERY):
-            for stream in self._both:
-                stream.send()
-                stream.step()
-
-    @property
-    def sent(self) -> list[int]:
-        """How many, in each direction."""
-        return [stream.sent for stream in self._both]
-
-    @property
-    def lost(self) -> list[int]:
-        """How many did not arrive, in each direction."""
-        return [stream.lost for stream in self._both]
 
 
 def refusals(vpn: Vpn) -> int:
@@ -167,13 +130,17 @@ def test_a_new_certificate_of_ours_takes_over_without_a_lost_packet(vpn: Vpn, pk
     vpn.await_ping()
     [before] = vpn.sas(vpn.b)
     renewed = cloud(vpn, pki, pki.endpoint(vpn.b.outside), office)
-    with Sending(vpn) as sending:
+    both = streams(vpn)
+    with Sender(both).sending():
         vpn.put(renewed)
         up = [sa for sa in vpn.sas(vpn.b) if sa.up]
         assert any(sa.spi_initiator != before.spi_initiator for sa in up), "it has taken over before put returns"
         assert vpn.seen()[renewed.key].fingerprint == vpn.drivers.connections.fingerprint(renewed)  # type: ignore[attr-defined]
         until(lambda: len(vpn.sas(vpn.b)) == len(vpn.sas(vpn.a)) == 1, "the peer ends the one that was before", 20)
-    assert sending.lost == [0, 0], sending.sent
+    drain(both)
+    for stream in both:
+        stream.sender.close()
+    assert [stream.lost for stream in both] == [0, 0], [stream.sent for stream in both]
     assert vpn.sas(vpn.b)[0].spi_initiator != before.spi_initiator
     assert len(vpn.drivers.endpoints.vici(vpn.b.endpoint).private_keys()) == 1
 
