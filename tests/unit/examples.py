@@ -497,8 +497,12 @@ EXAMPLES: dict[str, Example] = {
     "DescribeVpnConnections": lambda ec2, w: {"VpnConnectionIds": [w.vpn], "Filters": _filter("state", "available")},
     "CreateVpnConnectionRoute": lambda ec2, w: {"VpnConnectionId": w.vpn, "DestinationCidrBlock": "172.20.0.0/16"},
     "DeleteVpnConnectionRoute": lambda ec2, w: {"VpnConnectionId": w.vpn, "DestinationCidrBlock": "192.168.0.0/16"},
-    "ModifyVpnConnectionOptions": lambda ec2, w: {"VpnConnectionId": w.vpn, "LocalIpv4NetworkCidr": "0.0.0.0/0"},
+    "ModifyVpnConnectionOptions": lambda ec2, w: {"VpnConnectionId": w.vpn, "LocalIpv4NetworkCidr": "192.168.0.0/16"},
     "GetActiveVpnTunnelStatus": lambda ec2, w: _tunnel(w),
+    "ModifyVpnConnection": lambda ec2, w: {"VpnConnectionId": w.vpn, "VpnGatewayId": w.spare_vgw},
+    "ModifyVpnTunnelOptions": lambda ec2, w: {**_tunnel(w), "TunnelOptions": {"DPDTimeoutSeconds": 40}},
+    "ReplaceVpnTunnel": lambda ec2, w: {**_tunnel(w), "ApplyPendingMaintenance": True},
+    "GetVpnTunnelReplacementStatus": lambda ec2, w: _tunnel(w),
 }
 
 
@@ -525,10 +529,6 @@ def _tunnel(world: World) -> dict[str, Any]:
 
 
 REFUSED: dict[str, Example] = {
-    "ModifyVpnConnection": lambda ec2, w: {"VpnConnectionId": w.vpn, "VpnGatewayId": w.spare_vgw},
-    "ModifyVpnTunnelOptions": lambda ec2, w: {**_tunnel(w), "TunnelOptions": {"DPDTimeoutSeconds": 40}},
-    "ReplaceVpnTunnel": lambda ec2, w: {**_tunnel(w), "ApplyPendingMaintenance": True},
-    "GetVpnTunnelReplacementStatus": lambda ec2, w: _tunnel(w),
     "GetVpnConnectionDeviceTypes": lambda ec2, w: {},
     "GetVpnConnectionDeviceSampleConfiguration": lambda ec2, w: {
         "VpnConnectionId": w.vpn,

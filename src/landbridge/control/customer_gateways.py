@@ -14,6 +14,7 @@ from landbridge.control.base import Command, Context, Outcome, Pools, Scope, put
 from landbridge.control.tags import checked
 from landbridge.model.errors import Invalid, MalformedId, Missing, NotFound, WrongState
 from landbridge.model.ids import is_id, new_id
+from landbridge.model.in_force import customers
 from landbridge.model.resources import State, Tags
 from landbridge.model.snapshot import Index
 from landbridge.model.vpn import CustomerGateway, VpnConnection
@@ -23,7 +24,7 @@ DEFAULT_ASN: Final = 65000
 MAX_ASN: Final = 4_294_967_295
 MAX_DEVICE_NAME: Final = 255
 
-CONNECTIONS_OF_CUSTOMER: Final = Index(VpnConnection, lambda connection: (connection.customer_gateway_id,))
+CONNECTIONS_OF_CUSTOMER: Final = Index(VpnConnection, customers)
 
 _NO_DEVICE: Final = tuple(
     (IPv4Network(network), what)

@@ -72,6 +72,9 @@ class IkeConnection(HostObject):
     yields: bool = False
     """With `initiate`: the other side may initiate as well. This one then never does while anything is up, and gives up
     its own attempt when the other's succeeds: of two ends that both restart what was closed, neither comes to rest."""
+    renews: bool = False
+    """SAs that were made with other settings than these (another key or certificate of ours is none) are ended when
+    these are loaded: traffic has left them. Else they live on where they could be negotiated the same."""
     ike: Transforms = RECOMMENDED
     esp: Transforms = RECOMMENDED
     ike_lifetime: int = 28800

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
+from typing import Final
 
 from landbridge.model.certificates import EndpointCertificate
 from landbridge.model.crypto import UNSET, IkeVersion, PhaseOptions
 from landbridge.model.resources import Attachment, Resource, State
 from landbridge.model.secret import Secret
-
-ANYWHERE = IPv4Network("0.0.0.0/0")
 
 TunnelId = tuple[str, int]
 """A connection's id and the tunnel's number, 1 or 2."""
@@ -85,6 +84,12 @@ class TunnelOptions:
     phase2: PhaseOptions = UNSET
     rekey_margin_seconds: int | None = None
     rekey_fuzz_percentage: int | None = None
+    lifecycle_control: bool | None = None
+
+    @property
+    def keeps_its_endpoint(self) -> bool:
+        """Whether maintenance of the endpoint waits until somebody asks for it (EC2: EnableTunnelLifecycleControl)."""
+        return bool(self.lifecycle_control)
 
     @property
     def dpd_timeout(self) -> int:
@@ -140,6 +145,13 @@ class Tunnel:
     psk: Secret | None
     options: TunnelOptions = field(default_factory=TunnelOptions)
     certificate: EndpointCertificate | None = None
+    old_psk: Secret | None = None
+    """The key before this one, with which the customer gateway may connect until `old_psk_until`. No answer has it."""
+    old_psk_until: datetime | None = None
+    maintained: datetime | None = None
+    """When its endpoint was last made anew."""
+    outdated_since: datetime | None = None
+    """Since when it is known that its endpoint runs what has been replaced on this machine: maintenance is pending."""
 
     @property
     def cloud_inside(self) -> IPv4Address:
@@ -159,6 +171,49 @@ class StaticRoute:
     destination: IPv4Network
     state: State
     deleted: datetime | None = None
+
+
+class Stage(StrEnum):
+    """How far the change of one tunnel has come."""
+
+    LEAVING = "leaving"
+    """As before; both ends are being told to use the other tunnel."""
+    LEFT = "left"
+    """They are told; what is on its way arrives."""
+    REMOVING = "removing"
+    """The endpoint is taken away, to be made anew."""
+    CHANGING = "changing"
+    """The new settings are being put in force."""
+    RETURNING = "returning"
+    """They are in force; the tunnel is to come up again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What of a connection was otherwise before the change under way: in force for tunnels whose turn has not come."""
+
+    vpn_gateway_id: str
+    customer_gateway_id: str
+    number: int
+    customer_network: IPv4Network
+    cloud_network: IPv4Network
+    tunnels: tuple[Tunnel, Tunnel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change under way: one tunnel after the other, so that the other one carries the traffic meanwhile."""
+
+    before: Before
+    turn: tuple[int, ...]
+    """The numbers of the tunnels that are still to be changed; it is the first one's turn."""
+    stage: Stage
+    since: datetime
+    """When this stage began."""
+    anew: bool = False
+    """Whether endpoints are made anew, and not only told."""
+    was_up: bool = False
+    """Whether the tunnel carried traffic when its turn came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,5 +237,16 @@ class VpnConnection(Resource):
     """Traffic selector of the customer's side (EC2: LocalIpv4NetworkCidr)."""
     cloud_network: IPv4Network = ANYWHERE
     """Traffic selector of the cloud's side (EC2: RemoteIpv4NetworkCidr)."""
+    change: Change | None = None
+    """Present exactly while the state is `modifying`; all else is as it will be then."""
     state: State
     deleted: datetime | None = None
+
+    @property
+    def drained(self) -> int | None:
+        """The number of the tunnel that traffic is to avoid."""
+        return self.change.turn[0] if self.change is not None else None
+
+
+LIVE: Final = (State.PENDING, State.AVAILABLE, State.MODIFYING)
+"""The states of a connection whose endpoints are wanted."""

@@ -12,8 +12,8 @@ from landbridge.observe.ike import Cause
 BEING_BUILT: Final = "The tunnel endpoint is being built."
 
 REVOKED: Final = (
-    "The customer gateway's certificate is revoked. Issue another one, and make a customer gateway and a VPN "
-    "connection with it."
+    "The customer gateway's certificate is revoked. Issue another one, make a customer gateway with it, and "
+    "give the connection that one (ModifyVpnConnection)."
 )
 
 _GONE: Final = "The tunnel's IKE daemon ended; it is being started again."

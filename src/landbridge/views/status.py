@@ -15,6 +15,7 @@ from landbridge.desired import names
 from landbridge.desired.names import Names
 from landbridge.model.attached import by_instance
 from landbridge.model.certificates import DeviceCertificate
+from landbridge.model.in_force import parts
 from landbridge.model.instances import Instance, InstanceState, NetworkInterface
 from landbridge.model.lab import LabHost, LabSite
 from landbridge.model.network import InternetGateway, RouteTable, Subnet, Vpc
@@ -211,7 +212,10 @@ class _Status:
                 for route in connection.routes
                 if route.state is not State.DELETED
             ],
-            "tunnels": [self._tunnel(connection, tunnel) for tunnel in connection.tunnels],
+            "tunnels": sorted(
+                (self._tunnel(part.connection, tunnel) for part in parts(connection) for tunnel in part.tunnels),
+                key=lambda shown: int(shown["number"]),
+            ),
         }
 
     def _tunnel(self, connection: VpnConnection, tunnel: Tunnel) -> Document:
@@ -239,6 +243,7 @@ class _Status:
             "ike_version": seen.ike_version or None,
             "weak": weaknesses(seen),
             "esp": esp(seen.esp),
+            "former_key_until": timestamp(tunnel.old_psk_until) if tunnel.old_psk_until else None,
             "replay_window_size": tunnel.options.replay_window_size,
             "outside_address": str(tunnel.outside),
             "inside_cidr": str(tunnel.inside),

@@ -11,20 +11,23 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from support import ACCOUNT, REGION, Cloud
 
+from landbridge.control.certificate_rotation import RotateTunnelCertificate
 from landbridge.control.certificates import (
     MAX_REQUEST,
     IssueDeviceCertificate,
     MakeAuthority,
     RevokeDeviceCertificate,
 )
+from landbridge.control.changes import ModifyTunnel, MoveVpnConnection
 from landbridge.control.customer_gateways import CreateCustomerGateway
-from landbridge.control.tunnel_certificates import RotateTunnelCertificate
+from landbridge.control.lifecycle import MarkBuilt
 from landbridge.control.tunnels import TunnelWish
 from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.model.certificates import Authority, DeviceCertificate
 from landbridge.model.crypto import IkeVersion
 from landbridge.model.errors import Combination, ConnectionUnavailable, Invalid, Missing, NotFound, Unsupported
+from landbridge.model.resources import State
 from landbridge.model.secret import Secret
 from landbridge.model.vpn import CustomerGateway, StartupAction, TunnelOptions, VpnConnection
 from pki import REQUEST, request
@@ -248,3 +251,58 @@ def test_tunnels_with_keys_have_nothing_to_rotate(cloud: Cloud) -> None:
     made = cloud.run(CreateVpnConnection(gateway.id, customer.id))
     with pytest.raises(Combination, match="pre-shared keys"):
         cloud.run(RotateTunnelCertificate(made.id, made.tunnels[0].outside))
+
+
+def test_a_change_of_options_is_checked_as_a_new_connection_is(cloud: Cloud) -> None:
+    connection = connected(cloud)
+    for error, wish in (
+        (Combination, TunnelWish(psk=Secret("A_key.of_the_user"))),
+        (Unsupported, TunnelWish(others=TunnelOptions(ike_versions=(IkeVersion.IKEV1,)))),
+        (Combination, TunnelWish(others=TunnelOptions(startup_action=StartupAction.START))),
+    ):
+        with pytest.raises(error):
+            cloud.run(ModifyTunnel(connection.id, 1, wish))
+    after = cloud.run(ModifyTunnel(connection.id, 1, TunnelWish(others=TunnelOptions(dpd_timeout_seconds=40))))
+    assert after.tunnels[0].certificate == connection.tunnels[0].certificate
+    assert after.tunnels[0].options.dpd_timeout == 40
+
+
+def test_a_connection_moves_from_keys_to_certificates_and_back(cloud: Cloud) -> None:
+    gateway = cloud.run(CreateVpnGateway())
+    with_key = cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.7"), 65010))
+    certified = cloud.run(CreateCustomerGateway(None, 65010, certificate_arn=issued(cloud).id))
+    another = cloud.run(CreateCustomerGateway(None, 65010, certificate_arn=issued(cloud).id))
+    made = cloud.run(CreateVpnConnection(gateway.id, with_key.id))
+    moved = cloud.run(MoveVpnConnection(made.id, customer_gateway_id=certified.id))
+    assert [tunnel.psk for tunnel in moved.tunnels] == [None, None]
+    assert all(tunnel.certificate is not None for tunnel in moved.tunnels)
+    same = cloud.run(MoveVpnConnection(made.id, customer_gateway_id=another.id))
+    assert same.tunnels == moved.tunnels
+    back = cloud.run(MoveVpnConnection(made.id, customer_gateway_id=with_key.id))
+    assert [tunnel.certificate for tunnel in back.tunnels] == [None, None]
+    keys = {tunnel.psk for tunnel in back.tunnels}
+    assert len(keys - {None}) == 2
+    assert not keys & {tunnel.psk for tunnel in made.tunnels}
+    cloud.run(RevokeDeviceCertificate(certified.certificate_arn))
+    with pytest.raises(Invalid, match="revoked"):
+        cloud.run(MoveVpnConnection(made.id, customer_gateway_id=certified.id))
+
+
+def test_what_certificates_do_not_go_with_does_not_move_there(cloud: Cloud) -> None:
+    gateway = cloud.run(CreateVpnGateway())
+    with_key = cloud.run(CreateCustomerGateway(IPv4Address("203.0.113.7"), 65010))
+    certified = cloud.run(CreateCustomerGateway(None, 65010, certificate_arn=issued(cloud).id))
+    old = TunnelWish(others=TunnelOptions(ike_versions=(IkeVersion.IKEV1,)))
+    made = cloud.run(CreateVpnConnection(gateway.id, with_key.id, wishes=(old, old)))
+    with pytest.raises(Unsupported):
+        cloud.run(MoveVpnConnection(made.id, customer_gateway_id=certified.id))
+
+
+def test_a_rotation_is_rolled_out_as_other_changes_are() -> None:
+    cloud = Cloud(builds=True)
+    made = connected(cloud)
+    cloud.run(MarkBuilt(frozenset({made.id})))
+    changing = cloud.run(RotateTunnelCertificate(made.id, made.tunnels[0].outside))
+    assert changing.state is State.MODIFYING
+    with pytest.raises(ConnectionUnavailable):
+        cloud.run(RotateTunnelCertificate(made.id, made.tunnels[1].outside))

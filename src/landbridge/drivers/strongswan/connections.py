@@ -21,6 +21,7 @@ from landbridge.drivers.strongswan.identity import (
     digest_of,
     name_of,
     proofs,
+    same_settings,
     secret_id,
 )
 from landbridge.drivers.strongswan.proposals import esp_proposals, ike_proposals
@@ -288,8 +289,9 @@ class IkeConnectionDriver:
         """Load the connection and then its secret; initiate if that is asked for and no SA is there.
 
         SAs that somebody took from the kernel are made anew by rekeying. Live SAs stay, unless they are with another
-        peer than is wanted now, or by algorithms that are not wanted any more; those that should be in UDP, or should
-        not, until the new ones have taken over. A charon that does not answer is ended: the loop starts it anew.
+        peer than is wanted now, or by algorithms that are not wanted any more, or of any other settings where it
+        `renews`; those that should be in UDP, or should not, until the new ones have taken over. A charon that does
+        not answer is ended: the loop starts it anew.
         """
         assert isinstance(wanted, IkeConnection)
         namespace = wanted.namespace
@@ -314,8 +316,10 @@ class IkeConnectionDriver:
                 vici.unload_secret(secret)
             believed = proofs(own[0])[1] if own else ""
             before = loaded.get(wanted.name)
+            stale = wanted.renews and not any(same_settings(digest_of(each), digest_of(identity)) for each in own)
             stays = (
                 before is not None
+                and not stale
                 and _same_peers(before, wanted)
                 and believed == proofs(identity)[1]
                 and self._all_fit(vici, wanted)

@@ -316,7 +316,8 @@ def test_traffic_selectors_are_shown_and_belong_to_the_request(ec2: Ec2) -> None
     this = {"VpnConnectionId": made["VpnConnectionId"]}
     same = {"LocalIpv4NetworkCidr": "192.168.0.0/16"}
     assert ec2("ModifyVpnConnectionOptions", **this, **same)["VpnConnection"] == made
-    assert ec2.code("ModifyVpnConnectionOptions", **this, LocalIpv4NetworkCidr="0.0.0.0/0") == "UnsupportedOperation"
+    other = ec2("ModifyVpnConnectionOptions", **this, LocalIpv4NetworkCidr="0.0.0.0/0")["VpnConnection"]
+    assert other["Options"] == {**made["Options"], "LocalIpv4NetworkCidr": "0.0.0.0/0"}
 
 
 def test_bgp_over_ikev1_needs_selectors_that_hold_the_ends_of_the_tunnel(ec2: Ec2) -> None:
@@ -335,7 +336,7 @@ def test_what_clients_send_anyway_is_taken(ec2: Ec2) -> None:
         "RemoteIpv4NetworkCidr": "0.0.0.0/0",
         "OutsideIpAddressType": "PublicIpv4",
         "TunnelOptions": [
-            {"EnableTunnelLifecycleControl": False, "LogOptions": {"CloudWatchLogOptions": {"LogEnabled": False}}},
+            {"LogOptions": {"CloudWatchLogOptions": {"LogEnabled": False}}},
             {"IKEVersions": []},
         ],
     }
@@ -368,7 +369,6 @@ def test_connection_options_that_are_not_in_force(ec2: Ec2, option: str, value: 
         ("TunnelInsideIpv6Cidr", "fd00::/126"),
         ("LogOptions", {"CloudWatchLogOptions": {"LogEnabled": True}}),
         ("LogOptions", {"CloudWatchLogOptions": {"LogOutputFormat": "json"}}),
-        ("EnableTunnelLifecycleControl", True),
         ("Phase1AdditionalKeyExchanges", [{"AdditionalKeyExchangeRound": 1}]),
         ("Phase1DHGroupNumbers", [{"Value": 35}]),
         ("Phase2DHGroupNumbers", [{"Value": 5}, {"Value": 36}]),
