@@ -187,6 +187,8 @@ def _ruleset(file: DeviceFile, settings: CustomerSettings, mtus: Sequence[int]) 
                     FilterRule(
                         not_iif=links_of(file.vpn_connection_id, number)[1],
                         source=(IPv4Network(tunnel.gateway_outside),),
+                        # Not what goes to an address that the machine has had: it would answer from there for ever.
+                        to_here=True,
                         protocol="udp",
                         ports=(500, 4500),
                         dnat=inner_network(file.vpn_connection_id, number)[2],
