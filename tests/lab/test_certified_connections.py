@@ -142,14 +142,17 @@ def test_the_endpoints_certificate_is_rotated_without_a_lost_packet(world: World
             endpoint, outside = tunnel.status["endpoint_namespace"], tunnel.status["outside_address"]
             old = ike_associations(world.instance, connection.id)[endpoint]
             world.ec2.modify_vpn_tunnel_certificate(VpnConnectionId=connection.id, VpnTunnelOutsideIpAddress=outside)
-            world.converged()
-            new = ike_associations(world.instance, connection.id)[endpoint]
-            assert new - old, "an IKE SA by the new certificate is up"
+            eventually(
+                lambda endpoint=endpoint, old=old: ike_associations(world.instance, connection.id)[endpoint] > old,
+                "an IKE SA by the new certificate is up beside the one before",
+                20,
+            )
             eventually(
                 lambda endpoint=endpoint, old=old: not old & ike_associations(world.instance, connection.id)[endpoint],
                 "the one before has ended",
                 20,
             )
+            eventually(lambda: connection.describe()["State"] == "available", "the change is through", 20)
             probe.passes()
         assert probe.lost() == []
     after = arns(connection)
