@@ -141,3 +141,19 @@ def test_every_option_of_a_tunnel_is_applied_changed_imported_and_destroyed() ->
         assert said == "Plan: 5 to import, 0 to add, 0 to change, 0 to destroy."
         terraform.destroy()
         assert world.status()["vpn_connections"] == world.status()["vpn_gateways"] == []
+
+
+@pytest.mark.nightly
+def test_terraform_waits_while_real_endpoints_are_modifying() -> None:
+    required()
+    with World() as world:
+        configuration = CONFIGURATION.replace("URL", world.url).replace("CREDENTIALS", str(world.state / "credentials"))
+        terraform = Terraform(world.folder / "terraform", configuration)
+        terraform.apply()
+        before = terraform.resources()["aws_vpn_connection.office"]["id"]
+        terraform.set(step=2)
+        assert terraform.apply() == "Apply complete! Resources: 0 added, 1 changed, 0 destroyed."
+        terraform.plan_is_empty()
+        [connection] = world.status()["vpn_connections"]
+        assert (connection["id"], connection["state"]) == (before, "available")
+        terraform.destroy()

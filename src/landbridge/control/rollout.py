@@ -18,8 +18,8 @@ from landbridge.model.snapshot import Snapshot
 from landbridge.model.vpn import LIVE, Before, Change, Stage, Tunnel, VpnConnection
 
 SETTLE: Final = timedelta(seconds=3)
-"""From telling the other end until it has moved: BFD's three times 300 ms, or a BGP update, and a margin. As long, what
-is seen of a tunnel after a change may still be from before."""
+"""From telling the other end until it has moved, at least: BFD's three times 300 ms, or a BGP update, and a margin. As
+long, what is seen of a tunnel after a change may still be from before."""
 LEAVE_WITHIN: Final = timedelta(seconds=30)
 """How long the own side may take to tell the other one."""
 FIRST_BACK_WITHIN: Final = timedelta(minutes=5)
@@ -39,6 +39,8 @@ class Progress:
     """Nothing is left of what this stage does not want."""
     up: frozenset[int]
     """Numbers of the tunnels that carry traffic."""
+    settle: timedelta = SETTLE
+    """`SETTLE`, or longer where BFD takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Advance(Command):
 
     progress: Mapping[str, Progress]
     """By connection's id."""
+
+
+def settling(bfd_detection: timedelta) -> timedelta:
+    """How long the other end takes to move, when BFD takes so long to find that nobody answers any more."""
+    return max(SETTLE, 2 * bfd_detection + timedelta(seconds=1))
 
 
 def begun(
@@ -83,7 +90,7 @@ def advanced(connection: VpnConnection, seen: Progress, now: datetime) -> VpnCon
                 return goes_on(Stage.LEFT, was_up=True) if seen.ready else connection
             return goes_on(Stage.REMOVING if change.anew else Stage.CHANGING, was_up=this_up)
         case Stage.LEFT:
-            if other_up and passed < SETTLE:
+            if other_up and passed < seen.settle:
                 return connection
             return goes_on(Stage.REMOVING if change.anew else Stage.CHANGING)
         case Stage.REMOVING:
@@ -94,7 +101,7 @@ def advanced(connection: VpnConnection, seen: Progress, now: datetime) -> VpnCon
             return goes_on(Stage.RETURNING) if change.was_up else _next(connection, change, now)
         case Stage.RETURNING:
             patience = LAST_BACK_WITHIN if len(change.turn) == 1 else FIRST_BACK_WITHIN
-            back = this_up and passed >= SETTLE
+            back = this_up and passed >= seen.settle
             return _next(connection, change, now) if back or passed >= patience else connection
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
 from landbridge.control.lifecycle import MarkBuilt, MarkGone, waiting
-from landbridge.control.rollout import Advance, Progress, due
+from landbridge.control.rollout import Advance, Progress, due, settling
 from landbridge.control.service import Control
 from landbridge.desired.health import Health
 from landbridge.desired.host import Planner, Settings, Wanted
@@ -52,6 +53,9 @@ class ServiceLoop:
         self._health = health
         self._inputs: tuple[Snapshot, Health] | None = None
         self._told: _Told | None = None
+        bfd = settings.bfd
+        detection = timedelta(milliseconds=bfd.interval * bfd.multiplier) if bfd is not None else timedelta()
+        self._settle = settling(detection)
         self.wanted = Wanted(-1, {}, {})
         """The desired state of the last pass."""
         self.looked = threading.Event()
@@ -87,7 +91,9 @@ class ServiceLoop:
             # What is known of another stage than this one says nothing.
             if connection.change and told and told.snapshot.get(VpnConnection, connection.id) == connection:
                 ready, gone = self._reached(told, connection)
-                progress[connection.id] = Progress(connection.change, ready, gone, self._up(connection.id))
+                progress[connection.id] = Progress(
+                    connection.change, ready, gone, self._up(connection.id), self._settle
+                )
         if any(due(snapshot, progress, now())):
             self._control.execute(Advance(progress), account="", region="")
 

@@ -13,7 +13,15 @@ from landbridge.control.changes import ModifySelectors, ModifyTunnel, MoveVpnCon
 from landbridge.control.customer_gateways import CreateCustomerGateway, DeleteCustomerGateway
 from landbridge.control.lifecycle import MarkBuilt, MarkGone
 from landbridge.control.maintenance import WAITS_FOR, Maintain
-from landbridge.control.rollout import FIRST_BACK_WITHIN, LAST_BACK_WITHIN, LEAVE_WITHIN, SETTLE, Advance, Progress
+from landbridge.control.rollout import (
+    FIRST_BACK_WITHIN,
+    LAST_BACK_WITHIN,
+    LEAVE_WITHIN,
+    SETTLE,
+    Advance,
+    Progress,
+    settling,
+)
 from landbridge.control.tunnels import TunnelWish
 from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_gateways import CreateVpnGateway, DeleteVpnGateway
@@ -208,6 +216,19 @@ def test_no_stage_lasts_for_ever() -> None:
     assert office.see() == "returning"
     assert office.see(up=frozenset(), after=LAST_BACK_WITHIN - moment()) == "returning"
     assert office.see(up=frozenset(), after=moment()) == "available"
+
+
+def test_where_bfd_is_slow_the_other_end_is_given_longer() -> None:
+    assert settling(timedelta(milliseconds=900)) == SETTLE
+    assert settling(timedelta(seconds=30)) == timedelta(seconds=61)
+    office = Office()
+    office.modify(1, dpd_timeout_seconds=60)
+    office.see()
+    office.later(SETTLE)
+    change = office.now_is.change
+    assert change is not None
+    office.run(Advance({office.id: Progress(change, True, True, BOTH, settling(timedelta(seconds=30)))}))
+    assert office.now_is.change == change
 
 
 def test_an_endpoint_that_is_replaced_is_away_for_a_moment() -> None:
