@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 from landbridge.cli import (
+    ca,
     credentials,
     customer_gateway,
     demo,
@@ -42,6 +43,7 @@ for group in (
     plan,
     execute,
     credentials,
+    ca,
     vpn_connection,
     lab,
     customer_gateway,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import customer_gateways, limits, tunnel_options, tunnels
+from landbridge.control import customer_gateways, limits, tunnel_certificates, tunnel_options, tunnels
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.rollout import begun, replaced, with_tunnel
 from landbridge.control.tunnels import TunnelWish
@@ -73,13 +73,16 @@ class MoveVpnConnection(Command):
 
 def modify_tunnel(scope: Scope, command: ModifyTunnel, context: Context) -> Outcome[VpnConnection]:
     """Everything is checked as it will be, before anything changes. What is so already changes nothing."""
-    connection = _changeable(scope, command.vpn_connection_id)
+    connection = changeable(scope, command.vpn_connection_id)
     before, wish = connection.tunnels[command.number - 1], command.wish
     if command.skip_replacement is not None and wish.others.lifecycle_control is None:
         raise Combination("SkipTunnelReplacement goes with EnableTunnelLifecycleControl only. Leave it out.")
     options = merged(before.options, wish)
     tunnels.check_one(replace(wish, others=options))
     tunnel_options.check_policy(context.crypto_policy, wish.options)
+    customer = customer_gateways.find(scope, connection.customer_gateway_id)
+    if customer.certificate_arn:
+        tunnel_certificates.check_wish(customer, replace(wish, others=options))
     after = replace(before, options=options, inside=wish.inside or before.inside)
     if wish.psk is not None:
         # The key that is in force already: from now on it alone.
@@ -100,7 +103,7 @@ def modify_tunnel(scope: Scope, command: ModifyTunnel, context: Context) -> Outc
         )
     if _at_the_endpoint(after) == _at_the_endpoint(before) and not (switched and not command.skip_replacement):
         return Outcome(changed, put(changed) if changed != connection else ())
-    return _rolled_out(context, connection, changed, (command.number,), anew=switched and not command.skip_replacement)
+    return rolled_out(context, connection, changed, (command.number,), anew=switched and not command.skip_replacement)
 
 
 def _at_the_endpoint(tunnel: Tunnel) -> Tunnel:
@@ -134,13 +137,13 @@ def merged(options: TunnelOptions, wish: TunnelWish) -> TunnelOptions:
 
 def replace_tunnel(scope: Scope, command: ReplaceTunnel, context: Context) -> Outcome[VpnConnection]:
     """The endpoint keeps its outside address, its key and its options."""
-    connection = _changeable(scope, command.vpn_connection_id)
-    return _rolled_out(context, connection, connection, (command.number,), anew=True)
+    connection = changeable(scope, command.vpn_connection_id)
+    return rolled_out(context, connection, connection, (command.number,), anew=True)
 
 
 def modify_selectors(scope: Scope, command: ModifySelectors, context: Context) -> Outcome[VpnConnection]:
     """Of both tunnels, one after the other."""
-    connection = _changeable(scope, command.vpn_connection_id)
+    connection = changeable(scope, command.vpn_connection_id)
     changed = replace(
         connection,
         customer_network=connection.customer_network if command.customer_network is None else command.customer_network,
@@ -149,12 +152,12 @@ def modify_selectors(scope: Scope, command: ModifySelectors, context: Context) -
     check_selectors(changed)
     if changed == connection:
         return Outcome(connection)
-    return _rolled_out(context, connection, changed, BOTH)
+    return rolled_out(context, connection, changed, BOTH)
 
 
 def move(scope: Scope, command: MoveVpnConnection, context: Context) -> Outcome[VpnConnection]:
     """To gateways between which there is no other connection, with room and free inside addresses."""
-    connection = _changeable(scope, command.vpn_connection_id)
+    connection = changeable(scope, command.vpn_connection_id)
     gateway = usable_gateway(scope, command.vpn_gateway_id or connection.vpn_gateway_id)
     customer = customer_gateways.find(scope, command.customer_gateway_id or connection.customer_gateway_id)
     if customer.state is not State.AVAILABLE:
@@ -178,10 +181,17 @@ def move(scope: Scope, command: MoveVpnConnection, context: Context) -> Outcome[
     moved = replace(connection, vpn_gateway_id=gateway.id, customer_gateway_id=customer.id, number=number)
     for tunnel in moved.tunnels:
         tunnels.check_inside_free(scope, moved, tunnel.inside)
-    return _rolled_out(context, connection, moved, BOTH)
+    moved, others_too = tunnel_certificates.proved(scope, moved, customer, context)
+    outcome = rolled_out(context, connection, moved, BOTH)
+    return Outcome(outcome.reply, (*others_too, *outcome.changes))
 
 
-def _changeable(scope: Scope, vpn_connection_id: str) -> VpnConnection:
+def changeable(scope: Scope, vpn_connection_id: str) -> VpnConnection:
+    """The connection, which is not being changed.
+
+    Raises:
+        NotFound, ConnectionUnavailable.
+    """
     connection = scope.get(VpnConnection, vpn_connection_id, NOUN)
     if connection.state is State.DELETED:
         raise NotFound(NOUN, connection.id)
@@ -192,9 +202,10 @@ def _changeable(scope: Scope, vpn_connection_id: str) -> VpnConnection:
     return connection
 
 
-def _rolled_out(
+def rolled_out(
     context: Context, connection: VpnConnection, changed: VpnConnection, turn: tuple[int, ...], *, anew: bool = False
 ) -> Outcome[VpnConnection]:
+    """The changed connection, to be put in force for these tunnels in this order. `anew`: by new endpoints."""
     if context.builds:
         changed = begun(connection, changed, turn, context.now, anew=anew)
     elif anew:

@@ -128,7 +128,7 @@ def allot(
             number=number,
             outside=outside,
             inside=inside,
-            psk=wish.psk or _new_key(context.entropy),
+            psk=wish.psk or new_key(context.entropy),
             options=wish.options,
         )
         for number, outside, inside, wish in zip((1, 2), outsides, insides, wishes, strict=True)
@@ -136,7 +136,8 @@ def allot(
     return first, second
 
 
-def _new_key(entropy: Entropy) -> Secret:
+def new_key(entropy: Entropy) -> Secret:
+    """A pre-shared key as AWS generates them."""
     return Secret(entropy.text(_KEY_FIRST, 1) + entropy.text(_KEY_REST, _KEY_LENGTH - 1))
 
 

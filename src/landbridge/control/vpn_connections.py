@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import customer_gateways, limits, tunnel_options, tunnels
+from landbridge.control import customer_gateways, limits, tunnel_certificates, tunnel_options, tunnels
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.tags import checked
 from landbridge.control.tunnels import TunnelWish, Wishes
@@ -75,6 +75,8 @@ def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outc
         raise CustomerGatewayUnavailable(
             f"The customer gateway {customer.id} is {customer.state}. Use one that is available."
         )
+    if customer.certificate_arn:
+        tunnel_certificates.check(scope, customer, command.wishes, context)
     siblings = list(connections_of(scope, gateway))
     for sibling in siblings:
         # One that is being deleted is no obstacle: the new one shares nothing with it.
@@ -105,7 +107,10 @@ def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outc
         cloud_network=command.cloud_network,
         state=State.PENDING if context.builds else State.AVAILABLE,
     )
-    return Outcome(connection, put(connection))
+    if not customer.certificate_arn:
+        return Outcome(connection, put(connection))
+    connection, others = tunnel_certificates.certified(scope, connection, context)
+    return Outcome(connection, (*others, *put(connection)))
 
 
 def _check_wished_selectors(command: CreateVpnConnection) -> None:

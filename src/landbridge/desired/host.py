@@ -24,6 +24,7 @@ from landbridge.desired.objects import HostObject, HostState, Key
 from landbridge.desired.speakers import Bfd
 from landbridge.desired.suites import phase_2
 from landbridge.model.attached import by_instance
+from landbridge.model.certificates import AUTHORITY, Authority, DeviceCertificate
 from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.firewall import NetworkAcl, SecurityGroup, SecurityGroupRule
 from landbridge.model.in_force import Part, is_away, parts
@@ -233,6 +234,7 @@ class _View:
                     self.mtu(connection, tunnel),
                     self.settings.uplink_mtu,
                     self.settings.crypto_policy,
+                    self.trust(customer),
                 )
         mine = frozenset(part.connection.id for part, _ in pairs)
         health = Health(
@@ -242,6 +244,16 @@ class _View:
         )  # the others are in the endpoints already
         settings = self.settings
         self.add(gateway.id, _gateway_speaker, gateway, vpc_of, tuple(pairs), health, settings.bfd, settings.limits)
+
+    def trust(self, customer: CustomerGateway) -> tuple[Authority, DeviceCertificate] | None:
+        """What its tunnels' certificates are measured by, if it has one."""
+        if not customer.certificate_arn:
+            return None
+        authority = self.snapshot.get(Authority, AUTHORITY)
+        device = self.snapshot.get(DeviceCertificate, customer.certificate_arn)
+        assert authority is not None, "certificates are not forgotten"
+        assert device is not None, "certificates are not forgotten"
+        return authority, device
 
     def with_key(self, connection: VpnConnection, tunnel: Tunnel) -> Tunnel:
         """The tunnel with the one key that is to be loaded (traps 5: never two of them)."""

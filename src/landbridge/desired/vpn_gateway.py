@@ -10,12 +10,13 @@ from landbridge.control.limits import ADVERTISED_ROUTES, ANNOUNCED_ROUTES, Limit
 from landbridge.desired import names, suites
 from landbridge.desired.endpoint import ANYWHERE, clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
 from landbridge.desired.health import Health
-from landbridge.desired.ike import IkeConnection
+from landbridge.desired.ike import Certified, IkeConnection
 from landbridge.desired.links import MAIN_TABLE, Address, DataPlane, KernelRoute, Namespace, RouteKind, VethEnd
 from landbridge.desired.names import BRIDGE, TO_VPC, TO_VPN_GATEWAY, Names
 from landbridge.desired.objects import HostObject
 from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
 from landbridge.desired.speakers import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
+from landbridge.model.certificates import Authority, DeviceCertificate
 from landbridge.model.crypto import CryptoPolicy, IkeVersion
 from landbridge.model.in_force import Part, calls_back, is_changing
 from landbridge.model.network import Vpc
@@ -79,15 +80,17 @@ def cloud_endpoint(
     mtu: int,
     uplink_mtu: int,
     policy: CryptoPolicy,
+    trust: tuple[Authority, DeviceCertificate] | None = None,
 ) -> tuple[HostObject, ...]:
     """One of a connection's two endpoints, and its plaintext side in the gateway's namespace.
 
-    `mtu` is the tunnel's, `uplink_mtu` that of the endpoint's own link, which carries it.
+    `mtu` is the tunnel's, `uplink_mtu` that of the endpoint's own link, which carries it. `trust`: who vouches for
+    certificates, and which one the customer's device has, where it has one.
     """
     space = own.endpoint(connection.id, tunnel.number)
     options = tunnel.options
     action = options.dpd_action
-    versions = suites.ike_versions(options, policy)
+    versions = suites.ike_versions(options, policy) if trust is None else (IkeVersion.IKEV2,)
     if_id = xfrm_id(data_plane, connection.number, tunnel.number)
     ike = IkeConnection(
         namespace=space,
@@ -95,8 +98,9 @@ def cloud_endpoint(
         local=tunnel.outside,
         remote=customer.address,
         local_id=tunnel.outside,
-        remote_id=customer.address,
+        remote_id=None if trust else customer.address,
         psk=tunnel.psk,
+        certified=_certified(tunnel, trust),
         versions=versions,
         ike=suites.phase_1(options, policy),
         esp=suites.phase_2(options, policy),
@@ -110,7 +114,7 @@ def cloud_endpoint(
         dpd_timeout=options.dpd_timeout,
         dpd_action=action if action is not DpdAction.NONE else "none",
         initiate=options.startup is StartupAction.START
-        or (calls_back(connection, tunnel.number) and IkeVersion.IKEV2 in versions),
+        or (calls_back(connection, tunnel.number) and IkeVersion.IKEV2 in versions and customer.address is not None),
         yields=True,
         renews=is_changing(connection, tunnel.number),
         if_id=if_id,
@@ -130,6 +134,7 @@ def cloud_endpoint(
             data_plane=data_plane,
             dpd_timeout=options.dpd_timeout,
             ike=ike,
+            admits=trust is None or trust[1].revoked is None,
         ),
         *tunnel_device(
             router=own.of(connection.vpn_gateway_id),
@@ -140,6 +145,16 @@ def cloud_endpoint(
             mtu=mtu,
             address=IPv4Interface((tunnel.cloud_inside, tunnel.inside.prefixlen)),
         ),
+    )
+
+
+def _certified(tunnel: Tunnel, trust: tuple[Authority, DeviceCertificate] | None) -> Certified | None:
+    if trust is None:
+        return None
+    own, (authority, device) = tunnel.certificate, trust
+    assert own is not None, "tunnels to a customer gateway with a certificate have certificates"
+    return Certified(
+        certificate=own.certificate, key=own.key, authority=authority.certificate, pinned=device.certificate
     )
 
 

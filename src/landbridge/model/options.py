@@ -81,7 +81,7 @@ class CustomerGatewayOptions:
     `bfd_interval`: milliseconds, 0 turns BFD off. `state`: the folder below which each connection gets its own.
     `clear_df`: packets too large for a tunnel are fragmented also where they forbid it. `force_udp`: ESP in UDP always.
     `crypto_policy`: algorithms that may be offered, whatever the file names. `wait`: seconds to wait for both tunnels,
-    at most.
+    at most. `certificate`, `key` (PEM): what the machine proves itself with if the file has no pre-shared keys.
     """
 
     device_file: Secret
@@ -94,6 +94,8 @@ class CustomerGatewayOptions:
     clear_df: bool = False
     force_udp: bool = False
     crypto_policy: CryptoPolicy = CryptoPolicy.AWS
+    certificate: str | None = None
+    key: Secret | None = None
     wait: int = DEFAULT_WAIT
 
 

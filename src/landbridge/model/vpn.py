@@ -8,6 +8,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
+from landbridge.model.certificates import EndpointCertificate
 from landbridge.model.crypto import UNSET, IkeVersion, PhaseOptions
 from landbridge.model.resources import Attachment, Resource, State
 from landbridge.model.secret import Secret
@@ -37,11 +38,15 @@ class VpnGateway(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerGateway(Resource):
-    """The customer's device as the cloud side knows it: its public address and its ASN."""
+    """The customer's device as the cloud side knows it: its public address and its ASN.
 
-    address: IPv4Address
+    With a certificate (`certificate_arn`) tunnels know the device by that. It may be anywhere then: `address` None.
+    """
+
+    address: IPv4Address | None
     asn: int
     device_name: str = ""
+    certificate_arn: str = ""
     state: State
     deleted: datetime | None = None
 
@@ -129,13 +134,17 @@ class TunnelOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunnel:
-    """One of a connection's two tunnels. The cloud has the first host of the inside /30, the customer the second."""
+    """One of a connection's two tunnels. The cloud has the first host of the inside /30, the customer the second.
+
+    It has either a pre-shared key or the endpoint's certificate.
+    """
 
     number: int
     outside: IPv4Address
     inside: IPv4Network
-    psk: Secret
+    psk: Secret | None
     options: TunnelOptions = field(default_factory=TunnelOptions)
+    certificate: EndpointCertificate | None = None
     old_psk: Secret | None = None
     """The key before this one, with which the customer gateway may connect until `old_psk_until`. No answer has it."""
     old_psk_until: datetime | None = None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
+from landbridge.model.certificates import DeviceCertificate
 from landbridge.model.crypto import Cipher
 from landbridge.model.network import RouteTable
 from landbridge.model.snapshot import Snapshot
@@ -17,7 +18,7 @@ from landbridge.observe.ike import Cause, ChildSaStatus, IkeSaStatus
 from landbridge.observe.kernel import NO_LINK, LinkCount
 from landbridge.observe.negotiated import negotiated
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
-from landbridge.observe.why import BEING_BUILT, Side, failed, no_bgp, nothing_yet
+from landbridge.observe.why import BEING_BUILT, REVOKED, Side, failed, no_bgp, nothing_yet
 
 BFD_SILENCE: Final = timedelta(seconds=60)
 """How long a peer that answered BFD may be silent while IKE is up before its routes follow IKE again: longer than DPD
@@ -99,6 +100,8 @@ class View:
     speaker: SpeakerWords
     side: Side = Side.CLOUD
     counted: LinkCount | None = None
+    barred: str = ""
+    """Why the peer is not let in at all; empty if it is."""
 
     @property
     def status(self) -> Status:
@@ -174,6 +177,8 @@ def _why(view: View, status: Status, peering: BgpPeering | None, accepted: int) 
         return BEING_BUILT
     if view.endpoint.pid is None:
         return failed(view.side, Cause.PROCESS_GONE)
+    if view.barred:
+        return view.barred
     if view.endpoint.up is not None:
         state, detail = (peering.state, peering.last_error) if peering is not None else ("not configured yet", "")
         return no_bgp(view.side, state, detail, view.far_inside)
@@ -194,7 +199,13 @@ def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard
         endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
         speaker=heard.speakers.get(place.router, SpeakerWords()),
         counted=_counted(heard, place),
+        barred=_barred(customer, snapshot),
     )
+
+
+def _barred(customer: CustomerGateway | None, snapshot: Snapshot) -> str:
+    device = snapshot.get(DeviceCertificate, customer.certificate_arn) if customer is not None else None
+    return REVOKED if device is not None and device.revoked is not None else ""
 
 
 def _counted(heard: Heard, place: Place) -> LinkCount | None:

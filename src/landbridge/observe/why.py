@@ -11,6 +11,11 @@ from landbridge.observe.ike import Cause
 
 BEING_BUILT: Final = "The tunnel endpoint is being built."
 
+REVOKED: Final = (
+    "The customer gateway's certificate is revoked. Issue another one, make a customer gateway with it, and "
+    "give the connection that one (ModifyVpnConnection)."
+)
+
 _GONE: Final = "The tunnel's IKE daemon ended; it is being started again."
 _CLOUD: Final[Mapping[Cause, str]] = {
     Cause.AUTHENTICATION_FAILED: "Authentication failed: the pre-shared keys (or the IKE identities) of the two sides "

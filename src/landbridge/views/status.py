@@ -14,6 +14,7 @@ from typing import Any
 from landbridge.desired import names
 from landbridge.desired.names import Names
 from landbridge.model.attached import by_instance
+from landbridge.model.certificates import DeviceCertificate
 from landbridge.model.in_force import parts
 from landbridge.model.instances import Instance, InstanceState, NetworkInterface
 from landbridge.model.lab import LabHost, LabSite
@@ -184,10 +185,16 @@ class _Status:
         return {
             **_common(gateway),
             "state": gateway.state.value,
-            "address": str(gateway.address),
+            "address": str(gateway.address) if gateway.address is not None else None,
+            "certificate": self._certificate(gateway),
             "asn": gateway.asn,
             "device_name": gateway.device_name,
         }
+
+    def _certificate(self, gateway: CustomerGateway) -> Document | None:
+        """What its tunnels know it by, where that is no pre-shared key."""
+        found = self.snapshot.get(DeviceCertificate, gateway.certificate_arn)
+        return certificate(found) if found is not None else None
 
     def _connection(self, connection: VpnConnection) -> Document:
         customer = self.snapshot.get(CustomerGateway, connection.customer_gateway_id)
@@ -196,7 +203,8 @@ class _Status:
             "state": connection.state.value,
             "vpn_gateway": connection.vpn_gateway_id,
             "customer_gateway": connection.customer_gateway_id,
-            "customer_address": str(customer.address) if customer else None,
+            "customer_address": str(customer.address) if customer and customer.address else None,
+            "authentication": "certificate" if customer and customer.certificate_arn else "pre-shared key",
             "routing": "static" if connection.static_only else "bgp",
             **data_path(connection),
             "change": _change(connection.change),
@@ -299,6 +307,18 @@ def _change(change: Change | None) -> Document | None:
 def data_path(connection: VpnConnection) -> Document:
     """How the connection was set to carry packets."""
     return {"clear_df": connection.clear_df, "force_udp": connection.force_udp}
+
+
+def certificate(device: DeviceCertificate) -> Document:
+    """A device's certificate, without the certificate itself."""
+    return {
+        "arn": device.id,
+        "name": device.name,
+        "account": device.account,
+        "region": device.region,
+        "ends": timestamp(device.ends),
+        "revoked": timestamp(device.revoked) if device.revoked is not None else None,
+    }
 
 
 def esp(seen: EspState | None) -> Document | None:

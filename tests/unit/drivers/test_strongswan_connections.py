@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.ike import IkeConnection
+from landbridge.desired.ike import Certified, IkeConnection
 from landbridge.drivers.strongswan.connections import connection_message, fits, outdated
 from landbridge.drivers.strongswan.identity import (
     FORCED,
@@ -44,6 +44,7 @@ OTHERS: dict[str, Any] = {
     "local_id": IPv4Address("203.0.113.2"),
     "remote_id": IPv4Address("203.0.113.10"),
     "psk": Secret("another.key"),
+    "certified": Certified(certificate="ours", key=Secret("key"), authority="authority", pinned="theirs"),
     "dpd_delay": 5,
     "dpd_action": "restart",
     "initiate": True,
@@ -90,7 +91,7 @@ def test_what_sas_are_made_with_is_told_by_the_beginning_of_the_digest() -> None
         for name, value in OTHERS.items()
         if same_settings(before, connection_digest(b"k", replace(WANTED, **{name: value})))
     }
-    assert same == {"namespace", "name", "psk", "initiate", "yields", "renews", "force_udp"}
+    assert same == {"namespace", "name", "psk", "certified", "initiate", "yields", "renews", "force_udp"}
     older = before[1:]
     assert not same_settings(older, older), "of one that an older service wrote nothing is known"
 

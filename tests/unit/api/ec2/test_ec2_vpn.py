@@ -168,7 +168,7 @@ def test_asns_of_customer_gateways(ec2: Ec2) -> None:
         ("InvalidParameterCombination", {"IpAddress": "203.0.113.7", "BgpAsn": 1, "BgpAsnExtended": 2_147_483_648}),
         ("InvalidParameterCombination", {"IpAddress": "203.0.113.7", "PublicIp": "203.0.113.8"}),
         ("InvalidParameterValue", {"CertificateArn": "arn:aws:acm:x"}),
-        ("UnsupportedOperation", {"CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/0-1-2"}),
+        ("InvalidParameterValue", {"CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/0-1-2"}),
     ],
 )
 def test_what_customer_gateways_refuse(ec2: Ec2, code: str, arguments: dict[str, Any]) -> None:

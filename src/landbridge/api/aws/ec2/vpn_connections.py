@@ -13,6 +13,7 @@ from landbridge.api.aws.ec2.vpn_gateways import TYPE, check_type
 from landbridge.api.aws.ec2.vpn_option_values import STORAGES
 from landbridge.api.aws.ec2.vpn_options import BANDWIDTH, INSIDE_VERSION, OUTSIDE_TYPE, selector, wishes_of
 from landbridge.control.base import Scope
+from landbridge.control.certificates import authority_of
 from landbridge.control.vpn_connections import NOUN, CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
 from landbridge.desired import device_file
@@ -126,7 +127,7 @@ def _as_seen(desk: Desk, connection: VpnConnection) -> VpnConnection:
     """The connection as the caller may see it. REDACTED is what AWS shows for keys that it keeps elsewhere."""
     if desk.sees_secrets:
         return connection
-    one, two = (replace(tunnel, psk=Secret(REDACTED)) for tunnel in connection.tunnels)
+    one, two = (replace(tunnel, psk=tunnel.psk and Secret(REDACTED)) for tunnel in connection.tunnels)
     return replace(connection, tunnels=(one, two))
 
 
@@ -176,7 +177,9 @@ def _configuration(connection: VpnConnection, scope: Scope, policy: CryptoPolicy
     customer = scope.find(CustomerGateway, connection.customer_gateway_id)
     if connection.state not in LIVE or gateway is None or customer is None:
         return None
-    return device_file.configuration(connection, gateway, customer, policy)
+    authority = authority_of(scope.snapshot)
+    known = authority.certificate if authority is not None and customer.certificate_arn else ""
+    return device_file.configuration(connection, gateway, customer, policy, known)
 
 
 def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
@@ -197,7 +200,7 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
     return {
         "OutsideIpAddress": str(tunnel.outside),
         "TunnelInsideCidr": str(tunnel.inside),
-        **({"PreSharedKey": tunnel.psk.reveal()} if live else {}),
+        **({"PreSharedKey": tunnel.psk.reveal()} if live and tunnel.psk is not None else {}),
         **{name: value for name, value in asked.items() if value is not None},
     }
 
@@ -224,6 +227,7 @@ def _telemetry(connection: VpnConnection, tunnel: Tunnel, observation: Observati
         "StatusMessage": state.why,
         "LastStatusChange": state.changed,
         "AcceptedRouteCount": state.accepted_routes,
+        **({"CertificateArn": tunnel.certificate.arn} if tunnel.certificate is not None else {}),
     }
 
 

@@ -14,6 +14,7 @@ from landbridge.api.aws.ec2.params import address, checked_id, id_of, only, requ
 from landbridge.api.aws.ec2.vpn_option_values import STORAGES, check_connection
 from landbridge.api.aws.ec2.vpn_options import CONNECTION_ANYWAY, check_in_force, selector, wish_of
 from landbridge.control.base import Command
+from landbridge.control.certificate_rotation import RotateTunnelCertificate
 from landbridge.control.changes import ModifySelectors, ModifyTunnel, MoveVpnConnection, ReplaceTunnel
 from landbridge.control.maintenance import applied_after
 from landbridge.control.vpn_connections import NOUN
@@ -148,6 +149,13 @@ def _changed(desk: Desk, command: Command) -> Shape:
     return {"VpnConnection": vpn_connections.shown(desk, desk.run(command))}
 
 
+def modify_certificate(desk: Desk, params: Params) -> Shape:
+    """ModifyVpnTunnelCertificate."""
+    only(params, "VpnConnectionId", "VpnTunnelOutsideIpAddress")
+    connection = _connection(desk, params, available=True)
+    return _changed(desk, RotateTunnelCertificate(connection.id, _tunnel(connection, params).outside))
+
+
 def replace_tunnel(desk: Desk, params: Params) -> Shape:
     """ReplaceVpnTunnel. A new endpoint has all maintenance, whether that is asked for or not."""
     only(params, "VpnConnectionId", "VpnTunnelOutsideIpAddress", "ApplyPendingMaintenance")
@@ -180,12 +188,6 @@ def replacement_status(desk: Desk, params: Params) -> Shape:
 
 def _refused(what: str, instead: str) -> Unsupported:
     return Unsupported(f"landbridge does not support {what} yet. {instead}")
-
-
-def modify_certificate(desk: Desk, params: Params) -> Shape:
-    """ModifyVpnTunnelCertificate."""
-    _tunnel(_connection(desk, params, available=True), params)
-    raise _refused("tunnels with certificates", "Use pre-shared keys.")
 
 
 _THE_XML: Final = "Use the CustomerGatewayConfiguration of DescribeVpnConnections."
