@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -96,8 +97,15 @@ def list_(state: State = DEFAULT_STATE, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(each["arn"], each["name"], each["ends"][:10], "revoked" if each["revoked"] else "good") for each in found]
+    now = datetime.now(UTC)
+    rows = [(each["arn"], each["name"], each["ends"][:10], _state(each, now)) for each in found]
     print(columns(("ARN", "NAME", "UNTIL", "STATE"), rows))
+
+
+def _state(certificate: dict[str, Any], now: datetime) -> str:
+    if certificate["revoked"]:
+        return "revoked"
+    return "good" if datetime.fromisoformat(certificate["ends"]) > now else "expired"
 
 
 def revoke(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from landbridge.cli.program import run
-from landbridge.control.certificates import MAX_REQUEST
+from landbridge.control.certificates import MAX_REQUEST, IssueDeviceCertificate
 from pki import REQUEST
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[str]:
-    with served(World(), tmp_path) as folder:
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def state(world: World, tmp_path: Path) -> Iterator[str]:
+    with served(world, tmp_path) as folder:
         yield str(folder)
 
 
@@ -57,6 +63,16 @@ def test_a_request_is_answered_listed_and_revoked(
     assert (listed["arn"], listed["revoked"] is None) == (told["arn"], False)
     assert ca(state, "list") == 0
     assert "revoked" in capsys.readouterr().out
+
+
+def test_the_list_says_which_are_good(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.cloud.later(timedelta(days=-1_000))  # when the first one is issued
+    world.cloud.run(IssueDeviceCertificate(REQUEST, "expired.example.net", 30))
+    world.cloud.now = datetime.now(UTC)
+    world.cloud.run(IssueDeviceCertificate(REQUEST, "good.example.net"))
+    assert ca(state, "list") == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [(row[1], row[3]) for row in rows] == [("expired.example.net", "expired"), ("good.example.net", "good")]
 
 
 @pytest.mark.parametrize("which", ["certificate", "key"])
