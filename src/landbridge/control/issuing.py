@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from landbridge.model.certificates import Authority
-from landbridge.model.errors import Invalid
+from landbridge.model.errors import Invalid, WrongState
 from landbridge.model.ids import Entropy
 from landbridge.model.secret import Secret
 
@@ -138,6 +138,8 @@ def _leaf(
     ends: datetime,
 ) -> Issued:
     signer = _private(of.key)
+    if ends <= now:
+        raise WrongState("The authority of certificates has expired: nothing that it signs is good any more.")
     builder = (
         _builder(_name(name), _authority_of(of).subject, key, entropy, now, ends)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
