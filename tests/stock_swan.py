@@ -23,9 +23,12 @@ _PLUGINS = ("random", "nonce", "aesni", "openssl", "kdf", "kernel-libipsec", "ke
 class StockSwan:
     """A charon of its own, with its own control socket and its routes as it likes them."""
 
-    def __init__(self, namespace: str, folder: Path, *, kernel: bool) -> None:
-        """`folder` is its own, and not below /run, which it gets an empty one of: its pid file's path is fixed."""
+    def __init__(self, namespace: str, folder: Path, *, kernel: bool, routes: bool = True) -> None:
+        """`folder` is its own, and not below /run, which it gets an empty one of: its pid file's path is fixed.
+
+        `routes`: it installs routes for its selectors, which with 0.0.0.0/0 takes its own packets along."""
         self._namespace = namespace
+        self._routes = "" if routes else " install_routes = no\n"
         self._plugins = [name for name in _PLUGINS if not (kernel and name == "kernel-libipsec")]
         self._socket = folder / "stock.vici"
         self._conf = folder / "stock.conf"
@@ -33,7 +36,7 @@ class StockSwan:
 
     def __enter__(self) -> StockSwan:
         self._conf.write_text(
-            f"charon-systemd {{\n load = {' '.join(self._plugins)}\n journal {{\n  default = -1\n }}\n"
+            f"charon-systemd {{\n{self._routes} load = {' '.join(self._plugins)}\n journal {{\n  default = -1\n }}\n"
             " filelog {\n  stderr {\n   default = 1\n   flush_line = yes\n  }\n }\n"
             f" plugins {{\n  vici {{\n   socket = unix://{self._socket}\n  }}\n"
             "  kernel-libipsec {\n   load = yes\n  }\n }\n}\n"
@@ -76,6 +79,11 @@ class StockSwan:
         with self._connect() as opened:
             for _ in vici.Session(opened).initiate({"ike": name, "child": child, "timeout": f"{10_000 * SLOW:.0f}"}):
                 pass
+
+    def begin(self, name: str, child: str) -> None:
+        """Try to bring a CHILD SA up, and do not wait for what becomes of it."""
+        with self._connect() as opened:
+            vici.Session(opened).request("initiate", {"ike": name, "child": child, "timeout": "-1"})
 
     def children(self) -> list[dict[str, Any]]:
         """The CHILD SAs that are installed, in vici's words."""

@@ -22,6 +22,7 @@ from landbridge.cli import (
     status,
     version,
     vpn_connection,
+    why,
 )
 from landbridge.model.errors import LandbridgeError, OperatorError
 
@@ -43,6 +44,7 @@ for group in (
     execute,
     credentials,
     vpn_connection,
+    why,
     lab,
     customer_gateway,
     demo,

@@ -7,7 +7,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+
+class BgpCause(StrEnum):
+    """Why a session is down, as far as BIRD's own words tell."""
+
+    WRONG_PEER_ASN = "bgp-wrong-peer-asn"
+    """The peer's OPEN has another AS number than is expected of it."""
+    WRONG_OWN_ASN = "bgp-wrong-own-asn"
+    """The peer expects another AS number of us."""
+    REFUSED = "bgp-refused"
+    """At the peer's address nobody speaks BGP."""
+    UNREACHABLE = "bgp-unreachable"
+    """At the peer's address nobody answers."""
+    HOLD_TIMER = "bgp-hold-timer"
+    PREFIX_LIMIT = "bgp-prefix-limit"
+    BFD_DOWN = "bgp-bfd-down"
+    PEER_CLOSED = "bgp-peer-closed"
+    """The peer ended it, and said why."""
+
+
+# Fragments of `Last error` (BIRD 2.0.12, proto/bgp), most telling first.
+_FRAGMENTS: Final = (
+    ("Received: Bad peer AS", BgpCause.WRONG_OWN_ASN),
+    ("Bad peer AS", BgpCause.WRONG_PEER_ASN),
+    ("Hold timer expired", BgpCause.HOLD_TIMER),
+    ("Route limit exceeded", BgpCause.PREFIX_LIMIT),
+    ("BFD session down", BgpCause.BFD_DOWN),
+    ("Connection refused", BgpCause.REFUSED),
+    ("No route to host", BgpCause.UNREACHABLE),
+    ("Host is unreachable", BgpCause.UNREACHABLE),
+    ("Connection timed out", BgpCause.UNREACHABLE),
+    ("Received: ", BgpCause.PEER_CLOSED),
+)
+
+
+def bgp_cause_of(last_error: str) -> BgpCause | None:
+    """What a session's last error says; None when it says nothing that is known."""
+    return next((cause for fragment, cause in _FRAGMENTS if fragment in last_error), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +81,15 @@ class BgpPeering:
     exported: int = 0
     preferred: int = 0
     last_error: str = ""
+    receive_limit: int | None = None
+    """Prefixes that may be received."""
     stale: bool = False
     """The neighbour is gone and its routes are kept for a while as the last resort."""
+
+    @property
+    def cause(self) -> BgpCause | None:
+        """Why it is down; None while it is not, or if that is not known."""
+        return bgp_cause_of(self.last_error) if self.state != "Established" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

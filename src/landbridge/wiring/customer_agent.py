@@ -43,6 +43,7 @@ from landbridge.model.options import CustomerGatewayOptions
 from landbridge.observe import fold
 from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
 from landbridge.observe.state import Status, TunnelState
+from landbridge.observe.trail import NO_TRAIL
 from landbridge.observe.why import Side
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder
@@ -301,6 +302,9 @@ class Agent:
                 endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
                 speaker=heard.speakers.get(place.router, SpeakerWords()),
                 side=Side.CUSTOMER,
+                trail=heard.trails.get(place.endpoint, NO_TRAIL),
+                near_outside=tunnel.customer_outside,
+                near_inside=tunnel.customer_inside.ip,
             )
             for number, (tunnel, place) in enumerate(zip(file.tunnels, self._places(), strict=True), 1)
         ]

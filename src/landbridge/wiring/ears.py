@@ -20,9 +20,11 @@ from landbridge.drivers.netlink.events import KernelEvents, routes
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
 from landbridge.observe.ike import IkeEvent, IkeEventKind
 from landbridge.observe.kernel import KernelEvent, LinkCount, LinkEvent, RouteEvent
+from landbridge.observe.trail import NO_TRAIL, Trail
 from landbridge.reconcile.driver import DriverError, Wake
 from landbridge.wiring.errands import Errands
 from landbridge.wiring.host import Host
+from landbridge.wiring.world import now
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +45,7 @@ class Ears:
         self._lock = threading.Lock()
         """Guards what was heard."""
         self._endpoints: dict[str, Endpoint] = {}
+        self._trails: dict[str, Trail] = {}
         self._speakers: dict[str, SpeakerWords] = {}
         self._routes: dict[str, Routes] = {}
         self._counting: set[str] = set()
@@ -62,6 +65,13 @@ class Ears:
 
     def on_ike(self, event: IkeEvent) -> None:
         """Something happened in an endpoint. A death is news at once: whoever is woken by it next shall know."""
+        with self._lock:
+            if event.namespace in self._endpoints:
+                trail = self._trails.get(event.namespace, NO_TRAIL)
+                self._trails[event.namespace] = trail.heard(event, now())
+                self._said = None
+        if event.kind is IkeEventKind.SAID:
+            return
         if event.kind is IkeEventKind.GONE:
             with self._lock:
                 if event.namespace in self._endpoints:
@@ -88,6 +98,7 @@ class Ears:
             _keep(self._routes, routers)
             _keep(self._speakers, routers)
             _keep(self._endpoints, endpoints)
+            _keep(self._trails, endpoints)
             self._counting = set(counting)
             _keep(self._counts, counting)
             new = [name for name, each in self._endpoints.items() if not each.heard]
@@ -104,6 +115,7 @@ class Ears:
                 self._said = Heard(
                     endpoints=dict(self._endpoints),
                     speakers=dict(self._speakers),
+                    trails=dict(self._trails),
                     routes={namespace: dict(found) for namespace, found in self._routes.items()},
                     counts=dict(self._counts),
                 )

@@ -36,6 +36,7 @@ from landbridge.observe.state import Observation
 from landbridge.reconcile.diff import PlanError
 from landbridge.views import status as views
 from landbridge.views import where
+from landbridge.views.why import why
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,7 @@ def admin_app(parts: AdminParts) -> ASGIApp:
         Route(PATH, _safely(lambda request: exposition(request, parts.expose)), methods=["GET"]),
         Route("/v1/wait", _safely(service.wait), methods=["POST"]),
         Route("/v1/where/{name:path}", _safely(service.where), methods=["GET"]),
+        Route("/v1/why/{name:path}", _safely(service.why), methods=["GET"]),
         Route("/v1/vpn-connections/{name}", _safely(connections.change), methods=["PATCH"]),
         Route("/v1/lab/sites", _safely(lab.sites), methods=["GET"]),
         Route("/v1/lab/sites", _safely(lab.add_site), methods=["POST"]),
@@ -243,6 +245,17 @@ class _Service:
     async def plan(self, request: Request) -> Response:
         steps = await to_thread.run_sync(self._parts.plan)
         return JSONResponse({"revision": self._control.snapshot.revision, "steps": list(steps)})
+
+    async def why(self, request: Request) -> Response:
+        name, number = request.path_params["name"][:255], request.query_params.get("tunnel")
+        if number not in (None, "1", "2"):
+            raise errors.Invalid("tunnel", "A connection's tunnels are 1 and 2.")
+
+        def document() -> views.Document:
+            observation = self._parts.observation()
+            return why(self._control.snapshot, observation, name, None if number is None else int(number))
+
+        return JSONResponse(await to_thread.run_sync(document))
 
     async def where(self, request: Request) -> Response:
         facts = await to_thread.run_sync(self._parts.facts)

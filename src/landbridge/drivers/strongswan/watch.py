@@ -326,8 +326,9 @@ class IkeWatcher:
 
     def _interpret(self, namespace: str, known: _Followed, name: str, message: Mapping[str, Any]) -> None:
         if name == "log":
-            cause = cause_of(_text(message.get("msg")))
-            connection = _text(message.get("ikesa-name"))
+            line, connection = _text(message.get("msg")), _text(message.get("ikesa-name"))
+            self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.SAID, connection=connection, text=line))
+            cause = cause_of(line)
             if cause is not None and known.causes.get(connection) != cause:
                 known.causes[connection] = cause
                 kind = IkeEventKind.TROUBLE

@@ -1,0 +1,53 @@
+"""Why the tunnels of a connection are as they are, as plain JSON-able values: what `landbridge why` prints."""
+
+from __future__ import annotations
+
+from landbridge.model.errors import Invalid, NotFound
+from landbridge.model.resources import State
+from landbridge.model.snapshot import Snapshot
+from landbridge.model.vpn import Tunnel, VpnConnection
+from landbridge.observe.state import Observation, TunnelState
+from landbridge.views.status import Document, timestamp
+
+
+def why(snapshot: Snapshot, observation: Observation, name: str, number: int | None = None) -> Document:
+    """The document of a connection, by id or by its tag `Name`. `number`: of one tunnel only.
+
+    Raises:
+        NotFound: there is no such connection.
+        Invalid: there is no such tunnel.
+    """
+    connections = [c for c in snapshot.all(VpnConnection) if c.state is not State.DELETED]
+    found = [c for c in connections if c.id == name] or [c for c in connections if name and c.name == name]
+    if len(found) != 1:
+        raise NotFound("VPN connection", name[:40])
+    [connection] = found
+    if number is not None and number not in (tunnel.number for tunnel in connection.tunnels):
+        raise Invalid("tunnel", f"{connection.id} has the tunnels 1 and 2, and no tunnel {number}.")
+    return {
+        "id": connection.id,
+        "state": connection.state.value,
+        "faults": list(observation.faults.get(connection.id, ())),
+        "tunnels": [
+            _tunnel(tunnel, observation.tunnels.get((connection.id, tunnel.number)), connection)
+            for tunnel in connection.tunnels
+            if number in (None, tunnel.number)
+        ],
+    }
+
+
+def _tunnel(tunnel: Tunnel, seen: TunnelState | None, connection: VpnConnection) -> Document:
+    state = seen or TunnelState(changed=connection.created, why="It has not been looked at yet.")
+    explained = state.explained
+    proposals = {"received": explained.received, "configured": explained.configured}
+    return {
+        "number": tunnel.number,
+        "outside_address": str(tunnel.outside),
+        "status": state.status.value,
+        "since": timestamp(state.changed),
+        "cause": explained.cause or None,
+        "why": explained.sentence or state.why or "All is well.",
+        "change": explained.change or None,
+        "proposals": proposals if any(proposals.values()) else None,
+        "events": [{"at": timestamp(each.at), "what": each.what} for each in state.last],
+    }
