@@ -5,7 +5,8 @@ The words for states are BIRD's, which are RFC 4271's and RFC 5880's: `Establish
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
@@ -29,6 +30,8 @@ class BgpCause(StrEnum):
     PEER_CLOSED = "bgp-peer-closed"
     """The peer ended it, and said why."""
 
+
+_BAD_ASN: Final = re.compile(r"Bad peer AS: ([0-9]+)")
 
 # Fragments of `Last error` (BIRD 2.0.12, proto/bgp), most telling first.
 _FRAGMENTS: Final = (
@@ -85,6 +88,12 @@ class BgpPeering:
     """Prefixes that may be received."""
     stale: bool = False
     """The neighbour is gone and its routes are kept for a while as the last resort."""
+
+    @property
+    def told_asn(self) -> int | None:
+        """The AS number that the peer's OPEN had, if it was the wrong one and is known."""
+        told = _BAD_ASN.search(self.last_error)
+        return int(told[1]) if told is not None else None
 
     @property
     def cause(self) -> BgpCause | None:
@@ -158,3 +167,11 @@ class SpeakerView:
     protocols: tuple[SpeakerProtocol, ...]
     bfd: tuple[BfdPeer, ...]
     routes: tuple[SpeakerRoute, ...]
+
+
+def with_error(protocol: SpeakerProtocol, said: str) -> SpeakerProtocol:
+    """The same, with what the speaker said when the session was closed, where it tells nothing more, or less of it."""
+    bgp = protocol.bgp
+    if bgp is None or protocol.established or not said.startswith(bgp.last_error):
+        return protocol
+    return replace(protocol, bgp=replace(bgp, last_error=said))

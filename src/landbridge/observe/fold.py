@@ -18,13 +18,15 @@ from landbridge.observe.kernel import NO_LINK, LinkCount
 from landbridge.observe.negotiated import negotiated
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
 from landbridge.observe.trail import NO_TRAIL, Finding, Trail
-from landbridge.observe.why import BEING_BUILT, NOTHING_TO_SAY, Ends, Explanation, Side, failed, no_bgp, nothing_yet
+from landbridge.observe.why import BEING_BUILT, NOTHING_TO_SAY, Ends, Explanation, Side, failed, no_bgp, nothing_yet, up
 
 BFD_SILENCE: Final = timedelta(seconds=60)
 """How long a peer that answered BFD may be silent while IKE is up before its routes follow IKE again: longer than DPD
 takes to notice that packets are lost, so that BFD keeps the last word on a path that only looks alive."""
 
 
+_NOBODY_AFTER: Final = timedelta(seconds=10)
+"""How long BGP may call its peer before that counts as not answering."""
 _UNANSWERED: Final = 3
 _SILENT_FOR: Final = 5
 """Packets that went out, and seconds, without any that came in, that mean something."""
@@ -142,7 +144,7 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
     return TunnelState(
         status=status,
         changed=changed,
-        why=explained.text,
+        why=explained.text if status is Status.DOWN else explained.sentence,
         explained=explained,
         last=view.trail.last,
         ike="established" if sa else ("connecting" if view.endpoint.sas else "down"),
@@ -188,13 +190,14 @@ def _explained(view: View, status: Status, peering: BgpPeering | None, accepted:
     if view.endpoint.heard and (stuck := _one_way(view, status)) is not None:
         return failed(ends, stuck)
     if status is Status.UP:
-        return Explanation(sentence=f"{accepted} BGP ROUTES") if view.dynamic else NOTHING_TO_SAY
+        return up(peering, accepted) if view.dynamic else NOTHING_TO_SAY
     if not view.endpoint.heard:
         return Explanation(sentence=BEING_BUILT)
     if view.endpoint.pid is None:
         return failed(ends, Finding(cause=Cause.PROCESS_GONE))
     if view.endpoint.up is not None:
-        return no_bgp(ends, peering)
+        session = view.speaker.session(view.far_inside)
+        return no_bgp(ends, peering, long=session is not None and now - session.since > _NOBODY_AFTER)
     found = view.trail.finding(now)
     if found is None and view.endpoint.cause is not None:
         found = Finding(cause=view.endpoint.cause)
@@ -223,7 +226,6 @@ def _ends(view: View) -> Ends:
         far_network=view.far_network,
         near_network=view.near_network,
         udp=child.udp if child is not None else True,
-        sent=child.packets_out if child is not None else 0,
     )
 
 

@@ -77,8 +77,8 @@ CLOUD: Final[Mapping[Cause, Words]] = {
         "Turn on NAT-T (UDP encapsulation) on the customer gateway, and let its NAT pass UDP port 4500.",
     ),
     Cause.ESP_BLOCKED: Words(
-        "IKE is up, and no ESP arrives from the customer gateway, while {sent} packets were sent to it: {esp} is "
-        "blocked on the way, or the device sends nothing into the tunnel.",
+        "IKE is up, and no ESP arrives from the customer gateway, while packets are sent to it: {esp} is blocked on "
+        "the way, or the device sends nothing into the tunnel.",
         "Let the firewalls between {far} and {near} admit {esp} both ways, and see that the device routes into the "
         "tunnel.",
     ),
@@ -138,7 +138,7 @@ CUSTOMER: Final[Mapping[Cause, Words]] = {
         "Let UDP port 4500 pass to this machine.",
     ),
     Cause.ESP_BLOCKED: Words(
-        "IKE is up, and no ESP arrives from the cloud's endpoint, while {sent} packets were sent to it.",
+        "IKE is up, and no ESP arrives from the cloud's endpoint, while packets are sent to it.",
         "Let the firewalls on the way to {far} admit {esp} both ways.",
     ),
     Cause.PEER_SILENT: Words(
@@ -154,7 +154,7 @@ CUSTOMER: Final[Mapping[Cause, Words]] = {
 }
 BGP: Final[Mapping[BgpCause, Words]] = {
     BgpCause.WRONG_PEER_ASN: Words(
-        "{Peer} has another ASN than {peer_asn}, which this side expects of it.",
+        "{Peer} has another ASN than {peer_asn}, which this side expects of it{told_asn}.",
         "Set the ASN of {peer} to {peer_asn}, or make a customer gateway (and a VPN connection) with the ASN that the "
         "device has.",
     ),

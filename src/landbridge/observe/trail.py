@@ -103,7 +103,7 @@ class Trail:
         """With an event, or a line, of the endpoint's charon."""
         match event.kind:
             case IkeEventKind.SAID:
-                return self._line(_plain(event.text), at)
+                return self._line(plain(event.text), at)
             case IkeEventKind.CHILD_UP:
                 return replace(
                     self, found=None, stranger="", up=True, answered=None, again=False, was_answered=False
@@ -123,7 +123,7 @@ class Trail:
         return replace(self, last=(*self.last[1 - MOST :], Happening(at=at, what=what[:LONGEST])))
 
     def _line(self, line: str, at: datetime) -> Trail:
-        told = self if _DULL.match(line) else self._note(line, at)
+        told = self if dull(line) else self._note(line, at)
         if (packet := _PACKET.match(line)) is not None:
             return replace(told, port=int(packet[2]))
         if line.startswith("received proposals: "):
@@ -200,6 +200,11 @@ NO_TRAIL: Final = Trail()
 """Of a tunnel of which nothing was heard."""
 
 
-def _plain(text: str) -> str:
+def dull(line: str) -> bool:
+    """Whether nobody wants to read that line of charon's."""
+    return _DULL.match(line) is not None
+
+
+def plain(text: str) -> str:
     """One line that any terminal can show."""
     return "".join(c if c.isprintable() else "?" for c in text[: 2 * LONGEST_OFFER])

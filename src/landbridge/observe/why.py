@@ -12,10 +12,13 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from landbridge.model.vpn import ANYWHERE
-from landbridge.observe.bgp import BgpPeering
+from landbridge.observe.bgp import BgpCause, BgpPeering
 from landbridge.observe.ike import Cause
 from landbridge.observe.sentences import BGP, CLOUD, CUSTOMER
 from landbridge.observe.trail import Finding
+
+NEAR_THE_LIMIT: Final = 0.8
+"""What part of the prefixes that are admitted is worth a warning."""
 
 BEING_BUILT: Final = "The tunnel endpoint is being built."
 
@@ -40,8 +43,6 @@ class Ends:
     near_network: IPv4Network = ANYWHERE
     udp: bool = True
     """ESP is in UDP."""
-    sent: int = 0
-    """Packets into the present CHILD SA."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,8 @@ class Explanation:
 
 
 NOTHING_TO_SAY: Final = Explanation(sentence="")
+_CALLING: Final = ("Connect", "Active")
+"""States of BGP in which nobody has answered."""
 _OF_PROPOSALS: Final = (Cause.NO_PROPOSAL_CHOSEN, Cause.NO_ESP_PROPOSAL)
 
 
@@ -85,24 +88,36 @@ def failed(ends: Ends, found: Finding) -> Explanation:
     )
 
 
-def no_bgp(ends: Ends, peering: BgpPeering | None) -> Explanation:
-    """While IKE is up alone. `peering`: None while there is no session."""
+def no_bgp(ends: Ends, peering: BgpPeering | None, *, long: bool) -> Explanation:
+    """While IKE is up alone. `peering`: None while there is no session. `long`: it has been so for a while."""
     state, detail = (peering.state, peering.last_error) if peering is not None else ("not configured yet", "")
     said = f"{state} ({detail})" if detail else state
     cause = peering.cause if peering is not None else None
+    if cause in (None, BgpCause.BFD_DOWN) and long and state in _CALLING:
+        cause = BgpCause.UNREACHABLE
     places = _places(ends) | {"detail": detail, "limit": str(peering.receive_limit if peering else "")}
     if peering is None or cause is None:
         sentence = f"IKE is up, BGP is not: {said}."
         return Explanation(
             sentence=sentence, change=f"{places['Peer']} has to speak BGP from {ends.far_inside}.", cause=""
         )
-    places |= {"peer_asn": str(peering.peer_asn), "own_asn": str(peering.local_asn)}
+    told = f": {peering.told_asn}" if peering.told_asn is not None else ""
+    places |= {"peer_asn": str(peering.peer_asn), "own_asn": str(peering.local_asn), "told_asn": told}
     words = BGP[cause]
     return Explanation(
         cause=cause.value,
         sentence=f"IKE is up, BGP is not: {said}. {words.sentence.format_map(places)}",
         change=words.change.format_map(places),
     )
+
+
+def up(peering: BgpPeering | None, accepted: int) -> Explanation:
+    """While BGP is up: AWS's words, and a warning when the peer comes near to the limit."""
+    limit = peering.receive_limit if peering is not None else None
+    received = accepted + (peering.filtered if peering is not None else 0)
+    near = limit is not None and received >= limit * NEAR_THE_LIMIT
+    warning = f"{received} of at most {limit} prefixes are announced; with one more than that BGP is closed."
+    return Explanation(sentence=f"{accepted} BGP ROUTES", change=warning if near else "")
 
 
 def nothing_yet(ends: Ends) -> Explanation:
@@ -125,5 +140,4 @@ def _places(ends: Ends) -> dict[str, str]:
         "far_network": str(ends.far_network),
         "near_network": str(ends.near_network),
         "esp": "ESP in UDP (port 4500)" if ends.udp else "ESP (IP protocol 50)",
-        "sent": str(ends.sent),
     }

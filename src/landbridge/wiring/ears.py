@@ -17,6 +17,7 @@ from landbridge.drivers.bird.control import ControlError
 from landbridge.drivers.bird.watch import SpeakerWatch
 from landbridge.drivers.netlink.counters import counts
 from landbridge.drivers.netlink.events import KernelEvents, routes
+from landbridge.observe.bgp import with_error
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
 from landbridge.observe.ike import IkeEvent, IkeEventKind
 from landbridge.observe.kernel import KernelEvent, LinkCount, LinkEvent, RouteEvent
@@ -191,10 +192,10 @@ class Ears:
         try:
             found = place.find()
             if found is not None:
+                errors = self._watch.errors(namespace) if self._watch is not None else {}
                 with place.control() as control:
-                    words = SpeakerWords(
-                        pid=found.daemon.pid, protocols=control.protocols(), bfd=control.bfd_sessions()
-                    )
+                    protocols = tuple(with_error(p, errors.get(p.name, "")) for p in control.protocols())
+                    words = SpeakerWords(pid=found.daemon.pid, protocols=protocols, bfd=control.bfd_sessions())
         except ControlError as error:
             # What it said last is nearer to the truth than silence; it is asked again at the next look.
             log.warning("a BGP speaker does not answer", namespace=namespace, reason=str(error))

@@ -20,7 +20,7 @@ from landbridge.model.crypto import Algorithm, CryptoPolicy, PhaseOptions
 from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.resources import State
 from landbridge.model.secret import Secret
-from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
+from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelOptions, VpnConnection, VpnGateway
 from landbridge.observe.state import Observation, TunnelState
 
 CATEGORY: Final = "VPN"
@@ -189,6 +189,7 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
         "RekeyFuzzPercentage": options.rekey_fuzz_percentage,
         **_phase(1, options.phase1),
         **_phase(2, options.phase2),
+        "LogOptions": _logs(options),
     }
     return {
         "OutsideIpAddress": str(tunnel.outside),
@@ -196,6 +197,18 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
         **({"PreSharedKey": tunnel.psk.reveal()} if live else {}),
         **{name: value for name, value in asked.items() if value is not None},
     }
+
+
+def _logs(options: TunnelOptions) -> dict[str, Any] | None:
+    if options.log is None and options.bgp_log is None:
+        return None
+    shown: dict[str, Any] = {}
+    for kind, log in (("Log", options.log), ("BgpLog", options.bgp_log)):
+        if log is not None:
+            shown[f"{kind}Enabled"] = log.enabled
+            shown[f"{kind}GroupArn"] = log.group_arn
+            shown[f"{kind}OutputFormat"] = log.output_format and str(log.output_format)
+    return {"CloudWatchLogOptions": {name: value for name, value in shown.items() if value is not None}}
 
 
 def _phase(number: int, options: PhaseOptions) -> dict[str, Any]:
