@@ -50,7 +50,7 @@ class Lab:
         text = f"{seen['why']} {seen['change']}"
         for word in words:
             assert word in text, text
-        assert seen["why"] in self.world.landbridge("why", self.connection.id).stdout
+        assert words[0] in self.world.landbridge("why", self.connection.id, "--tunnel", "1").stdout
 
 
 @pytest.fixture(scope="module")

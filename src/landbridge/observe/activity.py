@@ -79,18 +79,6 @@ _EVENTS: Final = {
 """AWS gives no texts for these."""
 
 
-def details(event: IkeEvent) -> str:
-    """What is written of an event; empty for what is not worth a line."""
-    if event.kind is not IkeEventKind.SAID:
-        return _EVENTS.get(event.kind, "")
-    line = plain(event.text)
-    for pattern, text in _TEXTS:
-        found = pattern.match(line)
-        if found is not None:
-            return found.expand(text)[:LONGEST]
-    return "" if dull(line) else line[:LONGEST]
-
-
 @dataclass(frozen=True, slots=True)
 class Phases:
     """How far a tunnel's two phases are, and whether a NAT was found in front of the customer gateway."""
@@ -128,14 +116,38 @@ class Phases:
         return self
 
 
+ACTIVITY: Final = "IKE"
+BGP: Final = "BGP"
+"""The ends of the log streams' names."""
+
+
+def stream_name(connection: str, outside: IPv4Address, kind: str) -> str:
+    """As AWS names it: by the connection and the tunnel's outside address."""
+    return f"{connection}-{outside}-{kind}.log"
+
+
+def details(event: IkeEvent, phases: Phases) -> str:
+    """What is written of an event, after which the phases are so; empty for what is not worth a line."""
+    if event.kind is not IkeEventKind.SAID:
+        return _EVENTS.get(event.kind, "")
+    line = plain(event.text)
+    if line.startswith("giving up after") and phases.first not in (Phase.ESTABLISHED, Phase.REKEYING):
+        return line[:LONGEST]  # nobody was there yet: that is no dead peer
+    for pattern, text in _TEXTS:
+        found = pattern.match(line)
+        if found is not None:
+            return found.expand(text)[:LONGEST]
+    return "" if dull(line) else line[:LONGEST]
+
+
 def activity_line(
-    at: datetime, connection: str, outside: IPv4Address, phases: Phases, detail: str, *, as_json: bool
+    at: datetime, connection: str, outside: IPv4Address, phases: Phases, detail: str, *, dpd: bool, as_json: bool
 ) -> str:
-    """One line of an activity log, without its end."""
+    """One line of an activity log, without its end. `dpd`: whether a dead peer is acted on."""
     readable = _readable(at)
     if not as_json:
         return (
-            f"{readable} {connection} {outside} dpd={_yes(True)} nat-t={_yes(phases.nat)} "
+            f"{readable} {connection} {outside} dpd={_yes(dpd)} nat-t={_yes(phases.nat)} "
             f"phase1={phases.first} phase2={phases.second} {detail}"
         )
     fields: dict[str, Any] = {
@@ -143,14 +155,14 @@ def activity_line(
         "VpnLogCreationTimestampReadable": readable,
         "VpnConnectionId": connection,
         "TunnelOutsideIPAddress": str(outside),
-        "TunnelDPDEnabled": True,
+        "TunnelDPDEnabled": dpd,
         "TunnelCGWNATTDetectionStatus": phases.nat,
         "TunnelIKEPhase1State": phases.first.value,
         "TunnelIKEPhase2State": phases.second.value,
         "VpnLogDetail": detail,
         "event_timestamp": int(at.timestamp()),
         "timestamp": readable,
-        "dpd_enabled": True,
+        "dpd_enabled": dpd,
         "nat_t_detected": phases.nat,
         "ike_phase1_state": phases.first.value,
         "ike_phase2_state": phases.second.value,

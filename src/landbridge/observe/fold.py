@@ -12,7 +12,7 @@ from landbridge.model.crypto import Cipher
 from landbridge.model.network import RouteTable
 from landbridge.model.snapshot import Snapshot
 from landbridge.model.vpn import ANYWHERE, CustomerGateway, Tunnel, TunnelId, VpnConnection, VpnGateway
-from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
+from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol, SpeakerRoute
 from landbridge.observe.ike import Cause, ChildSaStatus, IkeSaStatus
 from landbridge.observe.kernel import NO_LINK, LinkCount
 from landbridge.observe.negotiated import negotiated
@@ -59,6 +59,8 @@ class SpeakerWords:
     pid: int | None = None
     protocols: tuple[SpeakerProtocol, ...] = ()
     bfd: tuple[BfdPeer, ...] = ()
+    routes: tuple[SpeakerRoute, ...] = ()
+    """Only where somebody wants them."""
 
     def session(self, neighbour: IPv4Address) -> SpeakerProtocol | None:
         """The protocol that speaks BGP with that inside address."""

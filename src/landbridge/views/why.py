@@ -10,8 +10,8 @@ from landbridge.observe.state import Observation, TunnelState
 from landbridge.views.status import Document, timestamp
 
 
-def why(snapshot: Snapshot, observation: Observation, name: str, number: int | None = None) -> Document:
-    """The document of a connection, by id or by its tag `Name`. `number`: of one tunnel only.
+def connection_of(snapshot: Snapshot, name: str, number: int | None) -> tuple[VpnConnection, tuple[Tunnel, ...]]:
+    """A connection, by id or by its tag `Name`, and its tunnels. `number`: one of them only.
 
     Raises:
         NotFound: there is no such connection.
@@ -22,16 +22,25 @@ def why(snapshot: Snapshot, observation: Observation, name: str, number: int | N
     if len(found) != 1:
         raise NotFound("VPN connection", name[:40])
     [connection] = found
-    if number is not None and number not in (tunnel.number for tunnel in connection.tunnels):
+    tunnels = tuple(tunnel for tunnel in connection.tunnels if number in (None, tunnel.number))
+    if not tunnels:
         raise Invalid("tunnel", f"{connection.id} has the tunnels 1 and 2, and no tunnel {number}.")
+    return connection, tunnels
+
+
+def why(snapshot: Snapshot, observation: Observation, name: str, number: int | None = None) -> Document:
+    """The document of a connection, or of one of its tunnels.
+
+    Raises:
+        NotFound, Invalid: as `connection_of`.
+    """
+    connection, tunnels = connection_of(snapshot, name, number)
     return {
         "id": connection.id,
         "state": connection.state.value,
         "faults": list(observation.faults.get(connection.id, ())),
         "tunnels": [
-            _tunnel(tunnel, observation.tunnels.get((connection.id, tunnel.number)), connection)
-            for tunnel in connection.tunnels
-            if number in (None, tunnel.number)
+            _tunnel(tunnel, observation.tunnels.get((connection.id, tunnel.number)), connection) for tunnel in tunnels
         ],
     }
 

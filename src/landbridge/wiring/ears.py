@@ -25,6 +25,7 @@ from landbridge.observe.trail import NO_TRAIL, Trail
 from landbridge.reconcile.driver import DriverError, Wake
 from landbridge.wiring.errands import Errands
 from landbridge.wiring.host import Host
+from landbridge.wiring.tunnel_logs import TunnelLogs
 from landbridge.wiring.world import now
 
 log = structlog.get_logger(__name__)
@@ -40,9 +41,10 @@ class Ears:
     Both from any thread.
     """
 
-    def __init__(self, wake: Wake, news: Callable[[], None]) -> None:
+    def __init__(self, wake: Wake, news: Callable[[], None], logs: TunnelLogs | None = None) -> None:
         self.wake = wake
         self._news = news
+        self._logs = logs
         self._lock = threading.Lock()
         """Guards what was heard."""
         self._endpoints: dict[str, Endpoint] = {}
@@ -66,10 +68,13 @@ class Ears:
 
     def on_ike(self, event: IkeEvent) -> None:
         """Something happened in an endpoint. A death is news at once: whoever is woken by it next shall know."""
+        at = now()
+        if self._logs is not None:
+            self._logs.heard(event, at)
         with self._lock:
             if event.namespace in self._endpoints:
                 trail = self._trails.get(event.namespace, NO_TRAIL)
-                self._trails[event.namespace] = trail.heard(event, now())
+                self._trails[event.namespace] = trail.heard(event, at)
                 self._said = None
         if event.kind is IkeEventKind.SAID:
             return
@@ -195,16 +200,25 @@ class Ears:
                 errors = self._watch.errors(namespace) if self._watch is not None else {}
                 with place.control() as control:
                     protocols = tuple(with_error(p, errors.get(p.name, "")) for p in control.protocols())
-                    words = SpeakerWords(pid=found.daemon.pid, protocols=protocols, bfd=control.bfd_sessions())
+                    wanted = self._logs is not None and self._logs.wants_routes(namespace)
+                    words = SpeakerWords(
+                        pid=found.daemon.pid,
+                        protocols=protocols,
+                        bfd=control.bfd_sessions(),
+                        routes=control.routes() if wanted else (),
+                    )
         except ControlError as error:
             # What it said last is nearer to the truth than silence; it is asked again at the next look.
             log.warning("a BGP speaker does not answer", namespace=namespace, reason=str(error))
             return
         with self._lock:
+            before = self._speakers.get(namespace)
             died = words.pid is None and self._speakers.get(namespace, words).pid is not None
             if namespace in self._speakers:
                 self._speakers[namespace] = words
                 self._said = None
+        if self._logs is not None and before is not None:
+            self._logs.spoke(namespace, before, words, now())
         if died:
             self.wake(namespace)
 
