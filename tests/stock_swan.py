@@ -10,6 +10,8 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -79,6 +81,12 @@ class StockSwan:
         with self._connect() as opened:
             for _ in vici.Session(opened).initiate({"ike": name, "child": child, "timeout": f"{10_000 * SLOW:.0f}"}):
                 pass
+
+    @contextmanager
+    def control(self) -> Iterator[vici.Session]:
+        """Its control socket, for what is said nowhere else."""
+        with self._connect() as opened:
+            yield vici.Session(opened)
 
     def begin(self, name: str, child: str) -> None:
         """Try to bring a CHILD SA up, and do not wait for what becomes of it."""

@@ -195,6 +195,19 @@ def test_esp_is_blocked(lab: Lab) -> None:
     dynamic.delete()
 
 
+def test_a_peer_that_never_answers(lab: Lab) -> None:
+    """The cloud calls; at the site nothing runs, which answers as a firewall that drops UDP port 500 does."""
+    oslo = lab.world.site("oslo", "203.0.113.81", "192.168.63.0/24")
+    called = lab.gateway.connect(
+        oslo, static=["192.168.63.0/24"], tunnels=[{"StartupAction": "start", "IKEVersions": [{"Value": "ikev2"}]}, {}]
+    )
+    with filtered(oslo, "input udp dport 500 drop"):
+        replace(lab, connection=called, paris=oslo).says(
+            "peer-silent", "customer gateway 203.0.113.81 does not answer", "UDP ports 500 and 4500", seconds=45
+        )
+    called.delete()
+
+
 def test_a_peer_that_dies(lab: Lab) -> None:
     with lab.peer() as swan:
         eventually(lambda: lab.connection.tunnel(1).status["status"] == "UP", "it is up")

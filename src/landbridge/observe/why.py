@@ -124,7 +124,11 @@ def nothing_yet(ends: Ends) -> Explanation:
     """Before anything was heard of the far end."""
     where = f" {ends.far}" if ends.far is not None else ""
     if ends.side is Side.CLOUD:
-        return Explanation(sentence=f"Waiting for the customer gateway{where} to connect.")
+        return Explanation(
+            sentence=f"Waiting for the customer gateway{where} to connect.",
+            change=f"Nothing has come from it: bring the tunnel up there, and let UDP ports 500 and 4500 pass to "
+            f"{_places(ends)['near']}.",
+        )
     return Explanation(sentence=f"Connecting to the cloud's endpoint{where}, which has not answered yet.")
 
 
