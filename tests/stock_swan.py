@@ -25,20 +25,23 @@ _PLUGINS = ("random", "nonce", "aesni", "openssl", "kdf", "kernel-libipsec", "ke
 class StockSwan:
     """A charon of its own, with its own control socket and its routes as it likes them."""
 
-    def __init__(self, namespace: str, folder: Path, *, kernel: bool, routes: bool = True) -> None:
+    def __init__(
+        self, namespace: str, folder: Path, *, kernel: bool, plugins: tuple[str, ...] = (), settings: str = ""
+    ) -> None:
         """`folder` is its own, and not below /run, which it gets an empty one of: its pid file's path is fixed.
 
-        `routes`: it installs routes for its selectors, which with 0.0.0.0/0 takes its own packets along."""
+        `plugins`: more of them. `settings`: lines of its section of strongswan.conf.
+        """
         self._namespace = namespace
-        self._routes = "" if routes else " install_routes = no\n"
-        self._plugins = [name for name in _PLUGINS if not (kernel and name == "kernel-libipsec")]
+        self._plugins = [*plugins, *(name for name in _PLUGINS if not (kernel and name == "kernel-libipsec"))]
+        self._settings = settings
         self._socket = folder / "stock.vici"
         self._conf = folder / "stock.conf"
         self._log = folder / "stock.log"
 
     def __enter__(self) -> StockSwan:
         self._conf.write_text(
-            f"charon-systemd {{\n{self._routes} load = {' '.join(self._plugins)}\n journal {{\n  default = -1\n }}\n"
+            f"charon-systemd {{\n load = {' '.join(self._plugins)}\n{self._settings} journal {{\n  default = -1\n }}\n"
             " filelog {\n  stderr {\n   default = 1\n   flush_line = yes\n  }\n }\n"
             f" plugins {{\n  vici {{\n   socket = unix://{self._socket}\n  }}\n"
             "  kernel-libipsec {\n   load = yes\n  }\n }\n}\n"
@@ -76,11 +79,17 @@ class StockSwan:
             session.load_shared({"id": f"{name}-key", "type": "IKE", "data": key, "owners": ids})
             session.load_conn({name: connection})
 
-    def initiate(self, name: str, child: str) -> None:
-        """Bring a CHILD SA up, and wait for it."""
+    def load_certified(
+        self, name: str, connection: dict[str, Any], *, certificate: bytes, key: str, authority: dict[str, str]
+    ) -> None:
+        """A connection by certificates; the authority in vici's words (`load-authority`)."""
         with self._connect() as opened:
-            for _ in vici.Session(opened).initiate({"ike": name, "child": child, "timeout": f"{10_000 * SLOW:.0f}"}):
-                pass
+            session = vici.Session(opened)
+            session.load_cert({"type": "X509", "flag": "CA", "data": authority["cacert"]})
+            session.load_authority({"ca": authority})
+            session.load_cert({"type": "X509", "flag": "NONE", "data": certificate})
+            session.load_key({"type": "any", "data": key})
+            session.load_conn({name: connection})
 
     @contextmanager
     def control(self) -> Iterator[vici.Session]:
@@ -88,10 +97,16 @@ class StockSwan:
         with self._connect() as opened:
             yield vici.Session(opened)
 
-    def begin(self, name: str, child: str) -> None:
-        """Try to bring a CHILD SA up, and do not wait for what becomes of it."""
+    def try_to_initiate(self, name: str, child: str) -> None:
+        """Begin to bring a CHILD SA up; whatever becomes of it."""
         with self._connect() as opened:
             vici.Session(opened).request("initiate", {"ike": name, "child": child, "timeout": "-1"})
+
+    def initiate(self, name: str, child: str) -> None:
+        """Bring a CHILD SA up, and wait for it."""
+        with self._connect() as opened:
+            for _ in vici.Session(opened).initiate({"ike": name, "child": child, "timeout": f"{10_000 * SLOW:.0f}"}):
+                pass
 
     def children(self) -> list[dict[str, Any]]:
         """The CHILD SAs that are installed, in vici's words."""

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.lab
 
 KEY = "the.key.of.tunnel.one"
 IKE, ESP = "aes128gcm16-prfsha256-ecp256", "aes128gcm16-ecp256"
+NO_ROUTES = " install_routes = no\n"
+"""With 0.0.0.0/0 the peer's own IKE would go into its tunnel."""
 EVERYTHING = {"local_ts": ["0.0.0.0/0"], "remote_ts": ["0.0.0.0/0"]}
 """With what the cloud sends by itself: BGP and BFD between inside addresses."""
 
@@ -63,9 +65,9 @@ class Lab:
         at = site or self.paris
         words = self.words(str(at.public), **changed)
         kernel = self.world.status()["data_plane"] == "kernel"
-        with StockSwan(at.name, self.folder, kernel=kernel, routes=False) as swan:
+        with StockSwan(at.name, self.folder, kernel=kernel, settings=NO_ROUTES) as swan:
             swan.load("x", words, key=key, ids=[words["local"]["id"], words["remote"]["id"]])
-            swan.begin("x", "c")
+            swan.try_to_initiate("x", "c")
             yield swan
 
     def told(self, cause: str) -> dict[str, Any] | None:
