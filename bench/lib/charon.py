@@ -150,7 +150,7 @@ class HandCharon:
                 "t": {
                     "local_ts": ["0.0.0.0/0"],
                     "remote_ts": ["0.0.0.0/0"],
-                    "esp_proposals": ["aes128gcm16-esn-noesn" if self._kernel else "aes128gcm16"],
+                    "esp_proposals": ["aes128gcm16-ecp256-esn-noesn" if self._kernel else "aes128gcm16-ecp256"],
                     **({"replay_window": "1024"} if self._kernel else {}),
                     "dpd_action": "clear",
                 }
@@ -164,6 +164,30 @@ class HandCharon:
             {"child": "t", "ike": "t", "timeout": str(10_000 * machine.patience()), "loglevel": "-1"}
         ):
             pass
+
+    def end(self) -> None:
+        """Close the tunnel; returns when the peer has agreed."""
+        for _ in self._session().terminate({"ike": "t", "timeout": str(10_000 * machine.patience()), "loglevel": "-1"}):
+            pass
+
+    def renew(self, times: int) -> None:
+        """New keys for the CHILD SA, that many times, one after the other."""
+        session = self._session()
+        newest = self._newest(session)
+        for _ in range(times):
+            session.rekey({"child-id": str(newest)})
+            before = newest
+            until(lambda before=before: self._newest(session) > before, "new keys", every=0.0005)
+            newest = self._newest(session)
+
+    def _newest(self, session: vici.Session) -> int:
+        found = [
+            int(child["uniqueid"])
+            for sas in session.list_sas()
+            for child in sas["t"]["child-sas"].values()
+            if child["state"] == b"INSTALLED"
+        ]
+        return max(found, default=0)
 
     def kill(self) -> None:
         """SIGKILL, as a fault."""

@@ -49,24 +49,34 @@ class Customer:
     """A customer gateway by hand in the namespace of a site, up to the point where it waits for addresses and keys."""
 
     def __init__(
-        self, folder: Path, tag: str, site: str, public: str, uplink: str, data_plane: DataPlane | None = None
+        self,
+        folder: Path,
+        tag: str,
+        site: str,
+        public: str,
+        uplink: str,
+        data_plane: DataPlane | None = None,
+        number: int = 0,
     ) -> None:
+        """`number`: of the site's connections, of which it may have several."""
         self.site = site
         plane = data_plane or here()
         self._public = public
         self._uplink = uplink
         self._folder = folder
-        self._spaces = [f"lbh{tag}-{site}c{number}" for number in NUMBERS]
+        self._numbers = [2 * number + n for n in NUMBERS]
+        self._spaces = [f"lbh{tag}-{site}c{n}" for n in self._numbers]
         self.charons = [
-            HandCharon(folder, space, site, f"tun{n}", plane) for n, space in zip(NUMBERS, self._spaces, strict=True)
+            HandCharon(folder, space, site, f"tun{n}", plane)
+            for n, space in zip(self._numbers, self._spaces, strict=True)
         ]
         self.bird = HandBird(folder, site)
 
     def prepare(self) -> None:
         """Namespaces, NAT, and charons that have started."""
-        nat = "".join(f' oifname "{self._uplink}" ip saddr 100.64.{n}.0/30 masquerade\n' for n in NUMBERS)
+        nat = "".join(f' oifname "{self._uplink}" ip saddr 100.64.{n}.0/30 masquerade\n' for n in self._numbers)
         netns.run("ip", "netns", "exec", self.site, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0")
-        for number, space, charon in zip(NUMBERS, self._spaces, self.charons, strict=True):
+        for number, space, charon in zip(self._numbers, self._spaces, self.charons, strict=True):
             netns.add(space)
             netns.ip(space, f"link add eth0 type veth peer name ct{number} netns {self.site}", "link set eth0 up")
             netns.ip(self.site, f"link set ct{number} up", f"addr add 100.64.{number}.1/30 dev ct{number}")
@@ -84,7 +94,7 @@ class Customer:
 
     def configure(self, ends: Sequence[Ends]) -> None:
         """Addresses and keys, as the device file gives them."""
-        for number, charon, each in zip(NUMBERS, self.charons, ends, strict=True):
+        for number, charon, each in zip(self._numbers, self.charons, ends, strict=True):
             charon.inside(each.customer_inside, each.cloud_inside)
             charon.load(
                 local=f"100.64.{number}.2",
@@ -98,7 +108,7 @@ class Customer:
         """Let the cloud's charons reach ours: for a cloud that calls."""
         rules = "".join(
             f" ip saddr {each.cloud_outside} udp dport {{ 500, 4500 }} dnat to 100.64.{number}.2\n"
-            for number, each in zip(NUMBERS, ends, strict=True)
+            for number, each in zip(self._numbers, ends, strict=True)
         )
         netns.run(
             *("ip", "netns", "exec", self.site, "nft", "-f", "-"),
@@ -109,7 +119,7 @@ class Customer:
         """BGP over both tunnels."""
         sessions = [
             Session(f"t{n}", f"tun{n}", e.customer_inside, e.cloud_inside, peer_asn, 120 - 10 * n)
-            for n, e in zip(NUMBERS, ends, strict=True)
+            for n, e in zip(self._numbers, ends, strict=True)
         ]
         self.bird.start(
             config(router_id=self._public, asn=asn, sessions=sessions, announced=[lan], bfd_interval=bfd_interval)
@@ -117,7 +127,7 @@ class Customer:
 
     def route(self, prefix: str) -> None:
         """A static route instead of BGP."""
-        netns.ip(self.site, f"route replace {prefix} dev tun1")
+        netns.ip(self.site, f"route replace {prefix} dev tun{self._numbers[0]}")
 
     def close(self) -> None:
         """End and remove everything but the site."""
@@ -140,14 +150,15 @@ def initiate(charons: Sequence[HandCharon]) -> None:
 class Connection:
     """One site with its customer gateway, and the two endpoints on the cloud's side that belong to it."""
 
-    def __init__(self, world: HandWired, number: int) -> None:
+    def __init__(self, world: HandWired, number: int, site: int) -> None:
+        """`site`: of which it is; several connections may be of one."""
         self.world = world
-        self.number = number
+        self.number, self._site = number, site
         tag, folder = world.tag, world.folder
-        self.site, self.host = f"lbh{tag}-s{number}", f"lbh{tag}-h{number}"
-        self.lan, self.host_address = f"192.168.{number}.0/24", f"192.168.{number}.10"
-        self.public = str(IPv4Address("203.0.113.2") + number)
-        self.customer = Customer(folder, tag, self.site, self.public, "eth0", world.data_plane)
+        self.site, self.host = f"lbh{tag}-s{site}", f"lbh{tag}-h{site}"
+        self.lan, self.host_address = f"192.168.{site}.0/24", f"192.168.{site}.10"
+        self.public = str(IPv4Address("203.0.113.2") + site)
+        self.customer = Customer(folder, tag, self.site, self.public, "eth0", world.data_plane, number - site)
         self.spaces = [f"lbh{tag}-g{number}-{n}" for n in NUMBERS]
         self.devices = [f"tun{number}-{n}" for n in NUMBERS]
         self.charons = [
@@ -170,11 +181,12 @@ class Connection:
         return f"pg{self.number}-{n}"
 
     def build_site(self) -> None:
-        """The site, its host, and a customer gateway about to wait."""
-        for space in (self.site, self.host):
-            netns.add(space)
-        self.world.plug(self.site, self.public, f"ps{self.number}")
-        self.world.lan(self.host, self.site, f"{self.host_address}/24", f"192.168.{self.number}.1", "lan0")
+        """The site with its host, if it is not there yet, and a customer gateway about to wait."""
+        if self.number == self._site:
+            for space in (self.site, self.host):
+                netns.add(space)
+            self.world.plug(self.site, self.public, f"ps{self.number}")
+            self.world.lan(self.host, self.site, f"{self.host_address}/24", f"192.168.{self.number}.1", "lan0")
         self.customer.prepare()
 
     def build_endpoints(self) -> None:
@@ -221,8 +233,10 @@ class HandWired:
         connections: int = 1,
         bfd_interval: int = 100,
         data_plane: DataPlane | None = None,
+        *,
+        one_site: bool = False,
     ) -> None:
-        """`data_plane`: None is what landbridge would take here."""
+        """`data_plane`: None is what landbridge would take here. `one_site`: all connections are of the same one."""
         self.data_plane = data_plane or here()
         self.folder = folder / f"hand-{tag}"
         self.folder.mkdir()
@@ -230,7 +244,7 @@ class HandWired:
         self.bfd_interval = bfd_interval
         self.inet, self.vgw, self.vpc = (f"lbh{tag}-{name}" for name in ("inet", "vgw", "vpc"))
         self.bird = HandBird(self.folder, self.vgw)
-        self.connections = [Connection(self, number) for number in range(connections)]
+        self.connections = [Connection(self, number, 0 if one_site else number) for number in range(connections)]
 
     def build_base(self) -> None:
         """The Internet, the VPC, its gateway, and sites whose customer gateways wait."""
@@ -310,4 +324,4 @@ class HandWired:
         spaces = [self.inet, self.vgw, self.vpc]
         for connection in self.connections:
             spaces += [*connection.spaces, connection.site, connection.host]
-        netns.delete(spaces)
+        netns.delete(list(dict.fromkeys(spaces)))

@@ -74,6 +74,8 @@ class Product:
         self.state = folder / f"state-{tag}"
         self._log = (folder / f"serve-{tag}.log").open("wb")
         self._agents: dict[str, str] = {}
+        self.sites = 0
+        """How many there are: the next one's number."""
         self.service = subprocess.Popen(
             [
                 *(LANDBRIDGE, "serve", "--lab", "--listen", "127.0.0.1:0", "--state", self.state),
@@ -141,6 +143,7 @@ class Product:
 
     def site(self, number: int = 0) -> Site:
         """A lab site."""
+        self.sites = max(self.sites, number + 1)
         name, public, lan = f"lbb{self.tag}-{number}", f"203.0.113.{2 + number}", f"192.168.{number}.0/24"
         self.admin.add_site(name, public, lan)
         until(lambda: self.admin.site(name)["state"] == "available", f"the site {name}")
@@ -224,9 +227,9 @@ class Product:
         self.ec2.delete_vpn_connection(VpnConnectionId=vpn.id)
         until(lambda: self.describe(vpn)["State"] == "deleted", f"{vpn.id} to go", 60)
 
-    def customer(self, site: Site) -> Customer:
-        """A customer gateway by hand in a lab site."""
-        return Customer(self.folder, self.tag, site.name, site.public, "wan")
+    def customer(self, site: Site, number: int = 0) -> Customer:
+        """A customer gateway by hand in a lab site; `number`: of which of its connections."""
+        return Customer(self.folder, self.tag, site.name, site.public, "wan", number=number)
 
     def close(self) -> None:
         """Stop the agents and the service, and purge everything."""

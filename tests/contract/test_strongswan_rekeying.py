@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import struct
 import subprocess
 import threading
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 from networks import DATA_PLANE, KERNEL, SLOW, ip, run, until
-from vpn import Side, Vpn
+from streams import Stream, drain, streams
+from vpn import Vpn
 
 from landbridge.desired.ike import IkeConnection
 from landbridge.desired.links import DataPlane
 from landbridge.desired.objects import Key, Seen
-from landbridge.drivers.netlink.inside import inside
 from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, Transforms
 from landbridge.observe.ike import IkeEventKind
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
 EVERY = 0.02
-PORT = 7011
-PAUSE = 1.0
-"""Seconds without a packet after which nothing is on its way any more: ten round trips of the slow link."""
 NETEM = subprocess.run(
     ["unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"],
     capture_output=True,
@@ -39,58 +33,6 @@ netem = pytest.mark.skipif(
     NETEM.returncode != 0 and not IN_THE_VM,
     reason="this kernel has no netem (sch_netem), which loses and delays packets; scripts/vm boots one that has",
 )
-
-
-@dataclass
-class Stream:
-    """Numbered packets one way through the tunnel, and those that arrived."""
-
-    sender: socket.socket
-    receiver: socket.socket
-    sent: int = 0
-    arrived: set[int] = field(default_factory=set)
-
-    def step(self) -> bool:
-        """Take what has arrived; whether anything has."""
-        before = len(self.arrived)
-        with suppress(BlockingIOError):
-            while True:
-                self.arrived.add(struct.unpack("!Q", self.receiver.recv(64))[0])
-        return len(self.arrived) > before
-
-    def send(self) -> None:
-        """The next packet."""
-        self.sender.send(struct.pack("!Q", self.sent))
-        self.sent += 1
-
-    @property
-    def lost(self) -> int:
-        """How many did not arrive."""
-        return self.sent - len(self.arrived)
-
-
-def streams(vpn: Vpn) -> list[Stream]:
-    """One in each direction, between the inside addresses."""
-
-    def bound(side: Side, peer: Side) -> socket.socket:
-        with inside(side.router):
-            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        made.bind((str(side.inside), PORT))
-        made.connect((str(peer.inside), PORT))
-        made.setblocking(False)
-        return made
-
-    a, b = bound(vpn.a, vpn.b), bound(vpn.b, vpn.a)
-    return [Stream(a, b), Stream(b, a)]
-
-
-def drain(both: list[Stream]) -> None:
-    """Take what is still on its way, until nothing has come for a while."""
-    quiet = time.monotonic()
-    while time.monotonic() < quiet + PAUSE * max(1.0, SLOW / 5):
-        if [stream for stream in both if stream.step()]:
-            quiet = time.monotonic()
-        time.sleep(EVERY)
 
 
 def short_lived(connection: IkeConnection) -> IkeConnection:

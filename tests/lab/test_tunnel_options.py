@@ -55,6 +55,28 @@ def test_keys_and_inside_addresses_are_those_asked_for(world: World, gateway: Vp
     )
 
 
+def test_inside_addresses_that_were_just_freed_are_the_next_connections(
+    world: World, gateway: VpnGateway, instance: Instance
+) -> None:
+    """Not while the one that has them is going, at once when it has gone."""
+    site = world.site("toul", "203.0.113.86", "192.168.69.0/24")
+    tunnels = [{"TunnelInsideCidr": "169.254.78.0/30"}, {"TunnelInsideCidr": "169.254.78.4/30"}]
+    first = gateway.connect(site, asn=65_086, tunnels=tunnels)
+    site.customer_gateway_up(first)
+    first.comes_up()
+    site.customer_gateway_down(first)
+    first.delete()
+    second = gateway.connect(site, asn=65_086, tunnels=tunnels)
+    assert [tunnel["TunnelInsideCidr"] for tunnel in second.describe()["Options"]["TunnelOptions"]] == [
+        tunnel["TunnelInsideCidr"] for tunnel in tunnels
+    ]
+    site.customer_gateway_up(second)
+    second.comes_up()
+    site.host.comes_to_reach(instance)
+    site.customer_gateway_down(second)
+    second.delete()
+
+
 def test_it_is_ikev2_with_one_association_per_tunnel(world: World, gateway: VpnGateway) -> None:
     site = world.site("metz", "203.0.113.81", "192.168.64.0/24")
     connection = gateway.connect(site, asn=65_014)

@@ -34,8 +34,10 @@ NO_ASN = 65000
 """A static connection has no BGP; its speaker is given a number because BIRD wants one."""
 CLOSED_PRIORITY = 0
 """Before source NAT (100)."""
-REKEY_MARGIN = 270
-"""Seconds before a lifetime's end, as at AWS by default; the file says nothing of it."""
+REKEY_MARGIN, REKEY_FUZZ = 570, 50
+"""Seconds before a lifetime's end by which this side makes new keys, and by how many per cent of that earlier at most.
+The file says nothing of it. The cloud's side does so in the last 540 to 270 seconds by default, when this side has: the
+two do not ask each other at once."""
 THE_CONNECTION = 1
 """Both tunnels belong to one connection: what one brings is not sent back through the other."""
 
@@ -129,6 +131,7 @@ def _tunnel(
         ike_lifetime=tunnel.ike.lifetime,
         child_lifetime=tunnel.esp.lifetime,
         rekey_margin=min(REKEY_MARGIN, tunnel.esp.lifetime // 2),
+        rekey_fuzz=REKEY_FUZZ,
         local_ts=selectors(tunnel.customer_network, tunnel.customer_inside.ip),
         remote_ts=selectors(tunnel.gateway_network, tunnel.gateway_inside.ip),
         dpd_delay=dpd_delay(tunnel.dpd_timeout, "restart"),

@@ -26,8 +26,13 @@ from landbridge.reconcile.driver import DriverError
 
 SEARCH: Final = os.pathsep.join(("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"))
 
-# No core files (they would hold keys); into the memory group before anything is allocated; then become the daemon.
-_WRAPPER: Final = 'ulimit -c 0; [ -z "$1" ] || echo $$ > "$1/cgroup.procs"; shift; exec "$@"'
+# No core files (they would hold keys); into the memory group before anything is allocated; ahead of other work on the
+# processor, landbridge's own too (its groups are sessions where nobody made others); then become the daemon.
+_WRAPPER: Final = (
+    'ulimit -c 0; [ -z "$1" ] || echo $$ > "$1/cgroup.procs"; shift; '
+    "{ echo -10 > /proc/self/autogroup; renice -n -10 $$; } > /dev/null 2>&1; "
+    'exec "$@"'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

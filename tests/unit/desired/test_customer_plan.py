@@ -70,6 +70,16 @@ def test_both_tunnels_are_initiated_under_the_public_identity() -> None:
     assert {i.psk for i in ike} == {tunnel.psk for tunnel in file.tunnels}
 
 
+def test_this_side_has_made_new_keys_before_the_clouds_would() -> None:
+    (ours, _) = [
+        i for i in wanted(downloaded(static=False), SETTINGS, Health()).values() if isinstance(i, IkeConnection)
+    ]
+    cloud = TunnelOptions()
+    latest = ours.rekey_margin
+    assert latest < ours.rekey_margin * (100 + ours.rekey_fuzz) / 100 < ours.child_lifetime / 2, "spread as well"
+    assert latest > cloud.rekey_margin * (100 + cloud.rekey_fuzz) / 100
+
+
 def test_what_the_cloud_sends_first_is_handed_to_its_endpoint() -> None:
     file = downloaded(static=False)
     (ruleset,) = [

@@ -66,6 +66,12 @@ class _Followed:
     causes: dict[str, Cause] = field(default_factory=dict)
     carried: set[str] = field(default_factory=set)
     """Connections whose CHILD SA is up, as far as heard."""
+    pairs: dict[str, set[str]] = field(default_factory=dict)
+    """charon's numbers of connections' CHILD SAs, as far as heard, rekeying left out. More than one: it looks."""
+    doubtful: set[str] = field(default_factory=set)
+    """Connections of which an SA went: whether another one carries on is looked at in a while, once for all of them."""
+    dials: bool = True
+    """Whether it has a connection that should be initiated, as far as is known: most of the cloud's have none."""
     revive: dict[str, float] = field(default_factory=dict)
     """Connections that were up when charon died, and until when they are initiated, whoever initiates otherwise."""
 
@@ -112,6 +118,7 @@ class IkeWatcher:
             known = self._followed.get(namespace)
             if known is None or known.stream is None:
                 return  # it is looked after as soon as there is contact
+            known.dials = True
             known.due, known.pause = time.monotonic() + (0.0 if known.revive else RETRY), RETRY
         self._ring()
 
@@ -152,7 +159,7 @@ class IkeWatcher:
             if known is not None:
                 # The peer would notice only by DPD (traps 9); it takes a new IKE SA for the old one at once.
                 known.revive |= dict.fromkeys(known.carried, time.monotonic() + REVIVE_FOR)
-                known.carried = set()
+                known.carried, known.doubtful = set(), set()
                 if cause is not None:
                     known.causes = {"": cause}
         self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.GONE, cause=cause))
@@ -236,11 +243,14 @@ class IkeWatcher:
                 self._selector.register(known.stream, selectors.EVENT_READ, namespace)
                 self._hear_losses(namespace)
                 known.causes.pop("", None)
-                known.carried = {sa.connection for sa in self._endpoints.vici(namespace).sas() if sa.up}
+                up = [sa for sa in self._endpoints.vici(namespace).sas() if sa.up]
+                known.carried = {sa.connection for sa in up}
+                known.pairs = {sa.connection: {str(child.unique_id) for child in sa.children} for sa in up}
                 self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.SYNCED))
                 for name, message in known.stream.early():
                     self._interpret(namespace, known, name, message)
-            if self._initiate(namespace, known):
+            self._settle(namespace, known)
+            if (known.dials or known.revive) and self._initiate(namespace, known):
                 with self._lock:
                     known.due = min(known.due, time.monotonic() + known.pause)
                 known.pause = min(known.pause * 1.5, RETRY_MOST)
@@ -268,8 +278,10 @@ class IkeWatcher:
 
     def _initiate_down(self, vici: Vici, known: _Followed) -> bool:
         known.revive = {name: until for name, until in known.revive.items() if until > time.monotonic()}
+        known.dials = False  # before it is asked: who loads a connection says so afterwards
         wanted = dialled(vici.secrets()) | known.revive.keys()
         names = [loaded.name for loaded in vici.connections() if loaded.name in wanted]
+        known.dials = bool(names)
         if not names:
             return bool(known.revive)
         sas = vici.sas()
@@ -287,15 +299,18 @@ class IkeWatcher:
                 vici.initiate(name)
         return bool(down)
 
-    def _carries(self, namespace: str, connection: str) -> bool:
-        """Whether a connection of which something went carries on by another IKE SA, as when IKEv1 has new keys."""
-        try:
-            return any(sa.up and sa.connection == connection for sa in self._endpoints.vici(namespace).sas())
-        except DriverError:
-            return False
+    def _settle(self, namespace: str, known: _Followed) -> None:
+        """Of connections of which something went: does another IKE SA carry on, as when IKEv1 has new keys?"""
+        if known.doubtful:
+            doubtful, known.doubtful = known.doubtful, set()
+            known.carried -= doubtful - {sa.connection for sa in self._endpoints.vici(namespace).sas() if sa.up}
 
-    def _narrow(self, namespace: str, connection: str) -> None:
-        """Close all but the youngest CHILD SA of an IKE SA. (A rekeyed one takes the old one's place without this.)"""
+    def _narrow(self, namespace: str, connection: str) -> set[str]:
+        """Close all but the youngest CHILD SA of an IKE SA (a rekeyed one takes the old one's place without this).
+
+        What is left; nothing if that is not known.
+        """
+        left: set[str] = set()
         try:
             vici = self._endpoints.vici(namespace)
             for sa in vici.sas():
@@ -304,6 +319,7 @@ class IkeWatcher:
                     for child in sa.children
                     if sa.connection == connection and child.state is ChildState.INSTALLED
                 )
+                left |= set(map(str, pairs[-1:]))
                 for unique_id in pairs[:-1]:
                     log.warning(
                         "The peer %s asks for %d SA pairs. As at AWS only the last one stays: let it propose one pair "
@@ -314,6 +330,7 @@ class IkeWatcher:
                     vici.close_child(unique_id)
         except DriverError as error:
             log.warning("SA pairs in %s were not counted: %s", namespace, error)
+        return left
 
     def _receive(self, namespace: str, known: _Followed, streams: dict[str, EventStream]) -> None:
         assert known.stream is not None
@@ -339,15 +356,26 @@ class IkeWatcher:
         if kind is IkeEventKind.CHILD_UP:
             known.causes.clear()
             known.carried.add(connection)
-            known.due = 0.0
+            known.doubtful.discard(connection)
+            if known.dials:
+                known.due = 0.0
             known.revive.pop(connection, None)
-            self._narrow(namespace, connection)
+            pairs = known.pairs.setdefault(connection, set())
+            pairs |= _numbers(message)
+            if len(pairs) > 1:
+                known.pairs[connection] = self._narrow(namespace, connection) or _numbers(message)
         elif kind in (IkeEventKind.IKE_DOWN, IkeEventKind.CHILD_DOWN):
-            if not self._carries(namespace, connection):
-                known.carried.discard(connection)
+            known.doubtful.add(connection)
+            known.pairs.get(connection, set()).difference_update(_numbers(message))
             # Not at once: charon's own restart, or its peer's, may be under way.
             known.due, known.pause = min(known.due, time.monotonic() + RETRY), RETRY
         self._tell(IkeEvent(namespace=namespace, kind=kind, connection=connection, cause=known.causes.get(connection)))
+
+
+def _numbers(message: Mapping[str, Any]) -> set[str]:
+    """charon's numbers of the CHILD SAs that an event is of."""
+    sas = [sa for sa in message.values() if isinstance(sa, dict)]
+    return {_text(child.get("uniqueid")) for sa in sas for child in sa.get("child-sas", {}).values()}
 
 
 def _text(value: Any) -> str:
