@@ -125,7 +125,7 @@ class Trail:
     def _line(self, line: str, at: datetime) -> Trail:
         told = self if dull(line) else self._note(line, at)
         if (packet := _PACKET.match(line)) is not None:
-            return replace(told, port=int(packet[2]))
+            return told if told.port == int(packet[2]) else replace(told, port=int(packet[2]))
         if line.startswith("received proposals: "):
             return replace(told, offered=line.partition(": ")[2][:LONGEST_OFFER])
         if line.startswith("configured proposals: "):

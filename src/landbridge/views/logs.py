@@ -17,7 +17,7 @@ def streams(
     stream.
 
     Raises:
-        NotFound, Invalid: as `why`.
+        NotFound, Conflict, Invalid: as `connection_of`.
     """
     connection, tunnels = connection_of(snapshot, name, number)
     found = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from landbridge.model.errors import Invalid, NotFound
+from landbridge.control.vpn_connections import NOUN
+from landbridge.model.errors import Conflict, Invalid, NotFound
 from landbridge.model.resources import State
 from landbridge.model.snapshot import Snapshot
 from landbridge.model.vpn import Tunnel, VpnConnection
-from landbridge.observe.state import Observation, TunnelState
+from landbridge.observe.state import Observation, Status, TunnelState
 from landbridge.views.status import Document, timestamp
 
 
@@ -15,12 +16,15 @@ def connection_of(snapshot: Snapshot, name: str, number: int | None) -> tuple[Vp
 
     Raises:
         NotFound: there is no such connection.
+        Conflict: several are called so.
         Invalid: there is no such tunnel.
     """
     connections = [c for c in snapshot.all(VpnConnection) if c.state is not State.DELETED]
     found = [c for c in connections if c.id == name] or [c for c in connections if name and c.name == name]
-    if len(found) != 1:
-        raise NotFound("VPN connection", name[:40])
+    if not found:
+        raise NotFound(NOUN, name[:40])
+    if len(found) > 1:
+        raise Conflict(f"Several are called '{name[:40]}': {', '.join(c.id for c in found)}. Use one of these ids.")
     [connection] = found
     tunnels = tuple(tunnel for tunnel in connection.tunnels if number in (None, tunnel.number))
     if not tunnels:
@@ -32,7 +36,7 @@ def why(snapshot: Snapshot, observation: Observation, name: str, number: int | N
     """The document of a connection, or of one of its tunnels.
 
     Raises:
-        NotFound, Invalid: as `connection_of`.
+        NotFound, Conflict, Invalid: as `connection_of`.
     """
     connection, tunnels = connection_of(snapshot, name, number)
     return {
@@ -55,8 +59,15 @@ def _tunnel(tunnel: Tunnel, seen: TunnelState | None, connection: VpnConnection)
         "status": state.status.value,
         "since": timestamp(state.changed),
         "cause": explained.cause or None,
-        "why": explained.sentence or state.why or "All is well.",
+        "why": _in_words(state),
         "change": explained.change or None,
         "proposals": proposals if any(proposals.values()) else None,
         "events": [{"at": timestamp(each.at), "what": each.what} for each in state.last],
     }
+
+
+def _in_words(state: TunnelState) -> str:
+    said = state.explained.sentence or state.why
+    if state.status is Status.DOWN or state.explained.cause:
+        return said
+    return f"All is well: {said}." if said else "All is well."

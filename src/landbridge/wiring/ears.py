@@ -74,8 +74,9 @@ class Ears:
         with self._lock:
             if event.namespace in self._endpoints:
                 trail = self._trails.get(event.namespace, NO_TRAIL)
-                self._trails[event.namespace] = trail.heard(event, at)
-                self._said = None
+                self._trails[event.namespace] = followed = trail.heard(event, at)
+                if followed is not trail:
+                    self._said = None
         if event.kind is IkeEventKind.SAID:
             return
         if event.kind is IkeEventKind.GONE:

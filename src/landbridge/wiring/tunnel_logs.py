@@ -37,12 +37,11 @@ class TunnelLogs:
             before = self._phases.get(event.namespace, Phases())
             self._phases[event.namespace] = phases = before.heard(event)
             found = self._endpoints.get(event.namespace)
-        detail = details(event, phases)
-        if found is None or not detail:
+        if found is None:
             return
         connection, tunnel = found
         log = tunnel.options.log
-        if log is not None and log.group:
+        if log is not None and log.group and (detail := details(event, phases)):
             dpd = tunnel.options.dpd_action is not DpdAction.NONE
             line = activity_line(at, connection.id, tunnel.outside, phases, detail, dpd=dpd, as_json=log.as_json)
             self._files.write(log.group, stream_name(connection.id, tunnel.outside, ACTIVITY), line)
