@@ -22,6 +22,7 @@ pytestmark = pytest.mark.lab
 
 KEY = "the.key.of.tunnel.one"
 IKE, ESP = "aes128gcm16-prfsha256-ecp256", "aes128gcm16-ecp256"
+IKEV1 = "aes256-sha256-modp2048"
 NO_ROUTES = " install_routes = no\n"
 """With 0.0.0.0/0 the peer's own IKE would go into its tunnel."""
 EVERYTHING = {"local_ts": ["0.0.0.0/0"], "remote_ts": ["0.0.0.0/0"]}
@@ -123,6 +124,20 @@ def test_a_wrong_key(lab: Lab) -> None:
         lab.says("authentication-failed", "pre-shared keys of the two sides differ", lab.outside)
 
 
+def test_a_wrong_key_with_ikev1(lab: Lab) -> None:
+    with lab.peer(key="another.key.than.that", version="1", proposals=[IKEV1]):
+        lab.says("authentication-failed", "pre-shared keys of the two sides differ", lab.outside)
+
+
+def test_no_proposal_in_common_with_ikev1(lab: Lab) -> None:
+    with lab.peer(version="1", proposals=["aes192-sha256-modp2048"]):
+        told = lab.says("no-proposal-chosen", "phase 1")
+    assert told["proposals"]["received"].startswith("IKE:AES_CBC_192")
+    with lab.peer(version="1", proposals=[IKEV1], child={"esp_proposals": ["aes256ctr-sha1"]}):
+        told = lab.says("no-esp-proposal", "phase 2")
+    assert told["proposals"]["received"].startswith("ESP:AES_CTR_256")
+
+
 def test_another_address(lab: Lab) -> None:
     lyon = lab.world.site("lyon", "203.0.113.78", "192.168.61.0/24")
     with lab.peer():
@@ -166,7 +181,7 @@ def test_other_traffic_selectors(lab: Lab) -> None:
 
 
 def test_udp_4500_is_blocked(lab: Lab) -> None:
-    with filtered(lab.paris, "output udp dport 4500 drop"), lab.peer():
+    with filtered(lab.paris, "output udp dport 4500 drop"), lab.peer(encap="yes"):
         lab.says("ike-auth-missing", "UDP port 500 is open and UDP port 4500 is blocked")
 
 
@@ -181,7 +196,7 @@ def test_a_nat_that_does_not_pass_udp_4500(lab: Lab) -> None:
     try:
         ok(*here, "add chain ip moved out { type nat hook postrouting priority 100 ; }")
         ok(*here, "add rule ip moved out udp sport 500 snat to 203.0.113.77:20500")
-        with filtered(lab.paris, "output udp dport 4500 drop"), lab.peer():
+        with filtered(lab.paris, "output udp dport 4500 drop"), lab.peer(encap="yes"):
             lab.says("nat-without-nat-t", "behind a NAT", "UDP port 20500", "Turn on NAT-T")
     finally:
         ok(*here, "delete table ip moved")
@@ -192,8 +207,11 @@ def test_esp_is_blocked(lab: Lab) -> None:
     lima = lab.world.site("lima", "203.0.113.80", "192.168.62.0/24")
     dynamic = lab.gateway.connect(lima, asn=65_080, tunnels=[{"PreSharedKey": KEY}, {}])
     other = replace(lab, connection=dynamic, paris=lima)
-    with filtered(lima, "output udp dport 4500 @th,64,32 != 0 drop"), other.peer(child=EVERYTHING):
-        other.says("esp-blocked", "no ESP arrives", "ESP in UDP (port 4500)")
+    kernel = lab.world.status()["data_plane"] == "kernel"
+    drop = "output meta l4proto esp drop" if kernel else "output udp dport 4500 @th,64,32 != 0 drop"
+    named = "ESP (IP protocol 50)" if kernel else "ESP in UDP (port 4500)"
+    with filtered(lima, drop), other.peer(child=EVERYTHING):
+        other.says("esp-blocked", "no ESP arrives", named)
     dynamic.delete()
 
 

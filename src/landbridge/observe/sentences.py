@@ -69,7 +69,7 @@ CLOUD: Final[Mapping[Cause, Words]] = {
     Cause.IKE_AUTH_MISSING: Words(
         "UDP port 500 is open and UDP port 4500 is blocked between {far} and {near}: IKE_SA_INIT was answered, and "
         "IKE_AUTH does not get through.",
-        "Let the firewalls between the two admit UDP port 4500 both ways.",
+        "Let the firewalls between the two admit UDP port 4500, and fragments of large packets, both ways.",
     ),
     Cause.NAT_WITHOUT_NAT_T: Words(
         "The customer gateway is behind a NAT (it is seen at UDP port {said} instead of 500), and NAT-T does not work: "

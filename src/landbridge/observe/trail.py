@@ -131,7 +131,7 @@ class Trail:
         if line.startswith("configured proposals: "):
             return replace(told, taken=line.partition(": ")[2][:LONGEST_OFFER])
         if (looked := _LOOKED_FOR.match(line)) is not None:
-            return replace(told, near_id=looked["near"] or "", far_id=looked["far"])
+            return replace(told, near_id=(looked["near"] or "")[:LONGEST], far_id=looked["far"][:LONGEST])
         if (stranger := _NO_CONFIG.match(line)) is not None:
             return replace(told, stranger=stranger[1])
         return told._exchanged(line, at)._concluded(line)
@@ -174,10 +174,10 @@ class Trail:
                 return Finding(cause=cause, said=self.far_id, expected=self.near_id)
             case Cause.TRAFFIC_SELECTORS:
                 named = _SELECTORS.search(line)
-                return Finding(cause=cause, said=(named[1] or named[2]) if named is not None else "")
+                return Finding(cause=cause, said=(named[1] or named[2])[:LONGEST] if named is not None else "")
             case Cause.CERTIFICATE_TIME:
                 valid = _VALIDITY.search(line)
-                return Finding(cause=cause, said=valid[1] if valid is not None else "")
+                return Finding(cause=cause, said=valid[1][:LONGEST] if valid is not None else "")
             case Cause.CERTIFICATE if self.found is not None and self.found.cause is Cause.CERTIFICATE_TIME:
                 return None  # because of that
             case Cause.PEER_CLOSED:

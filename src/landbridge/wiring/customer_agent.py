@@ -351,6 +351,8 @@ class Agent:
             "status": state.status.value,
             "since": state.changed.isoformat(),
             "why": state.why,
+            "cause": state.explained.cause,
+            "proposals": {"received": state.explained.received, "configured": state.explained.configured},
             "ike": state.ike,
             "bgp": state.bgp,
             "bfd": state.bfd,
