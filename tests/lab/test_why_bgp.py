@@ -96,6 +96,20 @@ def test_another_inside_address(lab: Lab) -> None:
     lab.paris.customer_gateway_down(lab.connection)
 
 
+def test_nearly_as_many_prefixes_as_a_session_takes(lab: Lab) -> None:
+    some = [word for number in range(85) for word in ("--advertise", f"192.168.{number}.0/24")]
+    lab.paris.customer_gateway_up(lab.connection, *some)
+
+    def warned() -> bool:
+        return "85 of at most 100 prefixes" in (lab.world.admin.why(lab.connection.id, 1)["tunnels"][0]["change"] or "")
+
+    eventually(warned, "it warns", 20)
+    assert lab.connection.telemetry()[lab.connection.tunnel(1).status["outside_address"]]["StatusMessage"] == (
+        "85 BGP ROUTES"
+    )
+    lab.paris.customer_gateway_down(lab.connection)
+
+
 def test_more_prefixes_than_a_session_takes(lab: Lab) -> None:
     many = [word for number in range(101) for word in ("--advertise", f"192.168.{number}.0/24")]
     lab.paris.customer_gateway_tries(lab.connection, *many)
@@ -113,6 +127,8 @@ def test_a_peer_whose_bgp_falls_silent(lab: Lab) -> None:
         os.kill(pid, signal.SIGSTOP)
     try:
         lab.says("bgp-hold-timer", "hold timer expired", "silent for the whole hold time", seconds=60)
+        happened = [each["what"] for each in lab.world.admin.why(lab.connection.id, 1)["tunnels"][0]["events"]]
+        assert any(what.startswith("BGP with ") and " from Established to " in what for what in happened), happened
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)

@@ -175,3 +175,11 @@ def with_error(protocol: SpeakerProtocol, said: str) -> SpeakerProtocol:
     if bgp is None or protocol.established or not said.startswith(bgp.last_error):
         return protocol
     return replace(protocol, bgp=replace(bgp, last_error=said))
+
+
+def moved(before: BgpPeering | None, after: BgpPeering) -> str:
+    """In words, that a session is in another state than at the last look; empty if it is not."""
+    if before is None or before.state == after.state:
+        return ""
+    why = f": {after.last_error}" if after.last_error and after.state != "Established" else ""
+    return f"BGP with {after.neighbour} went from {before.state} to {after.state}{why}"

@@ -17,7 +17,7 @@ from landbridge.observe.ike import Cause, ChildSaStatus, IkeSaStatus
 from landbridge.observe.kernel import NO_LINK, LinkCount
 from landbridge.observe.negotiated import negotiated
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
-from landbridge.observe.trail import NO_TRAIL, Finding, Trail
+from landbridge.observe.trail import MOST, NO_TRAIL, Finding, Happening, Trail
 from landbridge.observe.why import BEING_BUILT, NOTHING_TO_SAY, Ends, Explanation, Side, failed, no_bgp, nothing_yet, up
 
 BFD_SILENCE: Final = timedelta(seconds=60)
@@ -84,6 +84,8 @@ class Heard:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     speakers: Mapping[str, SpeakerWords] = field(default_factory=dict)
     trails: Mapping[str, Trail] = field(default_factory=dict)
+    sessions: Mapping[str, Mapping[IPv4Address, tuple[Happening, ...]]] = field(default_factory=dict)
+    """By router and neighbour: what became of BGP."""
     routes: Mapping[str, Mapping[tuple[int, IPv4Network], str]] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, LinkCount]] = field(default_factory=dict)
 
@@ -111,6 +113,8 @@ class View:
     side: Side = Side.CLOUD
     counted: LinkCount | None = None
     trail: Trail = NO_TRAIL
+    session: tuple[Happening, ...] = ()
+    """What became of BGP."""
     near_outside: IPv4Address | None = None
     near_inside: IPv4Address | None = None
     far_network: IPv4Network = ANYWHERE
@@ -148,7 +152,7 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
         changed=changed,
         why=explained.text if status is Status.DOWN else explained.sentence,
         explained=explained,
-        last=view.trail.last,
+        last=tuple(sorted((*view.trail.last, *view.session), key=lambda each: each.at)[-MOST:]),
         ike="established" if sa else ("connecting" if view.endpoint.sas else "down"),
         bgp=peering.state if peering is not None else "",
         bfd=view.bfd_up,
@@ -244,6 +248,7 @@ def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard
         speaker=heard.speakers.get(place.router, SpeakerWords()),
         counted=_counted(heard, place),
         trail=heard.trails.get(place.endpoint, NO_TRAIL),
+        session=heard.sessions.get(place.router, {}).get(tunnel.customer_inside, ()),
         near_outside=tunnel.outside,
         near_inside=tunnel.cloud_inside,
         far_network=connection.customer_network,

@@ -52,6 +52,11 @@ class Happening:
     what: str
 
 
+def noted(last: tuple[Happening, ...], what: str, at: datetime) -> tuple[Happening, ...]:
+    """With one more; of too many the oldest goes."""
+    return (*last[1 - MOST :], Happening(at=at, what=what[:LONGEST]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """Why the last attempt failed. `said`: what the peer said that is the cause, where it is that. `expected`: what was
@@ -120,7 +125,7 @@ class Trail:
         return self
 
     def _note(self, what: str, at: datetime) -> Trail:
-        return replace(self, last=(*self.last[1 - MOST :], Happening(at=at, what=what[:LONGEST])))
+        return replace(self, last=noted(self.last, what, at))
 
     def _line(self, line: str, at: datetime) -> Trail:
         told = self if dull(line) else self._note(line, at)

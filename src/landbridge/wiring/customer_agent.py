@@ -303,6 +303,7 @@ class Agent:
                 speaker=heard.speakers.get(place.router, SpeakerWords()),
                 side=Side.CUSTOMER,
                 trail=heard.trails.get(place.endpoint, NO_TRAIL),
+                session=heard.sessions.get(place.router, {}).get(tunnel.gateway_inside.ip, ()),
                 near_outside=tunnel.customer_outside,
                 near_inside=tunnel.customer_inside.ip,
             )

@@ -6,8 +6,8 @@ Events only say where to look: what is kept was read after the event. What it me
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
-from ipaddress import IPv4Network
+from collections.abc import Callable, Collection, Mapping
+from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
 import structlog
@@ -17,11 +17,11 @@ from landbridge.drivers.bird.control import ControlError
 from landbridge.drivers.bird.watch import SpeakerWatch
 from landbridge.drivers.netlink.counters import counts
 from landbridge.drivers.netlink.events import KernelEvents, routes
-from landbridge.observe.bgp import with_error
+from landbridge.observe.bgp import moved, with_error
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
 from landbridge.observe.ike import IkeEvent, IkeEventKind
 from landbridge.observe.kernel import KernelEvent, LinkCount, LinkEvent, RouteEvent
-from landbridge.observe.trail import NO_TRAIL, Trail
+from landbridge.observe.trail import NO_TRAIL, Happening, Trail, noted
 from landbridge.reconcile.driver import DriverError, Wake
 from landbridge.wiring.errands import Errands
 from landbridge.wiring.host import Host
@@ -49,6 +49,7 @@ class Ears:
         """Guards what was heard."""
         self._endpoints: dict[str, Endpoint] = {}
         self._trails: dict[str, Trail] = {}
+        self._sessions: dict[str, dict[IPv4Address, tuple[Happening, ...]]] = {}
         self._speakers: dict[str, SpeakerWords] = {}
         self._routes: dict[str, Routes] = {}
         self._counting: set[str] = set()
@@ -104,6 +105,7 @@ class Ears:
                 self._speakers.setdefault(namespace, SpeakerWords())
             _keep(self._routes, routers)
             _keep(self._speakers, routers)
+            _keep(self._sessions, routers)
             _keep(self._endpoints, endpoints)
             _keep(self._trails, endpoints)
             self._counting = set(counting)
@@ -123,6 +125,7 @@ class Ears:
                     endpoints=dict(self._endpoints),
                     speakers=dict(self._speakers),
                     trails=dict(self._trails),
+                    sessions={router: dict(each) for router, each in self._sessions.items()},
                     routes={namespace: dict(found) for namespace, found in self._routes.items()},
                     counts=dict(self._counts),
                 )
@@ -217,6 +220,7 @@ class Ears:
             died = words.pid is None and self._speakers.get(namespace, words).pid is not None
             if namespace in self._speakers:
                 self._speakers[namespace] = words
+                self._sessions[namespace] = _followed(self._sessions.get(namespace, {}), before, words)
                 self._said = None
         if self._logs is not None and before is not None:
             self._logs.spoke(namespace, before, words, now())
@@ -241,6 +245,19 @@ class Ears:
             self._routes[namespace] = fresh
             self._said = None
         self._asking.soon(namespace)
+
+
+def _followed(
+    known: Mapping[IPv4Address, tuple[Happening, ...]], before: SpeakerWords | None, words: SpeakerWords
+) -> dict[IPv4Address, tuple[Happening, ...]]:
+    """What became of a speaker's sessions, of those that there are."""
+    found = {}
+    for peering in (protocol.bgp for protocol in words.protocols):
+        if peering is not None:
+            what = moved(before.peering(peering.neighbour) if before is not None else None, peering)
+            last = known.get(peering.neighbour, ())
+            found[peering.neighbour] = noted(last, what, now()) if what else last
+    return found
 
 
 def _keep(known: dict[str, T], wanted: Collection[str]) -> None:
