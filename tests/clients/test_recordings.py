@@ -12,7 +12,7 @@ from replaying import replay
 from serving import Service
 
 RECORDINGS = {path.stem: path for path in sorted(FOLDER.glob("*.txt"))}
-MADE_UP = {"First.key_1"}
+MADE_UP = {"First.key_1", "Second.key_2"}
 """The pre-shared keys that the tests' configurations name."""
 
 

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +20,7 @@ from uuid import uuid4
 
 from networks import DATA_PLANE, IF_ID, KERNEL, SLOW, TUNNEL_MTU
 
-from landbridge.desired.ike import Charon, IkeConnection
+from landbridge.desired.ike import Certified, Charon, IkeConnection
 from landbridge.desired.links import (
     Address,
     Bridge,
@@ -41,6 +42,7 @@ from landbridge.drivers.nftables.driver import NftablesDriver
 from landbridge.drivers.strongswan import StrongSwan, strongswan
 from landbridge.model.secret import Secret
 from landbridge.reconcile.driver import Driver
+from pki import Pair, Pki
 
 Drivers = Sequence[Driver]
 
@@ -398,6 +400,29 @@ def ike_connection(ground: Ground) -> Case:
     return Case(before, item, replace(item, psk=Secret("second-secret-of-the-suite"), dpd_delay=20))
 
 
+@cache
+def _pki() -> tuple[Pki, Pair, Pair, Pair]:
+    """An authority, two endpoints and a device, the same ones for everybody who asks."""
+    pki = Pki()
+    ours = IPv4Address("10.1.0.1")
+    return pki, pki.endpoint(ours), pki.endpoint(ours), pki.device()
+
+
+def ike_connection_by_certificates(ground: Ground) -> Case:
+    pki, first, second, device = _pki()
+    case = ike_connection(ground)
+    assert isinstance(case.first, IkeConnection)
+    proof = Certified(
+        certificate=first.certificate,
+        key=first.key,
+        authority=pki.authority.certificate,
+        pinned=device.certificate,
+    )
+    item = replace(case.first, psk=None, certified=proof, remote=None, remote_id=None)
+    renewed = replace(proof, certificate=second.certificate, key=second.key)
+    return Case(case.before, item, replace(item, certified=renewed))
+
+
 CASES: Mapping[str, Callable[[Ground], Case]] = {
     make.__name__: make
     for make in (
@@ -424,6 +449,7 @@ CASES: Mapping[str, Callable[[Ground], Case]] = {
         tunnel_device,
         tunnel_device_if_id,
         ike_connection,
+        ike_connection_by_certificates,
     )
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from networks import Network, ip, network
 
-from landbridge.drivers.netlink.here import defaults, uplink_mtu, uplinks
+from landbridge.drivers.netlink.here import defaults, own_addresses, sources, uplink_mtu, uplinks
 from landbridge.drivers.netlink.inside import inside
 
 pytestmark = pytest.mark.lab
@@ -65,6 +65,21 @@ def test_every_way_by_which_a_default_route_leads_out_is_found(net: Network) -> 
     with inside(net.a):
         assert defaults() == {"br0", "br1", "br2", "br5"}
         assert uplinks([IPv4Address("203.0.113.9")]) <= {"br0", "br1"}, "of several it is one"
+
+
+def test_by_which_addresses_packets_leave(net: Network) -> None:
+    near, nowhere = IPv4Address("192.0.2.9"), IPv4Address("203.0.113.9")
+    ip(f"-n {net.a} link add br0 type bridge")
+    ip(f"-n {net.a} link set br0 up")
+    ip(f"-n {net.a} address add 192.0.2.1/24 dev br0")
+    with inside(net.a):
+        assert sources([near, nowhere]) == {IPv4Address("192.0.2.1")}
+        assert IPv4Address("192.0.2.1") in own_addresses()
+    ip(f"-n {net.a} address delete 192.0.2.1/24 dev br0")
+    ip(f"-n {net.a} address add 192.0.2.2/24 dev br0")
+    with inside(net.a):
+        assert sources([near]) == {IPv4Address("192.0.2.2")}
+        assert IPv4Address("192.0.2.1") not in own_addresses()
 
 
 def test_many_other_routes_hide_no_default_route(net: Network, tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def rules(namespace: str, *, drop_ping: bool = False) -> Ruleset:
                 priority=-150,
                 rules=(FilterRule(leads_to=("t1-1", "t1-2"), verdict=Verdict.CLEAR_DF),),
             ),
+            Chain(hook=Hook.PREROUTING, priority=-140, rules=(FilterRule(to_here=True, verdict=Verdict.ACCEPT),)),
             Chain(hook=Hook.POSTROUTING, rules=(FilterRule(oif="out0", in_clear=True, verdict=Verdict.DROP),)),
         ),
     )

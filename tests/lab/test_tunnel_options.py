@@ -157,7 +157,6 @@ def test_dpd_action_none_keeps_a_silent_peer(world: World, gateway: VpnGateway) 
     [
         {"Phase1DHGroupNumbers": [{"Value": 35}]},
         {"Phase1AdditionalKeyExchanges": [{"AdditionalKeyExchangeRound": 1}]},
-        {"EnableTunnelLifecycleControl": True},
     ],
 )
 def test_what_is_not_in_force_is_refused_and_nothing_is_made(

@@ -86,9 +86,10 @@ def test_another_asn_of_the_cloud(lab: Lab) -> None:
 
 def test_another_inside_address(lab: Lab) -> None:
     def other(tunnel: ET.Element) -> None:
-        for who, host in (("customer_gateway", 250), ("vpn_gateway", 249)):
+        for who, host in (("customer_gateway", 2), ("vpn_gateway", 1)):
             for address in tunnel.findall(f"{who}/tunnel_inside_address/ip_address"):
-                address.text = f"{str(address.text).rpartition('.')[0]}.{host}"
+                network, _, last = str(address.text).rpartition(".")
+                address.text = f"{network}.{(4 if int(last) > 127 else 200) + host}"
 
     inside = lab.connection.tunnel(1).status["customer_inside_address"]
     lab.paris.customer_gateway_fails(lab.connection, file=lab.device_file(other))

@@ -14,7 +14,9 @@ from typing import Any
 from ec2_client import Ec2, subnet_of, table_of, vpc_of
 from support import Cloud, SeededEntropy
 
+from landbridge.control.certificates import IssueDeviceCertificate
 from landbridge.model.snapshot import Snapshot
+from pki import REQUEST
 
 UNKNOWN = "0123456789abcdef0"
 TAGS = [{"Key": "Name", "Value": 'a "b" <c> & é ☃ +%'}, {"Key": "empty", "Value": ""}]
@@ -124,6 +126,29 @@ def built() -> tuple[Snapshot, World]:
 def cloud_at(snapshot: Snapshot, seed: int = 1) -> Cloud:
     """A cloud of its own that is as the snapshot says. The seed is another one than that of `built`."""
     return Cloud(entropy=SeededEntropy(seed), found=snapshot)
+
+
+def arn(ec2: Ec2) -> str:
+    """A device's certificate of the caller's."""
+    command = IssueDeviceCertificate(REQUEST, "device.example.net")
+    made = ec2.cloud.control.execute(command, account=ec2.account, region=ec2.region)
+    return str(made.id)
+
+
+def _certified(ec2: Ec2, world: World) -> dict[str, Any]:
+    """A tunnel of a connection by certificates."""
+    customer = ec2("CreateCustomerGateway", Type="ipsec.1", BgpAsn=65022, CertificateArn=arn(ec2))["CustomerGateway"]
+    made = ec2(
+        "CreateVpnConnection",
+        Type="ipsec.1",
+        VpnGatewayId=world.vgw,
+        CustomerGatewayId=customer["CustomerGatewayId"],
+        Options={"StaticRoutesOnly": True},
+    )["VpnConnection"]
+    return {
+        "VpnConnectionId": made["VpnConnectionId"],
+        "VpnTunnelOutsideIpAddress": made["Options"]["TunnelOptions"][0]["OutsideIpAddress"],
+    }
 
 
 Example = Callable[[Ec2, World], dict[str, Any]]
@@ -445,6 +470,7 @@ EXAMPLES: dict[str, Example] = {
     "DetachVpnGateway": lambda ec2, w: {"VpnGatewayId": w.vgw, "VpcId": w.vpc},
     "DeleteVpnGateway": lambda ec2, w: {"VpnGatewayId": w.spare_vgw},
     "DescribeVpnGateways": lambda ec2, w: {"VpnGatewayIds": [w.vgw]},
+    "ModifyVpnTunnelCertificate": lambda ec2, w: _certified(ec2, w),
     "CreateCustomerGateway": lambda ec2, w: {
         "Type": "ipsec.1",
         "IpAddress": "203.0.113.9",
@@ -471,14 +497,19 @@ EXAMPLES: dict[str, Example] = {
     "DescribeVpnConnections": lambda ec2, w: {"VpnConnectionIds": [w.vpn], "Filters": _filter("state", "available")},
     "CreateVpnConnectionRoute": lambda ec2, w: {"VpnConnectionId": w.vpn, "DestinationCidrBlock": "172.20.0.0/16"},
     "DeleteVpnConnectionRoute": lambda ec2, w: {"VpnConnectionId": w.vpn, "DestinationCidrBlock": "192.168.0.0/16"},
-    "ModifyVpnConnectionOptions": lambda ec2, w: {"VpnConnectionId": w.vpn, "LocalIpv4NetworkCidr": "0.0.0.0/0"},
+    "ModifyVpnConnectionOptions": lambda ec2, w: {"VpnConnectionId": w.vpn, "LocalIpv4NetworkCidr": "192.168.0.0/16"},
     "GetActiveVpnTunnelStatus": lambda ec2, w: _tunnel(w),
+    "ModifyVpnConnection": lambda ec2, w: {"VpnConnectionId": w.vpn, "VpnGatewayId": w.spare_vgw},
+    "ModifyVpnTunnelOptions": lambda ec2, w: {**_tunnel(w), "TunnelOptions": {"DPDTimeoutSeconds": 40}},
+    "ReplaceVpnTunnel": lambda ec2, w: {**_tunnel(w), "ApplyPendingMaintenance": True},
+    "GetVpnTunnelReplacementStatus": lambda ec2, w: _tunnel(w),
 }
 
 
 _ONE = {"ImageId": "lab", "MinCount": 1, "MaxCount": 1}
 
 OTHERWISE: dict[str, tuple[Example, ...]] = {
+    "CreateCustomerGateway": (lambda ec2, w: {"Type": "ipsec.1", "BgpAsn": 65021, "CertificateArn": arn(ec2)},),
     "RunInstances": (
         lambda ec2, w: {**_ONE, "NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": w.subnet}]},
         lambda ec2, w: {**_ONE, "NetworkInterfaces": [{"DeviceIndex": 0, "NetworkInterfaceId": _interface(ec2, w)}]},
@@ -498,11 +529,6 @@ def _tunnel(world: World) -> dict[str, Any]:
 
 
 REFUSED: dict[str, Example] = {
-    "ModifyVpnConnection": lambda ec2, w: {"VpnConnectionId": w.vpn, "VpnGatewayId": w.spare_vgw},
-    "ModifyVpnTunnelOptions": lambda ec2, w: {**_tunnel(w), "TunnelOptions": {"DPDTimeoutSeconds": 40}},
-    "ModifyVpnTunnelCertificate": lambda ec2, w: _tunnel(w),
-    "ReplaceVpnTunnel": lambda ec2, w: {**_tunnel(w), "ApplyPendingMaintenance": True},
-    "GetVpnTunnelReplacementStatus": lambda ec2, w: _tunnel(w),
     "GetVpnConnectionDeviceTypes": lambda ec2, w: {},
     "GetVpnConnectionDeviceSampleConfiguration": lambda ec2, w: {
         "VpnConnectionId": w.vpn,

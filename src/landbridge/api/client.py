@@ -186,6 +186,31 @@ class AdminClient:
                 raise AdminError(f"{found['name']} is not built after {timeout:g} s. {reason}", "NotBuilt")
             time.sleep(_LOOK_EVERY)
 
+    def authority(self) -> str:
+        """The certificate (PEM) of the authority of tunnels' certificates."""
+        return str(self._document("POST", "/v1/authority")["certificate"])
+
+    def certificates(self) -> list[Document]:
+        """Devices' certificates of all accounts and regions."""
+        return self._documents("/v1/certificates")
+
+    def issue_certificate(
+        self,
+        csr: str,
+        *,
+        name: str | None = None,
+        days: int | None = None,
+        account: str | None = None,
+        region: str | None = None,
+    ) -> Document:
+        """A device's certificate for the key of a request (PKCS #10, PEM): `arn`, and `certificate` in PEM."""
+        given = {"csr": csr, "name": name, "days": days, "account": account, "region": region}
+        return self._document("POST", "/v1/certificates", {k: v for k, v in given.items() if v is not None})
+
+    def revoke_certificate(self, arn: str) -> Document:
+        """Make a device's certificate worth nothing. `wait` for the answer's revision."""
+        return self._document("POST", "/v1/certificates/revoke", {"arn": arn})
+
     def endpoint(self) -> Document:
         """Where the EC2 API is, or was last: `url`, and `ca_bundle`, a file to trust. Empty if it never was."""
         return self._document("GET", "/v1/endpoint")

@@ -36,6 +36,8 @@ from landbridge.model.secret import Secret
 _LONGEST_FILE: Final = 1_000_000
 """Characters; AWS's files have about 10,000."""
 
+_LONGEST_PEM: Final = 65_536
+
 ClearDf = Annotated[bool, typer.Option("--clear-df/--no-clear-df", help=CLEAR_DF_HELP)]
 ForceUdp = Annotated[bool, typer.Option("--force-udp/--no-force-udp", help=FORCE_UDP_HELP)]
 VpnId = Annotated[str, typer.Argument(metavar="VPN-ID", help="The connection's id, vpn-...")]
@@ -94,6 +96,13 @@ def up(
             help="aws: what the file names. modern, cnsa: what these admit, where the file names other things."
         ),
     ] = CryptoPolicy.AWS,
+    certificate: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="This device's certificate (PEM), if the file has no pre-shared keys."),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The certificate's private key (PEM, not encrypted).")
+    ] = None,
     wait: Annotated[
         int,
         typer.Option(min=1, max=LONGEST_WAIT, metavar="SECONDS", help="How long to wait for both tunnels, at most."),
@@ -115,6 +124,8 @@ def up(
         force_udp=force_udp,
         crypto_policy=crypto_policy,
         wait=wait,
+        certificate=_small(certificate) if certificate is not None else None,
+        key=Secret(_small(key)) if key is not None else None,
     )
     from landbridge.wiring.customer_gateway import up as run
 
@@ -141,6 +152,12 @@ def status(vpn_id: VpnId, state: State = DEFAULT_STATE, as_json: AsJson = False)
     from landbridge.cli.overview import customer_gateway
 
     console().print(customer_gateway(document, datetime.now(UTC)))
+
+
+def _small(source: str) -> str:
+    """A file's text; of one that is too large as much as shows that it is."""
+    with Path(source).open(encoding="utf-8", errors="replace") as file:
+        return file.read(_LONGEST_PEM + 1)
 
 
 def _device_file(source: str) -> Secret:

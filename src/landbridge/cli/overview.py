@@ -44,9 +44,16 @@ def customer_gateway(document: Document, now: datetime) -> RenderableType:
     agent = Text(f"agent {document['agent']}", "green") if document["agent"] else Text("agent not running", "red")
     tree = Tree(_line("VPN connection ", Text(printable(str(document["vpn_connection_id"])), "bold"), "  ", agent))
     for tunnel in document["tunnels"]:
-        addresses = f"{tunnel['customer_outside']} to {tunnel['cloud_outside']}"
+        here = tunnel["customer_outside"]
+        addresses = f"{here} to {tunnel['cloud_outside']}" if here else f"to {tunnel['cloud_outside']}"
         _tunnel(tree, tunnel, addresses, bgp=not document["static"], now=now)
     _data_path(tree, document)
+    if document.get("certificate"):
+        tree.add(
+            _line(
+                printable(f"certificate {document['certificate']['name']} until {document['certificate']['ends'][:10]}")
+            )
+        )
     if document.get("advertised"):
         tree.add(_line("advertised ", ", ".join(document["advertised"])))
     for fault in document.get("faults", ()):
@@ -119,7 +126,14 @@ def _vpn_gateway(gateway: Document) -> Tree:
 
 
 def _customer_gateway(gateway: Document) -> Text:
-    return _line("Customer gateway ", _called(gateway), f"  {gateway['address']}  ASN {gateway['asn']}")
+    address = gateway["address"] or "any address"
+    line = _line("Customer gateway ", _called(gateway), f"  {address}  ASN {gateway['asn']}")
+    certificate = gateway.get("certificate")
+    if certificate is not None:
+        line.append(f"  certificate {printable(certificate['name'])} until {certificate['ends'][:10]}")
+        if certificate["revoked"] is not None:
+            line.append("  revoked", "red")
+    return line
 
 
 def _connection(connection: Document, now: datetime) -> Tree:

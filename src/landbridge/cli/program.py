@@ -10,6 +10,7 @@ from typing import Final
 import typer
 
 from landbridge.cli import (
+    ca,
     credentials,
     customer_gateway,
     demo,
@@ -44,6 +45,7 @@ for group in (
     plan,
     execute,
     credentials,
+    ca,
     vpn_connection,
     why,
     logs,

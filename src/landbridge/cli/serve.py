@@ -13,8 +13,10 @@ from landbridge.cli.common import State, bfd_interval
 from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.options import (
     DEFAULT_BFD_INTERVAL,
+    DEFAULT_PSK_GRACE,
     DEFAULT_STATE,
     LARGEST_UPLINK_MTU,
+    LONGEST_PSK_GRACE,
     SMALLEST_UPLINK_MTU,
     DataPlaneChoice,
     LimitsChoice,
@@ -81,6 +83,15 @@ def serve(
             max=LARGEST_UPLINK_MTU,
         ),
     ] = LARGEST_UPLINK_MTU,
+    psk_grace: Annotated[
+        int,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long the old pre-shared key still connects when a tunnel is given a new one; 0: not at all.",
+            min=0,
+            max=LONGEST_PSK_GRACE,
+        ),
+    ] = DEFAULT_PSK_GRACE,
 ) -> None:
     """Run the service: the EC2 API in front, IPsec, BGP and routers behind. Prints `ready URL` when all is in place.
 
@@ -107,6 +118,7 @@ def serve(
         tls_key=tls_key,
         tls_names=tuple(map(_name, tls_names or ())),
         uplink_mtu=uplink_mtu,
+        psk_grace=psk_grace,
     )
     from landbridge.wiring.serve import serve as run
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network
 from typing import Any, Final, Generic, TypeVar
 
@@ -18,6 +18,8 @@ from landbridge.model.errors import NotFound
 from landbridge.model.ids import Entropy
 from landbridge.model.resources import Resource
 from landbridge.model.snapshot import Change, Index, Put, Remove, Snapshot
+
+PSK_GRACE: Final = timedelta(hours=1)
 
 R = TypeVar("R", bound=Resource)
 Reply = TypeVar("Reply", covariant=True)
@@ -72,6 +74,8 @@ class Context:
     builds: bool
     limits: Limits = AWS
     crypto_policy: CryptoPolicy = CryptoPolicy.AWS
+    psk_grace: timedelta = PSK_GRACE
+    """How long the key before the last one lets a customer gateway in, too."""
 
 
 @dataclass(frozen=True, slots=True)

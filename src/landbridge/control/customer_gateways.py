@@ -1,4 +1,4 @@
-"""Customer gateways: the customer's devices as the cloud side knows them, an address and an ASN.
+"""Customer gateways: the customer's devices as the cloud side knows them, an address or a certificate, and an ASN.
 
 Nothing is built for them, so they are `available` at once and `deleted` at once.
 """
@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
-from landbridge.control import limits
+from landbridge.control import certificates, limits
 from landbridge.control.base import Command, Context, Outcome, Pools, Scope, put
 from landbridge.control.tags import checked
-from landbridge.model.errors import Invalid, MalformedId, NotFound, WrongState
+from landbridge.model.errors import Invalid, MalformedId, Missing, NotFound, WrongState
 from landbridge.model.ids import is_id, new_id
+from landbridge.model.in_force import customers
 from landbridge.model.resources import State, Tags
 from landbridge.model.snapshot import Index
 from landbridge.model.vpn import CustomerGateway, VpnConnection
@@ -23,7 +24,7 @@ DEFAULT_ASN: Final = 65000
 MAX_ASN: Final = 4_294_967_295
 MAX_DEVICE_NAME: Final = 255
 
-CONNECTIONS_OF_CUSTOMER: Final = Index(VpnConnection, lambda connection: (connection.customer_gateway_id,))
+CONNECTIONS_OF_CUSTOMER: Final = Index(VpnConnection, customers)
 
 _NO_DEVICE: Final = tuple(
     (IPv4Network(network), what)
@@ -40,12 +41,16 @@ _NO_DEVICE: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class CreateCustomerGateway(Command):
-    """A device. Reply: the CustomerGateway, the existing one if address, ASN and device name are the same."""
+    """A device. Reply: the CustomerGateway, the existing one if all but tags is the same.
 
-    address: IPv4Address
+    `certificate_arn`: it proves itself with that certificate; then it need not have an address.
+    """
+
+    address: IPv4Address | None
     asn: int = DEFAULT_ASN
     device_name: str = ""
     tags: Tags = ()
+    certificate_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,13 @@ def find(scope: Scope, customer_gateway_id: str) -> CustomerGateway:
 
 
 def create(scope: Scope, command: CreateCustomerGateway, context: Context) -> Outcome[CustomerGateway]:
-    """Refuses addresses that no device can have, and one device too many."""
-    _check_address(command.address, context.pools)
+    """Refuses addresses that no device can have, certificates that are no good, and one device too many."""
+    if command.address is not None:
+        _check_address(command.address, context.pools)
+    elif not command.certificate_arn:
+        raise Missing("IpAddress")
+    if command.certificate_arn:
+        certificates.usable(scope, command.certificate_arn, context)
     if not 1 <= command.asn <= MAX_ASN:
         raise Invalid(
             "BgpAsn", f"Value ({command.asn}) for parameter BgpAsn is invalid. Use an ASN from 1 to {MAX_ASN}."
@@ -77,8 +87,8 @@ def create(scope: Scope, command: CreateCustomerGateway, context: Context) -> Ou
         raise Invalid("DeviceName", f"The parameter DeviceName takes at most {MAX_DEVICE_NAME} characters.")
     alive = [gateway for gateway in scope.all(CustomerGateway) if gateway.state is not State.DELETED]
     for gateway in alive:
-        same = (gateway.address, gateway.asn, gateway.device_name)
-        if same == (command.address, command.asn, command.device_name):
+        same = (gateway.address, gateway.asn, gateway.device_name, gateway.certificate_arn)
+        if same == (command.address, command.asn, command.device_name, command.certificate_arn):
             tagged = replace(gateway, tags=checked((dict(gateway.tags) | dict(command.tags)).items()))
             return Outcome(tagged, put(tagged) if tagged != gateway else ())
     context.limits.check(limits.CUSTOMER_GATEWAYS, len(alive))
@@ -91,6 +101,7 @@ def create(scope: Scope, command: CreateCustomerGateway, context: Context) -> Ou
         address=command.address,
         asn=command.asn,
         device_name=command.device_name,
+        certificate_arn=command.certificate_arn,
         state=State.AVAILABLE,
     )
     return Outcome(gateway, put(gateway))

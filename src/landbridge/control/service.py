@@ -11,10 +11,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from landbridge.control.base import Command, Context, Pools, Scope
+from landbridge.control.base import PSK_GRACE, Command, Context, Pools, Scope
 from landbridge.control.handlers import handler_of
 from landbridge.control.limits import AWS, Limits
 from landbridge.model.crypto import CryptoPolicy
@@ -91,6 +91,7 @@ class Control:
         builds: bool,
         limits: Limits = AWS,
         crypto_policy: CryptoPolicy = CryptoPolicy.AWS,
+        psk_grace: timedelta = PSK_GRACE,
     ) -> None:
         self._store = store
         self._now = now
@@ -99,6 +100,7 @@ class Control:
         self._builds = builds
         self._limits = limits
         self._crypto_policy = crypto_policy
+        self._psk_grace = psk_grace
         self._deciding = threading.Lock()
         """Guards what is decided and not durable yet."""
         self._writing = threading.Lock()
@@ -150,6 +152,7 @@ class Control:
                 self._builds,
                 self._limits,
                 self._crypto_policy,
+                self._psk_grace,
             )
             outcome = handler_of(command)(Scope(self._decided, account, region), command, context)
             if dry_run or not outcome.changes:

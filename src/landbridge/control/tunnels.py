@@ -18,6 +18,7 @@ from landbridge.control import tunnel_options
 from landbridge.control.base import Context, Pools, Scope
 from landbridge.model.errors import InsideCidrInUse, Invalid, PoolExhausted
 from landbridge.model.ids import Entropy
+from landbridge.model.in_force import customers, gateways
 from landbridge.model.resources import State
 from landbridge.model.secret import Secret
 from landbridge.model.snapshot import Index, Snapshot
@@ -79,15 +80,25 @@ def check(wishes: Wishes) -> None:
         Combination, Unsupported.
     """
     for wish in wishes:
-        if wish.inside is not None:
-            _check_inside(wish.inside)
-        if wish.psk is not None and _KEY_FORM.fullmatch(wish.psk.reveal()) is None:
-            raise Invalid(
-                "PreSharedKey",
-                "A PreSharedKey has 8 to 64 characters, each a letter, a digit, a period or an underscore, "
-                "and does not start with a zero. Give one like that, or none to get one.",
-            )
-        tunnel_options.check(wish.options)
+        check_one(wish)
+
+
+def check_one(wish: TunnelWish) -> None:
+    """One wish by itself, whatever else there is.
+
+    Raises:
+        Invalid: never with a key in its message.
+        Combination, Unsupported.
+    """
+    if wish.inside is not None:
+        _check_inside(wish.inside)
+    if wish.psk is not None and _KEY_FORM.fullmatch(wish.psk.reveal()) is None:
+        raise Invalid(
+            "PreSharedKey",
+            "A PreSharedKey has 8 to 64 characters, each a letter, a digit, a period or an underscore, "
+            "and does not start with a zero. Give one like that, or none to get one.",
+        )
+    tunnel_options.check(wish.options)
 
 
 def _check_inside(cidr: IPv4Network) -> None:
@@ -117,7 +128,7 @@ def allot(
             number=number,
             outside=outside,
             inside=inside,
-            psk=wish.psk or _new_key(context.entropy),
+            psk=wish.psk or new_key(context.entropy),
             options=wish.options,
         )
         for number, outside, inside, wish in zip((1, 2), outsides, insides, wishes, strict=True)
@@ -125,7 +136,8 @@ def allot(
     return first, second
 
 
-def _new_key(entropy: Entropy) -> Secret:
+def new_key(entropy: Entropy) -> Secret:
+    """A pre-shared key as AWS generates them."""
     return Secret(entropy.text(_KEY_FIRST, 1) + entropy.text(_KEY_REST, _KEY_LENGTH - 1))
 
 
@@ -134,11 +146,29 @@ def _new_key(entropy: Entropy) -> Secret:
 
 _BY_INSIDE: Final = Index(
     VpnConnection,
-    lambda c: [
-        (gateway, tunnel.inside) for gateway in (c.vpn_gateway_id, c.customer_gateway_id) for tunnel in c.tunnels
-    ],
+    lambda c: {(gateway, cidr) for gateway in gateways(c) | customers(c) for cidr in _insides_of(c)},
 )
 """Not asked by AWS, but a device with connections to two gateways would have one address on two interfaces."""
+
+
+def _insides_of(connection: VpnConnection) -> set[IPv4Network]:
+    before = connection.change.before.tunnels if connection.change is not None else ()
+    return {tunnel.inside for tunnel in (*connection.tunnels, *before)}
+
+
+def check_inside_free(scope: Scope, connection: VpnConnection, cidr: IPv4Network) -> None:
+    """Whether a tunnel of a connection that exists may have this inside CIDR, between the gateways that it names.
+
+    Raises:
+        InsideCidrInUse.
+    """
+    for gateway_id in (connection.vpn_gateway_id, connection.customer_gateway_id):
+        for other in scope.snapshot.having(_BY_INSIDE, (gateway_id, cidr)):
+            if other.state is not State.DELETED and other.id != connection.id:
+                raise InsideCidrInUse(
+                    f"The TunnelInsideCidr {cidr} is in use by the VPN connection {other.id} of {gateway_id}, too. "
+                    "Use another /30."
+                )
 
 
 def _insides(

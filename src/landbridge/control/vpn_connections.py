@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Final
 
-from landbridge.control import customer_gateways, limits, tunnel_options, tunnels
+from landbridge.control import customer_gateways, limits, tunnel_certificates, tunnel_options, tunnels
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.control.tags import checked
 from landbridge.control.tunnels import TunnelWish, Wishes
@@ -21,9 +22,10 @@ from landbridge.model.errors import (
     WrongState,
 )
 from landbridge.model.ids import new_id
+from landbridge.model.in_force import numbers
 from landbridge.model.resources import State, Tags
 from landbridge.model.snapshot import Index
-from landbridge.model.vpn import ANYWHERE, CustomerGateway, VpnConnection, VpnGateway
+from landbridge.model.vpn import ANYWHERE, LIVE, CustomerGateway, TunnelOptions, VpnConnection, VpnGateway
 
 NOUN: Final = "vpn-connection"
 _DELETED: Final = Index(VpnConnection, lambda c: ((c.account, c.region),) if c.state is State.DELETED else ())
@@ -66,19 +68,21 @@ def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outc
     tunnels.check(command.wishes)
     for wish in command.wishes:
         tunnel_options.check_policy(context.crypto_policy, wish.options)
-    _check_selectors(command)
+    _check_wished_selectors(command)
     gateway = usable_gateway(scope, command.vpn_gateway_id)
     customer = customer_gateways.find(scope, command.customer_gateway_id)
     if customer.state is not State.AVAILABLE:
         raise CustomerGatewayUnavailable(
             f"The customer gateway {customer.id} is {customer.state}. Use one that is available."
         )
+    if customer.certificate_arn:
+        tunnel_certificates.check(scope, customer, command.wishes, context)
     siblings = list(connections_of(scope, gateway))
     for sibling in siblings:
         # One that is being deleted is no obstacle: the new one shares nothing with it.
         if sibling.customer_gateway_id == customer.id and sibling.state is not State.DELETING:
             return _repeated(sibling, command)
-    _check_asns(gateway, customer, command.static_only)
+    check_asns(gateway, customer, command.static_only)
     context.limits.check(limits.VPN_CONNECTIONS_OF_GATEWAY, len(siblings), where=gateway.id)
     deleted = len(scope.snapshot.having(_DELETED, (scope.account, scope.region)))
     context.limits.check(limits.VPN_CONNECTIONS, scope.count(VpnConnection) - deleted)
@@ -90,7 +94,7 @@ def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outc
         created=context.now,
         vpn_gateway_id=gateway.id,
         customer_gateway_id=customer.id,
-        number=_free_number({sibling.number for sibling in siblings}),
+        number=free_number({number for sibling in siblings for number in numbers(sibling)}),
         static_only=command.static_only,
         tunnels=tunnels.allot(
             scope,
@@ -103,14 +107,31 @@ def create(scope: Scope, command: CreateVpnConnection, context: Context) -> Outc
         cloud_network=command.cloud_network,
         state=State.PENDING if context.builds else State.AVAILABLE,
     )
-    return Outcome(connection, put(connection))
+    if not customer.certificate_arn:
+        return Outcome(connection, put(connection))
+    connection, others = tunnel_certificates.certified(scope, connection, context)
+    return Outcome(connection, (*others, *put(connection)))
 
 
-def _check_selectors(command: CreateVpnConnection) -> None:
-    """IKEv1 has one traffic selector on each side: there is none left for the ends of the tunnel."""
+def _check_wished_selectors(command: CreateVpnConnection) -> None:
     everything = command.customer_network.prefixlen == command.cloud_network.prefixlen == 0
-    only_ikev1 = any(wish.others.ike_versions == (IkeVersion.IKEV1,) for wish in command.wishes)
-    if only_ikev1 and not everything and not command.static_only:
+    _check_selectors([wish.options for wish in command.wishes], everything, command.static_only)
+
+
+def check_selectors(connection: VpnConnection) -> None:
+    """Whether the traffic selectors go with the tunnels' options.
+
+    Raises:
+        Unsupported.
+    """
+    everything = connection.customer_network.prefixlen == connection.cloud_network.prefixlen == 0
+    _check_selectors([tunnel.options for tunnel in connection.tunnels], everything, connection.static_only)
+
+
+def _check_selectors(options: Sequence[TunnelOptions], everything: bool, static_only: bool) -> None:
+    """IKEv1 has one traffic selector on each side: there is none left for the ends of the tunnel."""
+    only_ikev1 = any(each.ike_versions == (IkeVersion.IKEV1,) for each in options)
+    if only_ikev1 and not everything and not static_only:
         raise Unsupported(
             "With IKEv1 alone BGP does not pass a tunnel whose LocalIpv4NetworkCidr or RemoteIpv4NetworkCidr is not "
             "0.0.0.0/0. Leave these out, add ikev2 to IKEVersions, or use StaticRoutesOnly."
@@ -132,7 +153,12 @@ def _repeated(existing: VpnConnection, command: CreateVpnConnection) -> Outcome[
     return Outcome(tagged, put(tagged) if tagged != existing else ())
 
 
-def _check_asns(gateway: VpnGateway, customer: CustomerGateway, static_only: bool) -> None:
+def check_asns(gateway: VpnGateway, customer: CustomerGateway, static_only: bool) -> None:
+    """Whether the two can speak BGP with each other, where they have to.
+
+    Raises:
+        Combination.
+    """
     if not static_only and gateway.asn == customer.asn:
         raise Combination(
             f"The customer gateway {customer.id} and the virtual private gateway {gateway.id} both have the ASN "
@@ -140,7 +166,8 @@ def _check_asns(gateway: VpnGateway, customer: CustomerGateway, static_only: boo
         )
 
 
-def _free_number(taken: set[int]) -> int:
+def free_number(taken: set[int]) -> int:
+    """The least number that none of a virtual private gateway's connections has."""
     return next(number for number in range(1, len(taken) + 2) if number not in taken)
 
 
@@ -154,17 +181,18 @@ def delete(scope: Scope, command: DeleteVpnConnection, context: Context) -> Outc
             return Outcome(None)
         case _:
             pass
+    whole = replace(connection, change=None)
     if context.builds:
-        gone = replace(connection, state=State.DELETING)
+        gone = replace(whole, state=State.DELETING)
     else:
-        gone = replace(connection, state=State.DELETED, deleted=context.now)
+        gone = replace(whole, state=State.DELETED, deleted=context.now)
     return Outcome(None, put(gone))
 
 
 def set_vpn_connection(scope: Scope, command: SetVpnConnection, context: Context) -> Outcome[VpnConnection]:
     """What is so already changes nothing."""
     connection = scope.get(VpnConnection, command.vpn_connection_id, NOUN)
-    if connection.state not in (State.PENDING, State.AVAILABLE):
+    if connection.state not in LIVE:
         raise WrongState(f"The VPN connection {connection.id} is {connection.state}: it carries no packets.")
     changed = replace(
         connection,

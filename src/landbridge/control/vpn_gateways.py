@@ -23,6 +23,7 @@ from landbridge.model.errors import (
     WrongState,
 )
 from landbridge.model.ids import new_id
+from landbridge.model.in_force import gateways
 from landbridge.model.network import RouteTable, Vpc
 from landbridge.model.resources import Attachment, Resource, State, Tags
 from landbridge.model.snapshot import Index
@@ -33,7 +34,7 @@ DEFAULT_ASN: Final = 64512
 PRIVATE_ASNS: Final = (range(64512, 65535), range(4_200_000_000, 4_294_967_295))
 """What AmazonSideAsn may be (AWS, CreateVpnGateway)."""
 
-CONNECTIONS_OF_GATEWAY: Final = Index(VpnConnection, lambda connection: (connection.vpn_gateway_id,))
+CONNECTIONS_OF_GATEWAY: Final = Index(VpnConnection, gateways)
 
 _ON_THE_WAY_OUT: Final = (State.DELETING, State.DELETED)
 

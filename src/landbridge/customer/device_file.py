@@ -41,6 +41,9 @@ _MAX_ASN: Final = 4_294_967_295
 
 _ID: Final = re.compile(r"[a-z]{2,16}-[0-9a-f]{8,32}")
 _KEY: Final = re.compile(r"[A-Za-z0-9._]{8,64}")
+_ARN: Final = re.compile(r"arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]{1,64}")
+_MAX_CERTIFICATE: Final = 8_192
+"""Characters, in PEM."""
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
 
 
@@ -65,6 +68,7 @@ def read(text: str) -> DeviceFile:
     if kind != CONNECTION_TYPE:
         raise BadDeviceFile(f"The device file's vpn_connection_type is '{kind}'. Only {CONNECTION_TYPE} is understood.")
     static = _is_static(root)
+    certified = root.find("certificate_arn") is not None
     tunnels = root.findall("ipsec_tunnel")
     if not 2 <= len(tunnels) <= MAX_TUNNELS:
         raise BadDeviceFile(
@@ -75,10 +79,22 @@ def read(text: str) -> DeviceFile:
         customer_gateway_id=_value(root, "customer_gateway_id", _id),
         vpn_gateway_id=_value(root, "vpn_gateway_id", _id),
         static=static,
-        tunnels=tuple(_tunnel(tunnel, f"ipsec_tunnel {n}", static) for n, tunnel in enumerate(tunnels, start=1)),
+        tunnels=tuple(
+            _tunnel(tunnel, f"ipsec_tunnel {n}", static, certified) for n, tunnel in enumerate(tunnels, start=1)
+        ),
+        certificate_arn=_value(root, "certificate_arn", _arn) if certified else "",
+        authority=_authority(root) if certified else "",
     )
     _check_distinct(file)
     return file
+
+
+def _authority(root: ET.Element) -> str:
+    """The authority's certificate, PEM, as it stands there: it is looked at when it is used."""
+    text = _child(root, "certificate_authority", "vpn_connection").text or ""
+    if len(text) > _MAX_CERTIFICATE:
+        raise BadDeviceFile(f"The device file's certificate_authority has more than {_MAX_CERTIFICATE} characters.")
+    return text.strip() + "\n"
 
 
 def _root(text: str) -> ET.Element:
@@ -127,7 +143,7 @@ def _check_distinct(file: DeviceFile) -> None:
 # --- tunnels ----------------------------------------------------------------------------------------------------------
 
 
-def _tunnel(element: ET.Element, where: str, static: bool) -> DeviceTunnel:
+def _tunnel(element: ET.Element, where: str, static: bool, certified: bool) -> DeviceTunnel:
     customer, gateway = _child(element, "customer_gateway", where), _child(element, "vpn_gateway", where)
     customer_inside = _inside(customer, f"{where}/customer_gateway")
     gateway_inside = _inside(gateway, f"{where}/vpn_gateway")
@@ -139,12 +155,17 @@ def _tunnel(element: ET.Element, where: str, static: bool) -> DeviceTunnel:
     if version is IkeVersion.IKEV1 and suite.encryption.authenticates:
         raise BadDeviceFile(f"{where}/ike/encryption_protocol: IKEv1 has no AES-GCM. Name aes-128-cbc or aes-256-cbc.")
     return DeviceTunnel(
-        customer_outside=_outside(customer, f"{where}/customer_gateway"),
-        gateway_outside=_outside(gateway, f"{where}/vpn_gateway"),
+        customer_outside=_outside(customer, f"{where}/customer_gateway", certified),
+        gateway_outside=_value(
+            _child(gateway, "tunnel_outside_address", f"{where}/vpn_gateway"),
+            "ip_address",
+            _address,
+            f"{where}/vpn_gateway/tunnel_outside_address",
+        ),
         customer_inside=customer_inside,
         gateway_inside=gateway_inside,
         bgp=_bgp(customer, gateway, where, static),
-        psk=_key(ike, f"{where}/ike"),
+        psk=None if certified else _key(ike, f"{where}/ike"),
         ike_version=version,
         ike=suite,
         esp=_suite(ipsec, f"{where}/ipsec", esp=True),
@@ -173,8 +194,11 @@ def _bgp(customer: ET.Element, gateway: ET.Element, where: str, static: bool) ->
     )
 
 
-def _outside(end: ET.Element, where: str) -> IPv4Address:
+def _outside(end: ET.Element, where: str, anywhere: bool) -> IPv4Address | None:
+    """The customer's. `anywhere`: it may have none that stays."""
     address = _child(end, "tunnel_outside_address", where)
+    if anywhere and not _text(address, "ip_address", where):
+        return None
     return _value(address, "ip_address", _address, f"{where}/tunnel_outside_address")
 
 
@@ -277,6 +301,12 @@ def _network(text: str) -> IPv4Network:
         return IPv4Network(text)
     except ValueError:
         raise ValueError("is not an IPv4 network") from None
+
+
+def _arn(text: str) -> str:
+    if _ARN.fullmatch(text) is None:
+        raise ValueError("is not the ARN of a certificate")
+    return text
 
 
 def _id(text: str) -> str:

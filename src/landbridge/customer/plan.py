@@ -16,7 +16,7 @@ from landbridge.customer import offers
 from landbridge.desired.device_file import DeviceFile, DeviceTunnel
 from landbridge.desired.endpoint import clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
 from landbridge.desired.health import Health
-from landbridge.desired.ike import IkeConnection
+from landbridge.desired.ike import Certified, IkeConnection
 from landbridge.desired.links import Address, DataPlane
 from landbridge.desired.mtu import UPLINK_MTU, Esp, esp_of, tunnel_mtu, widest
 from landbridge.desired.names import Names
@@ -47,8 +47,9 @@ class CustomerSettings:
     """What the file does not say. `lans` are announced to the cloud. `routes`: the networks behind a static
     connection, which the file does not name. `uplink_mtu`: of the way to the cloud's endpoints. `clear_df`:
     fragment also what must not be, by its own word. `force_udp`: ESP in UDP even where there is no NAT.
-    `crypto_policy`: what may be offered. `learned`: what a dynamic connection brings; `uplinks`: the links to the
-    Internet, which these networks must not leave by."""
+    `crypto_policy`: what may be offered. `certified`: what is proved with where the file has no pre-shared keys.
+    `learned`: what a dynamic connection brings; `uplinks`: the links to the Internet, which these networks must not
+    leave by."""
 
     names: Names
     data_plane: DataPlane
@@ -59,6 +60,7 @@ class CustomerSettings:
     clear_df: bool = False
     force_udp: bool = False
     crypto_policy: CryptoPolicy = CryptoPolicy.AWS
+    certified: Certified | None = None
     learned: frozenset[IPv4Network] = frozenset()
     uplinks: frozenset[str] = frozenset()
 
@@ -122,9 +124,10 @@ def _tunnel(
         name=f"{file.vpn_connection_id}-{number}",
         local=net[2],
         remote=tunnel.gateway_outside,
-        local_id=tunnel.customer_outside,
+        local_id=tunnel.customer_outside if tunnel.psk is not None else None,
         remote_id=tunnel.gateway_outside,
         psk=tunnel.psk,
+        certified=settings.certified if tunnel.psk is None else None,
         versions=(tunnel.ike_version,),
         ike=offers.ike(tunnel, settings.crypto_policy),
         esp=offers.esp(tunnel, settings.crypto_policy),
@@ -184,6 +187,8 @@ def _ruleset(file: DeviceFile, settings: CustomerSettings, mtus: Sequence[int]) 
                     FilterRule(
                         not_iif=links_of(file.vpn_connection_id, number)[1],
                         source=(IPv4Network(tunnel.gateway_outside),),
+                        # Not what goes to an address that the machine has had: it would answer from there for ever.
+                        to_here=True,
                         protocol="udp",
                         ports=(500, 4500),
                         dnat=inner_network(file.vpn_connection_id, number)[2],

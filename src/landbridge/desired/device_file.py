@@ -3,7 +3,8 @@
 The file states what the tunnel endpoints accept. Element names, their order and their nesting are AWS's
 (`customerGatewayConfiguration` of DescribeVpnConnections); Terraform and other readers depend on them. Where AWS's file
 has no element and a device would go wrong without, there is one more, at the end: the version of IKE if it is not 2,
-and traffic selectors if they are not everything.
+and traffic selectors if they are not everything. With certificates there is no key in it: it names the device's
+certificate and holds the authority's, by which the device knows the tunnel endpoints.
 """
 
 from __future__ import annotations
@@ -59,12 +60,14 @@ class DeviceBgp:
 class DeviceTunnel:
     """One tunnel as the customer's device needs to know it. `bgp` is None with static routing."""
 
-    customer_outside: IPv4Address
+    customer_outside: IPv4Address | None
+    """None: anywhere."""
     gateway_outside: IPv4Address
     customer_inside: IPv4Interface
     gateway_inside: IPv4Interface
     bgp: DeviceBgp | None
-    psk: Secret
+    psk: Secret | None
+    """None: certificates take its place."""
     ike_version: IkeVersion = IkeVersion.IKEV2
     ike: Suite
     esp: Suite
@@ -96,6 +99,15 @@ class DeviceFile:
     vpn_gateway_id: str
     static: bool
     tunnels: tuple[DeviceTunnel, ...]
+    certificate_arn: str = ""
+    """Of the device's certificate, if it proves itself with one."""
+    authority: str = ""
+    """The certificate (PEM) of the authority that the endpoints' certificates are from."""
+
+    @property
+    def certified(self) -> bool:
+        """Whether certificates take the pre-shared keys' place."""
+        return any(tunnel.psk is None for tunnel in self.tunnels)
 
 
 def device_file(
@@ -103,14 +115,17 @@ def device_file(
     gateway: VpnGateway,
     customer: CustomerGateway,
     policy: CryptoPolicy = CryptoPolicy.AWS,
+    authority: str = "",
 ) -> DeviceFile:
-    """What the file of this connection says."""
+    """What the file of this connection says. `authority`: the certificate of the service's own, if there is one."""
     return DeviceFile(
         vpn_connection_id=connection.id,
         customer_gateway_id=customer.id,
         vpn_gateway_id=gateway.id,
         static=connection.static_only,
         tunnels=tuple(_tunnel(connection, gateway, customer, tunnel, policy) for tunnel in connection.tunnels),
+        certificate_arn=customer.certificate_arn,
+        authority=authority if customer.certificate_arn else "",
     )
 
 
@@ -149,11 +164,15 @@ def _told(transforms: Transforms, lifetime: int, *, esp: bool) -> Suite:
 
 @lru_cache(maxsize=4096)
 def configuration(
-    connection: VpnConnection, gateway: VpnGateway, customer: CustomerGateway, policy: CryptoPolicy
+    connection: VpnConnection,
+    gateway: VpnGateway,
+    customer: CustomerGateway,
+    policy: CryptoPolicy,
+    authority: str = "",
 ) -> str:
     """The file of this connection as text. It follows from these values alone and is asked for with every Describe, so
     it is remembered; a connection that changes is another value."""
-    return to_xml(device_file(connection, gateway, customer, policy))
+    return to_xml(device_file(connection, gateway, customer, policy, authority))
 
 
 def to_xml(file: DeviceFile) -> str:
@@ -173,7 +192,8 @@ def _document(file: DeviceFile) -> Iterator[str]:
         yield from _ends(tunnel)
         yield "    <ike>"
         yield from _suite(tunnel.ike, HASHES, mode="main")
-        yield f"      <pre_shared_key>{escape(tunnel.psk.reveal())}</pre_shared_key>"
+        if tunnel.psk is not None:
+            yield f"      <pre_shared_key>{escape(tunnel.psk.reveal())}</pre_shared_key>"
         if tunnel.ike_version is not IkeVersion.IKEV2:
             yield f"      <version>{tunnel.ike_version}</version>"
         yield "    </ike>"
@@ -193,6 +213,9 @@ def _document(file: DeviceFile) -> Iterator[str]:
             yield f"      <remote_ipv4_network_cidr>{tunnel.gateway_network}</remote_ipv4_network_cidr>"
         yield "    </ipsec>"
         yield "  </ipsec_tunnel>"
+    if file.certified:
+        yield f"  <certificate_arn>{escape(file.certificate_arn)}</certificate_arn>"
+        yield f"  <certificate_authority>{escape(file.authority.strip())}</certificate_authority>"
     yield "</vpn_connection>"
 
 
@@ -204,7 +227,7 @@ def _ends(tunnel: DeviceTunnel) -> Iterator[str]:
     ):
         yield f"    <{tag}>"
         yield "      <tunnel_outside_address>"
-        yield f"        <ip_address>{outside}</ip_address>"
+        yield f"        <ip_address>{outside if outside is not None else ''}</ip_address>"
         yield "      </tunnel_outside_address>"
         yield "      <tunnel_inside_address>"
         yield f"        <ip_address>{inside.ip}</ip_address>"

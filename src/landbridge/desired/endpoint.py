@@ -38,8 +38,11 @@ def endpoint(
     data_plane: DataPlane,
     dpd_timeout: int,
     ike: IkeConnection,
+    admits: bool = True,
 ) -> tuple[HostObject, ...]:
     """The endpoint's namespace `ike.namespace`, joined to the outside by `port` of `port_namespace`.
+
+    `admits`: whether the peer may connect at all.
 
     Only IKE, ESP and ICMP come in, and of ICMP nothing that would cripple the tunnel; nothing is forwarded.
     """
@@ -82,7 +85,7 @@ def endpoint(
             ),
         ),
         Charon(namespace=name, data_plane=data_plane, dpd_timeout=dpd_timeout),
-        ike,
+        *((ike,) if admits else ()),
     )
 
 

@@ -15,7 +15,8 @@ class Health:
     `dead`: tunnels whose endpoints are known not to carry traffic (process gone, IKE down):
     their sibling's MED is lowered, their static routes are left out. `bfd_seen`: tunnels whose peer answers BFD.
     `up`: tunnels whose CHILD SA is established. `bare`: tunnels known to carry ESP without UDP around it: 8 more bytes
-    fit into a packet. `ciphers`: what protects their packets, as far as known.
+    fit into a packet. `ciphers`: what protects their packets, as far as known. `former_keys`: tunnels whose customer
+    gateway was refused with the new key during the grace time, and is to be let in with the one before.
     """
 
     dead: frozenset[TunnelId] = field(default_factory=frozenset)
@@ -23,3 +24,4 @@ class Health:
     up: frozenset[TunnelId] = field(default_factory=frozenset)
     bare: frozenset[TunnelId] = field(default_factory=frozenset)
     ciphers: frozenset[tuple[TunnelId, Cipher]] = field(default_factory=frozenset)
+    former_keys: frozenset[TunnelId] = field(default_factory=frozenset)

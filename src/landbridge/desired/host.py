@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from landbridge.control.base import Pools
@@ -24,8 +24,10 @@ from landbridge.desired.objects import HostObject, HostState, Key
 from landbridge.desired.speakers import Bfd
 from landbridge.desired.suites import phase_2
 from landbridge.model.attached import by_instance
+from landbridge.model.certificates import AUTHORITY, Authority, DeviceCertificate
 from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.firewall import NetworkAcl, SecurityGroup, SecurityGroupRule
+from landbridge.model.in_force import Part, is_away, parts
 from landbridge.model.instances import Instance, InstanceState, NetworkInterface
 from landbridge.model.lab import LabHost, LabSite
 from landbridge.model.network import InternetGateway, RouteTable, Subnet, Vpc
@@ -129,7 +131,8 @@ class _View:
         self.live_vgws = [g for g in snapshot.all(VpnGateway) if g.state in (State.PENDING, State.AVAILABLE)]
         self.vgws = {g.vpc_id: g for g in self.live_vgws if vpn_gateway.attached(g)}
         self.connections = _by(
-            (c for c in snapshot.all(VpnConnection) if vpn_gateway.alive(c)), lambda c: c.vpn_gateway_id
+            (part for c in snapshot.all(VpnConnection) if vpn_gateway.alive(c) for part in parts(c)),
+            lambda part: part.connection.vpn_gateway_id,
         )
 
     def add(self, resource_id: str, make: Callable[..., Group], *inputs: Hashable) -> None:
@@ -206,36 +209,57 @@ class _View:
 
     def vpn_gateway(self, gateway: VpnGateway) -> None:
         vpc_of = self.snapshot.get(Vpc, gateway.vpc_id) if vpn_gateway.attached(gateway) and gateway.vpc_id else None
-        pairs: list[tuple[VpnConnection, CustomerGateway]] = []
-        for connection in self.connections[gateway.id]:
-            customer = self.snapshot.get(CustomerGateway, connection.customer_gateway_id)
+        pairs: list[tuple[Part, CustomerGateway]] = []
+        for part in self.connections[gateway.id]:
+            customer = self.snapshot.get(CustomerGateway, part.connection.customer_gateway_id)
             assert customer is not None, "a connection's customer gateway cannot be deleted"
-            pairs.append((connection, customer))
-        links = tuple((tunnel_link(c.number, t.number), self.mtu(c, t)) for c, _ in pairs for t in c.tunnels)
-        cleared = tuple(tunnel_link(c.number, t.number) for c, _ in pairs if c.clear_df for t in c.tunnels)
+            pairs.append((part, customer))
+        tunnels = [(part.connection, t) for part, _ in pairs for t in part.tunnels]
+        links = tuple((tunnel_link(c.number, t.number), self.mtu(c, t)) for c, t in tunnels)
+        cleared = tuple(tunnel_link(c.number, t.number) for c, t in tunnels if c.clear_df)
         self.add(gateway.id, vpn_gateway.gateway_router, gateway, vpc_of, links, cleared)
-        for connection, customer in pairs:
-            for tunnel in connection.tunnels:
+        for part, customer in pairs:
+            connection = part.connection
+            for tunnel in part.tunnels:
+                if is_away(connection, tunnel.number):
+                    continue
                 self.add(
                     connection.id,
                     vpn_gateway.cloud_endpoint,
                     connection,
-                    tunnel,
+                    self.with_key(connection, tunnel),
                     customer,
                     self.settings.pools.outside,
                     self.settings.data_plane,
                     self.mtu(connection, tunnel),
                     self.settings.uplink_mtu,
                     self.settings.crypto_policy,
+                    self.trust(customer),
                 )
-        mine = frozenset(c.id for c, _ in pairs)
+        mine = frozenset(part.connection.id for part, _ in pairs)
         health = Health(
             dead=_only(self.health.dead, mine),
             bfd_seen=_only(self.health.bfd_seen, mine),
             up=_only(self.health.up, mine),
-        )  # `bare` and `ciphers` are in the devices' MTUs already
+        )  # the others are in the endpoints already
         settings = self.settings
         self.add(gateway.id, _gateway_speaker, gateway, vpc_of, tuple(pairs), health, settings.bfd, settings.limits)
+
+    def trust(self, customer: CustomerGateway) -> tuple[Authority, DeviceCertificate] | None:
+        """What its tunnels' certificates are measured by, if it has one."""
+        if not customer.certificate_arn:
+            return None
+        authority = self.snapshot.get(Authority, AUTHORITY)
+        device = self.snapshot.get(DeviceCertificate, customer.certificate_arn)
+        assert authority is not None, "certificates are not forgotten"
+        assert device is not None, "certificates are not forgotten"
+        return authority, device
+
+    def with_key(self, connection: VpnConnection, tunnel: Tunnel) -> Tunnel:
+        """The tunnel with the one key that is to be loaded (traps 5: never two of them)."""
+        if tunnel.old_psk is None or (connection.id, tunnel.number) not in self.health.former_keys:
+            return tunnel
+        return replace(tunnel, psk=tunnel.old_psk)
 
     def mtu(self, connection: VpnConnection, tunnel: Tunnel) -> int:
         """What fits through: less where ESP is, or for all that is known may be, in UDP, or adds more of its own."""
@@ -276,7 +300,7 @@ def _gateway_speaker(
     own: Names,
     gateway: VpnGateway,
     of: Vpc | None,
-    pairs: tuple[tuple[VpnConnection, CustomerGateway], ...],
+    pairs: tuple[tuple[Part, CustomerGateway], ...],
     health: Health,
     bfd: Bfd | None,
     limits: Limits,

@@ -29,11 +29,26 @@ class Charon(HostObject):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Certified:
+    """What an endpoint proves itself with instead of a pre-shared key, and whom it believes. All are PEM.
+
+    `authority`: whose certificates the peer may have. `pinned`: of those, the only one that is taken; None: any that
+    bears the peer's identity.
+    """
+
+    certificate: str
+    key: Secret
+    authority: str
+    pinned: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IkeConnection(HostObject):
-    """What an endpoint's charon accepts and offers: one peer, one CHILD SA, one pre-shared key. MOBIKE off.
+    """What an endpoint's charon accepts and offers: one peer, one CHILD SA, a key or certificates. MOBIKE off.
 
     Loaded over vici. Recognised by the id of its shared secret, a keyed digest over all of its properties.
-    `remote` None accepts any address. `initiate`: initiate at once and again whenever it is down (our customer gateway,
+    `remote` None accepts any address. `local_id` None: the subject of our certificate; `remote_id` None: whatever the
+    peer's certificate bears. `initiate`: initiate at once and again whenever it is down (our customer gateway,
     StartupAction=start). `dpd_delay` 0 turns DPD off; `dpd_timeout` is IKEv1's, for IKEv2 it is charon's. `force_udp`:
     ESP in UDP even where there is no NAT. `if_id`: of the XFRM interface that the kernel's SAs belong to; 0 with
     libipsec, which knows neither extended sequence numbers nor another `replay_window` than its own.
@@ -42,9 +57,11 @@ class IkeConnection(HostObject):
     name: str
     local: IPv4Address
     remote: IPv4Address | None
-    local_id: IPv4Address
-    remote_id: IPv4Address
-    psk: Secret
+    local_id: IPv4Address | None
+    remote_id: IPv4Address | None
+    psk: Secret | None
+    certified: Certified | None = None
+    """Exactly where there is no pre-shared key."""
     versions: tuple[IkeVersion, ...] = (IkeVersion.IKEV2,)
     dpd_delay: int = 10
     dpd_timeout: int = 30
@@ -55,6 +72,9 @@ class IkeConnection(HostObject):
     yields: bool = False
     """With `initiate`: the other side may initiate as well. This one then never does while anything is up, and gives up
     its own attempt when the other's succeeds: of two ends that both restart what was closed, neither comes to rest."""
+    renews: bool = False
+    """SAs that were made with other settings than these (another key or certificate of ours is none) are ended when
+    these are loaded: traffic has left them. Else they live on where they could be negotiated the same."""
     ike: Transforms = RECOMMENDED
     esp: Transforms = RECOMMENDED
     ike_lifetime: int = 28800

@@ -74,6 +74,8 @@ class FilterRule:
     """The first packet of its flow, which is not on record yet."""
     dnatted: bool = False
     """Of a connection whose destination was rewritten."""
+    to_here: bool = False
+    """To an address that the namespace has."""
     in_clear: bool = False
     """No IPsec policy of the namespace is about to encrypt it. What one encrypts passes the hooks twice on its way out,
     first as if it left as it is."""

@@ -49,6 +49,8 @@ class BgpSession:
     send_limit: int | None = None
     """At most so many prefixes are advertised, the first that come."""
     hold_time: int = 30
+    local_preference: int = 100
+    """Of what is learned. Changing it has the peer asked for its routes again; the session stays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

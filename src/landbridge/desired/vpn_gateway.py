@@ -10,16 +10,27 @@ from landbridge.control.limits import ADVERTISED_ROUTES, ANNOUNCED_ROUTES, Limit
 from landbridge.desired import names, suites
 from landbridge.desired.endpoint import ANYWHERE, clamp, clear_df, dpd_delay, endpoint, tunnel_device, xfrm_id
 from landbridge.desired.health import Health
-from landbridge.desired.ike import IkeConnection
+from landbridge.desired.ike import Certified, IkeConnection
 from landbridge.desired.links import MAIN_TABLE, Address, DataPlane, KernelRoute, Namespace, RouteKind, VethEnd
 from landbridge.desired.names import BRIDGE, TO_VPC, TO_VPN_GATEWAY, Names
 from landbridge.desired.objects import HostObject
 from landbridge.desired.rulesets import Chain, FilterRule, Hook, Ruleset, Verdict
 from landbridge.desired.speakers import Bfd, BgpSession, InternalSession, Speaker, SpeakerStatic
-from landbridge.model.crypto import CryptoPolicy
+from landbridge.model.certificates import Authority, DeviceCertificate
+from landbridge.model.crypto import CryptoPolicy, IkeVersion
+from landbridge.model.in_force import Part, calls_back, is_changing
 from landbridge.model.network import Vpc
 from landbridge.model.resources import Attachment, State
-from landbridge.model.vpn import CustomerGateway, DpdAction, StartupAction, Tunnel, TunnelId, VpnConnection, VpnGateway
+from landbridge.model.vpn import (
+    LIVE,
+    CustomerGateway,
+    DpdAction,
+    StartupAction,
+    Tunnel,
+    TunnelId,
+    VpnConnection,
+    VpnGateway,
+)
 
 VPC_SIDE = IPv4Interface("169.254.0.1/30")
 """The VPC router's address towards the gateway: in a /30 that AWS reserves, so that no tunnel can have it."""
@@ -32,6 +43,13 @@ MED_TAKES_OVER = 50
 FIRST_TUNNEL_WINS = 200
 """The preference of static routes, less the tunnel's number: both ends take tunnel 1 while it is up."""
 
+LAST_RESORT = 150
+"""The same of a tunnel that is to be avoided: below the other one, above BGP (100)."""
+
+LOCAL_PREFERENCE = 100
+AVOIDED = 50
+"""The local preference of what is learned through a tunnel that is to be avoided."""
+
 LAST = 9999
 """The metric of the `unreachable default` that ends a table."""
 
@@ -43,7 +61,7 @@ def attached(gateway: VpnGateway) -> bool:
 
 def alive(connection: VpnConnection) -> bool:
     """Whether the connection's endpoints are wanted."""
-    return connection.state in (State.PENDING, State.AVAILABLE)
+    return connection.state in LIVE
 
 
 def router_id(resource_id: str) -> IPv4Address:
@@ -62,14 +80,17 @@ def cloud_endpoint(
     mtu: int,
     uplink_mtu: int,
     policy: CryptoPolicy,
+    trust: tuple[Authority, DeviceCertificate] | None = None,
 ) -> tuple[HostObject, ...]:
     """One of a connection's two endpoints, and its plaintext side in the gateway's namespace.
 
-    `mtu` is the tunnel's, `uplink_mtu` that of the endpoint's own link, which carries it.
+    `mtu` is the tunnel's, `uplink_mtu` that of the endpoint's own link, which carries it. `trust`: who vouches for
+    certificates, and which one the customer's device has, where it has one.
     """
     space = own.endpoint(connection.id, tunnel.number)
     options = tunnel.options
     action = options.dpd_action
+    versions = suites.ike_versions(options, policy) if trust is None else (IkeVersion.IKEV2,)
     if_id = xfrm_id(data_plane, connection.number, tunnel.number)
     ike = IkeConnection(
         namespace=space,
@@ -77,9 +98,10 @@ def cloud_endpoint(
         local=tunnel.outside,
         remote=customer.address,
         local_id=tunnel.outside,
-        remote_id=customer.address,
+        remote_id=None if trust else customer.address,
         psk=tunnel.psk,
-        versions=suites.ike_versions(options, policy),
+        certified=_certified(tunnel, trust),
+        versions=versions,
         ike=suites.phase_1(options, policy),
         esp=suites.phase_2(options, policy),
         ike_lifetime=options.phase1_lifetime,
@@ -91,8 +113,10 @@ def cloud_endpoint(
         dpd_delay=dpd_delay(options.dpd_timeout, action),
         dpd_timeout=options.dpd_timeout,
         dpd_action=action if action is not DpdAction.NONE else "none",
-        initiate=options.startup is StartupAction.START,
+        initiate=options.startup is StartupAction.START
+        or (calls_back(connection, tunnel.number) and IkeVersion.IKEV2 in versions and customer.address is not None),
         yields=True,
+        renews=is_changing(connection, tunnel.number),
         if_id=if_id,
         replay_window=options.replay_window,
         # libipsec does nothing else; its connections need not be touched for it.
@@ -110,6 +134,7 @@ def cloud_endpoint(
             data_plane=data_plane,
             dpd_timeout=options.dpd_timeout,
             ike=ike,
+            admits=trust is None or trust[1].revoked is None,
         ),
         *tunnel_device(
             router=own.of(connection.vpn_gateway_id),
@@ -120,6 +145,16 @@ def cloud_endpoint(
             mtu=mtu,
             address=IPv4Interface((tunnel.cloud_inside, tunnel.inside.prefixlen)),
         ),
+    )
+
+
+def _certified(tunnel: Tunnel, trust: tuple[Authority, DeviceCertificate] | None) -> Certified | None:
+    if trust is None:
+        return None
+    own, (authority, device) = tunnel.certificate, trust
+    assert own is not None, "tunnels to a customer gateway with a certificate have certificates"
+    return Certified(
+        certificate=own.certificate, key=own.key, authority=authority.certificate, pinned=device.certificate
     )
 
 
@@ -176,7 +211,7 @@ def gateway_speaker(
     own: Names,
     gateway: VpnGateway,
     vpc: Vpc | None,
-    connections: Sequence[tuple[VpnConnection, CustomerGateway]],
+    connections: Sequence[tuple[Part, CustomerGateway]],
     health: Health,
     bfd: Bfd | None,
     limits: Limits,
@@ -188,12 +223,16 @@ def gateway_speaker(
     watched: list[tuple[str, IPv4Address, IPv4Address]] = []
     if vpc is not None:
         statics += (SpeakerStatic(destination=cidr, via=VPC_SIDE.ip, link=TO_VPC) for cidr in vpc.cidrs)
-    for connection, customer in connections:
-        for tunnel in connection.tunnels:
+    for part, customer in connections:
+        connection = part.connection
+        avoided = (connection.id, connection.drained)
+        for tunnel in part.tunnels:
             link = names.tunnel_link(connection.number, tunnel.number)
             this, sibling = (connection.id, tunnel.number), (connection.id, 3 - tunnel.number)
             if connection.static_only:
-                watched.append((link, tunnel.cloud_inside, tunnel.customer_inside))
+                # Where the customer gateway's routes follow BFD, they leave a tunnel that has none.
+                if this != avoided:
+                    watched.append((link, tunnel.cloud_inside, tunnel.customer_inside))
                 # The VPC may have been attached after a route into it was made; its own networks come first.
                 wanted = (
                     route.destination
@@ -201,8 +240,11 @@ def gateway_speaker(
                     if route.state in (State.PENDING, State.AVAILABLE)
                     and not (vpc is not None and vpc.holds(route.destination))
                 )
-                statics += static_routes(wanted, tunnel.customer_inside, link, this, connection.number, health)
+                statics += static_routes(
+                    wanted, tunnel.customer_inside, link, this, connection.number, health, avoided=this == avoided
+                )
                 continue
+            leaves = sibling in health.dead or sibling == avoided
             sessions.append(
                 BgpSession(
                     name=f"c{connection.number}_t{tunnel.number}",
@@ -211,7 +253,8 @@ def gateway_speaker(
                     peer=tunnel.customer_inside,
                     peer_asn=customer.asn,
                     connection=connection.number,
-                    med=MED_TAKES_OVER if sibling in health.dead and this not in health.dead else MED,
+                    med=MED_TAKES_OVER if leaves and this not in health.dead else MED,
+                    local_preference=AVOIDED if this == avoided else LOCAL_PREFERENCE,
                     reject=rejected,
                     receive_limit=limits.most(ANNOUNCED_ROUTES),
                     send_limit=limits.most(ADVERTISED_ROUTES),
@@ -233,10 +276,20 @@ def gateway_speaker(
 
 
 def static_routes(
-    prefixes: Iterable[IPv4Network], via: IPv4Address, link: str, this: TunnelId, connection: int, health: Health
+    prefixes: Iterable[IPv4Network],
+    via: IPv4Address,
+    link: str,
+    this: TunnelId,
+    connection: int,
+    health: Health,
+    *,
+    avoided: bool = False,
 ) -> list[SpeakerStatic]:
-    """A static connection's routes through one tunnel: by BFD if the peer answers it, else while the CHILD SA is up."""
-    answers_bfd = this in health.bfd_seen
+    """A static connection's routes through one tunnel: by BFD if the peer answers it, else while the CHILD SA is up.
+
+    One that is to be `avoided` is the last resort, while its CHILD SA is up.
+    """
+    answers_bfd = this in health.bfd_seen and not avoided
     if not answers_bfd and this not in health.up:
         return []
     return [
@@ -245,7 +298,7 @@ def static_routes(
             via=via,
             link=link,
             bfd=answers_bfd,
-            preference=FIRST_TUNNEL_WINS - this[1],
+            preference=(FIRST_TUNNEL_WINS if not avoided else LAST_RESORT) - this[1],
             connection=connection,
         )
         for prefix in prefixes

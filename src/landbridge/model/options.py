@@ -14,6 +14,9 @@ from landbridge.model.secret import Secret
 DEFAULT_STATE: Final = Path("/var/lib/landbridge")
 DEFAULT_REGION: Final = "us-east-1"
 """What AWS's own tools take for the region of everything that has none."""
+DEFAULT_PSK_GRACE: Final = 3_600
+"""Seconds: time to set up a device by hand."""
+LONGEST_PSK_GRACE: Final = 30 * 86_400
 DEFAULT_BFD_INTERVAL: Final = 300
 """Milliseconds; three losses mean down (traps 19)."""
 SHORTEST_BFD_INTERVAL: Final = 50
@@ -48,7 +51,8 @@ class ServeOptions:
 
     `host` and `port`: where the EC2 API listens; port 0 takes a free one. `bfd_interval`: milliseconds, 0 turns BFD
     off. `uplink_mtu`: bytes that a packet between the tunnel endpoints and the Internet may have. `crypto_policy`:
-    which algorithms tunnels may use. `tls`: with a certificate of the service's own, for `tls_names` (DNS names and
+    which algorithms tunnels may use. `psk_grace`: seconds for which the key before the last one still lets a customer
+    gateway in. `tls`: with a certificate of the service's own, for `tls_names` (DNS names and
     addresses) besides those it knows itself; or `tls_cert` and `tls_key`, PEM files.
     """
 
@@ -65,6 +69,7 @@ class ServeOptions:
     tls_key: Path | None = None
     tls_names: tuple[str, ...] = ()
     uplink_mtu: int = LARGEST_UPLINK_MTU
+    psk_grace: int = DEFAULT_PSK_GRACE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,7 @@ class CustomerGatewayOptions:
     `bfd_interval`: milliseconds, 0 turns BFD off. `state`: the folder below which each connection gets its own.
     `clear_df`: packets too large for a tunnel are fragmented also where they forbid it. `force_udp`: ESP in UDP always.
     `crypto_policy`: algorithms that may be offered, whatever the file names. `wait`: seconds to wait for both tunnels,
-    at most.
+    at most. `certificate`, `key` (PEM): what the machine proves itself with if the file has no pre-shared keys.
     """
 
     device_file: Secret
@@ -89,6 +94,8 @@ class CustomerGatewayOptions:
     clear_df: bool = False
     force_udp: bool = False
     crypto_policy: CryptoPolicy = CryptoPolicy.AWS
+    certificate: str | None = None
+    key: Secret | None = None
     wait: int = DEFAULT_WAIT
 
 

@@ -18,6 +18,7 @@ class State(StrEnum):
 
     PENDING = "pending"
     AVAILABLE = "available"
+    MODIFYING = "modifying"
     DELETING = "deleting"
     DELETED = "deleted"
 

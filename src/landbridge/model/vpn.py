@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
+from typing import Final
 
+from landbridge.model.certificates import EndpointCertificate
 from landbridge.model.crypto import UNSET, IkeVersion, PhaseOptions
 from landbridge.model.resources import Attachment, Resource, State
 from landbridge.model.secret import Secret
-
-ANYWHERE = IPv4Network("0.0.0.0/0")
 
 TunnelId = tuple[str, int]
 """A connection's id and the tunnel's number, 1 or 2."""
@@ -38,11 +38,15 @@ class VpnGateway(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerGateway(Resource):
-    """The customer's device as the cloud side knows it: its public address and its ASN."""
+    """The customer's device as the cloud side knows it: its public address and its ASN.
 
-    address: IPv4Address
+    With a certificate (`certificate_arn`) tunnels know the device by that. It may be anywhere then: `address` None.
+    """
+
+    address: IPv4Address | None
     asn: int
     device_name: str = ""
+    certificate_arn: str = ""
     state: State
     deleted: datetime | None = None
 
@@ -114,6 +118,12 @@ class TunnelOptions:
     log: TunnelLog | None = None
     """The activity log."""
     bgp_log: TunnelLog | None = None
+    lifecycle_control: bool | None = None
+
+    @property
+    def keeps_its_endpoint(self) -> bool:
+        """Whether maintenance of the endpoint waits until somebody asks for it (EC2: EnableTunnelLifecycleControl)."""
+        return bool(self.lifecycle_control)
 
     @property
     def dpd_timeout(self) -> int:
@@ -158,13 +168,24 @@ class TunnelOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tunnel:
-    """One of a connection's two tunnels. The cloud has the first host of the inside /30, the customer the second."""
+    """One of a connection's two tunnels. The cloud has the first host of the inside /30, the customer the second.
+
+    It has either a pre-shared key or the endpoint's certificate.
+    """
 
     number: int
     outside: IPv4Address
     inside: IPv4Network
-    psk: Secret
+    psk: Secret | None
     options: TunnelOptions = field(default_factory=TunnelOptions)
+    certificate: EndpointCertificate | None = None
+    old_psk: Secret | None = None
+    """The key before this one, with which the customer gateway may connect until `old_psk_until`. No answer has it."""
+    old_psk_until: datetime | None = None
+    maintained: datetime | None = None
+    """When its endpoint was last made anew."""
+    outdated_since: datetime | None = None
+    """Since when it is known that its endpoint runs what has been replaced on this machine: maintenance is pending."""
 
     @property
     def cloud_inside(self) -> IPv4Address:
@@ -184,6 +205,49 @@ class StaticRoute:
     destination: IPv4Network
     state: State
     deleted: datetime | None = None
+
+
+class Stage(StrEnum):
+    """How far the change of one tunnel has come."""
+
+    LEAVING = "leaving"
+    """As before; both ends are being told to use the other tunnel."""
+    LEFT = "left"
+    """They are told; what is on its way arrives."""
+    REMOVING = "removing"
+    """The endpoint is taken away, to be made anew."""
+    CHANGING = "changing"
+    """The new settings are being put in force."""
+    RETURNING = "returning"
+    """They are in force; the tunnel is to come up again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What of a connection was otherwise before the change under way: in force for tunnels whose turn has not come."""
+
+    vpn_gateway_id: str
+    customer_gateway_id: str
+    number: int
+    customer_network: IPv4Network
+    cloud_network: IPv4Network
+    tunnels: tuple[Tunnel, Tunnel]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change under way: one tunnel after the other, so that the other one carries the traffic meanwhile."""
+
+    before: Before
+    turn: tuple[int, ...]
+    """The numbers of the tunnels that are still to be changed; it is the first one's turn."""
+    stage: Stage
+    since: datetime
+    """When this stage began."""
+    anew: bool = False
+    """Whether endpoints are made anew, and not only told."""
+    was_up: bool = False
+    """Whether the tunnel carried traffic when its turn came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,5 +271,16 @@ class VpnConnection(Resource):
     """Traffic selector of the customer's side (EC2: LocalIpv4NetworkCidr)."""
     cloud_network: IPv4Network = ANYWHERE
     """Traffic selector of the cloud's side (EC2: RemoteIpv4NetworkCidr)."""
+    change: Change | None = None
+    """Present exactly while the state is `modifying`; all else is as it will be then."""
     state: State
     deleted: datetime | None = None
+
+    @property
+    def drained(self) -> int | None:
+        """The number of the tunnel that traffic is to avoid."""
+        return self.change.turn[0] if self.change is not None else None
+
+
+LIVE: Final = (State.PENDING, State.AVAILABLE, State.MODIFYING)
+"""The states of a connection whose endpoints are wanted."""

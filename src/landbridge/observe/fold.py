@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
+from landbridge.model.certificates import DeviceCertificate
 from landbridge.model.crypto import Cipher
 from landbridge.model.network import RouteTable
 from landbridge.model.snapshot import Snapshot
@@ -18,7 +19,18 @@ from landbridge.observe.kernel import NO_LINK, LinkCount
 from landbridge.observe.negotiated import negotiated
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
 from landbridge.observe.trail import MOST, NO_TRAIL, Finding, Happening, Trail
-from landbridge.observe.why import BEING_BUILT, NOTHING_TO_SAY, Ends, Explanation, Side, failed, no_bgp, nothing_yet, up
+from landbridge.observe.why import (
+    BEING_BUILT,
+    NOTHING_TO_SAY,
+    REVOKED,
+    Ends,
+    Explanation,
+    Side,
+    failed,
+    no_bgp,
+    nothing_yet,
+    up,
+)
 
 BFD_SILENCE: Final = timedelta(seconds=60)
 """How long a peer that answered BFD may be silent while IKE is up before its routes follow IKE again: longer than DPD
@@ -120,6 +132,10 @@ class View:
     far_network: IPv4Network = ANYWHERE
     near_network: IPv4Network = ANYWHERE
     """Traffic selectors."""
+    certified: bool = False
+    """The two know each other by certificates instead of a key."""
+    barred: str = ""
+    """Why the peer is not let in at all; empty if it is."""
 
     @property
     def status(self) -> Status:
@@ -201,6 +217,8 @@ def _explained(view: View, status: Status, peering: BgpPeering | None, accepted:
         return Explanation(sentence=BEING_BUILT)
     if view.endpoint.pid is None:
         return failed(ends, Finding(cause=Cause.PROCESS_GONE))
+    if view.barred:
+        return Explanation(sentence=view.barred)
     if view.endpoint.up is not None:
         session = view.speaker.session(view.far_inside)
         return no_bgp(ends, peering, long=session is not None and now - session.since > _NOBODY_AFTER)
@@ -232,6 +250,7 @@ def _ends(view: View) -> Ends:
         far_network=view.far_network,
         near_network=view.near_network,
         udp=child.udp if child is not None else True,
+        certified=view.certified,
     )
 
 
@@ -253,7 +272,14 @@ def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard
         near_inside=tunnel.cloud_inside,
         far_network=connection.customer_network,
         near_network=connection.cloud_network,
+        certified=tunnel.psk is None,
+        barred=_barred(customer, snapshot),
     )
+
+
+def _barred(customer: CustomerGateway | None, snapshot: Snapshot) -> str:
+    device = snapshot.get(DeviceCertificate, customer.certificate_arn) if customer is not None else None
+    return REVOKED if device is not None and device.revoked is not None else ""
 
 
 def _counted(heard: Heard, place: Place) -> LinkCount | None:

@@ -96,6 +96,12 @@ CLOUD: Final[Mapping[Cause, Words]] = {
     ),
     Cause.PROCESS_GONE: _GONE,
 }
+CERTIFIED: Final = Words(
+    "Authentication failed: one side does not take the other's certificate.",
+    "See that the customer gateway has the certificate that its CertificateArn names, and the authority's (`landbridge "
+    "ca`), and that both clocks are right.",
+)
+"""In place of what is said of keys, where there are none."""
 _AGAIN: Final = "Download the device file again and bring it up."
 CUSTOMER: Final[Mapping[Cause, Words]] = {
     Cause.AUTHENTICATION_FAILED: Words(

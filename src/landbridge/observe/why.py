@@ -14,13 +14,18 @@ from typing import Final
 from landbridge.model.vpn import ANYWHERE
 from landbridge.observe.bgp import BgpCause, BgpPeering
 from landbridge.observe.ike import Cause
-from landbridge.observe.sentences import BGP, CLOUD, CUSTOMER
+from landbridge.observe.sentences import BGP, CERTIFIED, CLOUD, CUSTOMER
 from landbridge.observe.trail import Finding
 
 NEAR_THE_LIMIT: Final = 0.8
 """What part of the prefixes that are admitted is worth a warning."""
 
 BEING_BUILT: Final = "The tunnel endpoint is being built."
+
+REVOKED: Final = (
+    "The customer gateway's certificate is revoked. Issue another one, make a customer gateway with it, and "
+    "give the connection that one (ModifyVpnConnection)."
+)
 
 
 class Side(Enum):
@@ -43,6 +48,8 @@ class Ends:
     near_network: IPv4Network = ANYWHERE
     udp: bool = True
     """ESP is in UDP."""
+    certified: bool = False
+    """The two know each other by certificates instead of a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +80,8 @@ _OF_PROPOSALS: Final = (Cause.NO_PROPOSAL_CHOSEN, Cause.NO_ESP_PROPOSAL)
 def failed(ends: Ends, found: Finding) -> Explanation:
     """After an attempt that failed, or an end."""
     words = ends.side.value[0][found.cause]
+    if ends.certified and found.cause is Cause.AUTHENTICATION_FAILED:
+        words = CERTIFIED
     places = _places(ends) | {
         "said": found.said or "something else",
         "expected": found.expected or "%any",

@@ -12,6 +12,7 @@ from typing import Any, Final, get_origin
 from cattrs import Converter
 from cryptography.fernet import Fernet, InvalidToken
 
+from landbridge.model.certificates import Authority, DeviceCertificate
 from landbridge.model.firewall import NetworkAcl, Prefix, SecurityGroup, SecurityGroupRule
 from landbridge.model.instances import ElasticAddress, Instance, NetworkInterface
 from landbridge.model.keys import AccessKey
@@ -40,6 +41,8 @@ KINDS: Final[Mapping[str, type[Resource]]] = MappingProxyType(
         "lab-site": LabSite,
         "lab-host": LabHost,
         "access-key": AccessKey,
+        "certificate-authority": Authority,
+        "device-certificate": DeviceCertificate,
     }
 )
 """The names under which kinds are stored. A name, once released, stays."""

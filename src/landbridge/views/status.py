@@ -14,12 +14,14 @@ from typing import Any
 from landbridge.desired import names
 from landbridge.desired.names import Names
 from landbridge.model.attached import by_instance
+from landbridge.model.certificates import DeviceCertificate
+from landbridge.model.in_force import parts
 from landbridge.model.instances import Instance, InstanceState, NetworkInterface
 from landbridge.model.lab import LabHost, LabSite
 from landbridge.model.network import InternetGateway, RouteTable, Subnet, Vpc
 from landbridge.model.resources import Resource, State
 from landbridge.model.snapshot import Snapshot
-from landbridge.model.vpn import CustomerGateway, Tunnel, VpnConnection, VpnGateway
+from landbridge.model.vpn import Change, CustomerGateway, Tunnel, VpnConnection, VpnGateway
 from landbridge.observe.negotiated import weak
 from landbridge.observe.state import EspState, Observation, TunnelState
 from landbridge.routing import tables
@@ -183,10 +185,16 @@ class _Status:
         return {
             **_common(gateway),
             "state": gateway.state.value,
-            "address": str(gateway.address),
+            "address": str(gateway.address) if gateway.address is not None else None,
+            "certificate": self._certificate(gateway),
             "asn": gateway.asn,
             "device_name": gateway.device_name,
         }
+
+    def _certificate(self, gateway: CustomerGateway) -> Document | None:
+        """What its tunnels know it by, where that is no pre-shared key."""
+        found = self.snapshot.get(DeviceCertificate, gateway.certificate_arn)
+        return certificate(found) if found is not None else None
 
     def _connection(self, connection: VpnConnection) -> Document:
         customer = self.snapshot.get(CustomerGateway, connection.customer_gateway_id)
@@ -195,15 +203,20 @@ class _Status:
             "state": connection.state.value,
             "vpn_gateway": connection.vpn_gateway_id,
             "customer_gateway": connection.customer_gateway_id,
-            "customer_address": str(customer.address) if customer else None,
+            "customer_address": str(customer.address) if customer and customer.address else None,
+            "authentication": "certificate" if customer and customer.certificate_arn else "pre-shared key",
             "routing": "static" if connection.static_only else "bgp",
             **data_path(connection),
+            "change": _change(connection.change),
             "static_routes": [
                 {"destination": str(route.destination), "state": route.state.value}
                 for route in connection.routes
                 if route.state is not State.DELETED
             ],
-            "tunnels": [self._tunnel(connection, tunnel) for tunnel in connection.tunnels],
+            "tunnels": sorted(
+                (self._tunnel(part.connection, tunnel) for part in parts(connection) for tunnel in part.tunnels),
+                key=lambda shown: int(shown["number"]),
+            ),
         }
 
     def _tunnel(self, connection: VpnConnection, tunnel: Tunnel) -> Document:
@@ -231,6 +244,7 @@ class _Status:
             "ike_version": seen.ike_version or None,
             "weak": weaknesses(seen),
             "esp": esp(seen.esp),
+            "former_key_until": timestamp(tunnel.old_psk_until) if tunnel.old_psk_until else None,
             "replay_window_size": tunnel.options.replay_window_size,
             "outside_address": str(tunnel.outside),
             "inside_cidr": str(tunnel.inside),
@@ -283,9 +297,28 @@ class _Status:
         }
 
 
+def _change(change: Change | None) -> Document | None:
+    """Which tunnel is being changed, and how far that is."""
+    if change is None:
+        return None
+    return {"tunnel": change.turn[0], "stage": change.stage.value, "since": timestamp(change.since)}
+
+
 def data_path(connection: VpnConnection) -> Document:
     """How the connection was set to carry packets."""
     return {"clear_df": connection.clear_df, "force_udp": connection.force_udp}
+
+
+def certificate(device: DeviceCertificate) -> Document:
+    """A device's certificate, without the certificate itself."""
+    return {
+        "arn": device.id,
+        "name": device.name,
+        "account": device.account,
+        "region": device.region,
+        "ends": timestamp(device.ends),
+        "revoked": timestamp(device.revoked) if device.revoked is not None else None,
+    }
 
 
 def esp(seen: EspState | None) -> Document | None:

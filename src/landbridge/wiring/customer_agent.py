@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -40,6 +40,7 @@ from landbridge.drivers.probe import choose
 from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.errors import LandbridgeError, OperatorError
 from landbridge.model.options import CustomerGatewayOptions
+from landbridge.model.secret import Secret
 from landbridge.observe import fold
 from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
 from landbridge.observe.state import Status, TunnelState
@@ -50,13 +51,19 @@ from landbridge.store.folder import Folder
 from landbridge.views.status import esp, weaknesses
 from landbridge.wiring.ears import Ears
 from landbridge.wiring.host import CUSTOMER, host
+from landbridge.wiring.moving import Moves
 from landbridge.wiring.purge import take_down
 from landbridge.wiring.world import log_to, now
+
+if TYPE_CHECKING:
+    from landbridge.customer.proof import Proof
 
 log = structlog.get_logger(__name__)
 
 DEVICE_FILE: Final = "device.xml"
 OPTIONS: Final = "options.json"
+CERTIFICATE: Final = "certificate.pem"
+KEY: Final = "certificate.key"
 STATUS: Final = "status.json"
 CLOSED: Final = "closed.json"
 _LOOK_EVERY: Final = 2.0
@@ -70,6 +77,12 @@ def remember(folder: Folder, options: CustomerGatewayOptions) -> int:
     """Write down what the agent shall do; answers the number by which its status tells that this is what it does."""
     asked = time.time_ns()
     folder.write_private(folder.path / DEVICE_FILE, options.device_file.reveal())
+    key = options.key.reveal() if options.key is not None else None
+    for name, text in ((CERTIFICATE, options.certificate), (KEY, key)):
+        if text is None:
+            (folder.path / name).unlink(missing_ok=True)
+        else:
+            folder.write_private(folder.path / name, text)
     chosen = {
         "routes": [str(prefix) for prefix in options.routes],
         "advertise": [str(prefix) for prefix in options.advertise],
@@ -111,6 +124,7 @@ class Task:
     wish: str
     """The data plane that was asked for, which may be `auto`."""
     asked: int
+    proof: Proof | None = None
 
 
 def recall(folder: Folder, before: Task | None = None) -> Task:
@@ -126,7 +140,8 @@ def recall(folder: Folder, before: Task | None = None) -> Task:
     chosen = json.loads((folder.path / OPTIONS).read_text())
     own = Names(folder.instance)
     ours = {link for number in range(1, len(file.tunnels) + 1) for link in links_of(file.vpn_connection_id, number)}
-    public = {tunnel.customer_outside for tunnel in file.tunnels}
+    public = {tunnel.customer_outside for tunnel in file.tunnels if tunnel.customer_outside is not None}
+    shown = proof_of(file, _kept(folder, CERTIFICATE), _kept_key(folder))
     lans = tuple(map(IPv4Network, chosen["advertise"])) or connected(without_links=ours, without_addresses=public)
     interval, wish = chosen["bfd_interval"], chosen.get("data_plane", "auto")
     kept = before.settings.data_plane if before is not None and before.wish == wish else None
@@ -141,10 +156,37 @@ def recall(folder: Folder, before: Task | None = None) -> Task:
             clear_df=chosen.get("clear_df", False),
             force_udp=chosen.get("force_udp", False),
             crypto_policy=CryptoPolicy(chosen.get("crypto_policy", "aws")),
+            certified=shown.certified if shown is not None else None,
         ),
         wish,
         chosen.get("asked", 0),
+        shown,
     )
+
+
+def proof_of(file: DeviceFile, certificate: str | None, key: Secret | None) -> Proof | None:
+    """What the machine proves itself with, if not with pre-shared keys.
+
+    Raises:
+        Combination, Invalid.
+    """
+    if not file.certified and certificate is None and key is None:
+        return None
+    from landbridge.customer import proof  # X.509 takes time to import, and most do without
+
+    return proof.read(file, certificate, key)
+
+
+def _kept_key(folder: Folder) -> Secret | None:
+    text = _kept(folder, KEY)
+    return Secret(text) if text is not None else None
+
+
+def _kept(folder: Folder, name: str) -> str | None:
+    try:
+        return (folder.path / name).read_text()
+    except FileNotFoundError:
+        return None
 
 
 class Agent:
@@ -166,6 +208,7 @@ class Agent:
         self._uplinks: frozenset[str] = frozenset()
         """Those, and all that a default route leads to."""
         self._uplink_mtu = min(UPLINK_MTU, uplink_mtu(self._outside()) or UPLINK_MTU)
+        self._moves = Moves()
         self._revision = 0
         self._said = ""
         self._counted = 0
@@ -196,6 +239,7 @@ class Agent:
                 shutil.rmtree(self._folder.run, ignore_errors=True)
                 shutil.rmtree(self._folder.path, ignore_errors=True)
                 return
+            self._moves.look(self._outside())
             self._news()
         self._stop()
 
@@ -305,6 +349,7 @@ class Agent:
                 trail=heard.trails.get(place.endpoint, NO_TRAIL),
                 session=heard.sessions.get(place.router, {}).get(tunnel.gateway_inside.ip, ()),
                 near_outside=tunnel.customer_outside,
+                certified=tunnel.psk is None,
                 near_inside=tunnel.customer_inside.ip,
             )
             for number, (tunnel, place) in enumerate(zip(file.tunnels, self._places(), strict=True), 1)
@@ -322,6 +367,7 @@ class Agent:
             "force_udp": self._task.settings.force_udp,
             "advertised": [str(prefix) for prefix in self._task.settings.lans],
             "refused": self._refused,
+            "certificate": _shown_proof(self._task.proof),
             "faults": [
                 *((self._refused,) if self._refused else ()),
                 *(failure.message for failure in self.reconciler.errors()),
@@ -330,7 +376,7 @@ class Agent:
             "tunnels": [
                 {
                     "number": number,
-                    "customer_outside": str(tunnel.customer_outside),
+                    "customer_outside": str(tunnel.customer_outside) if tunnel.customer_outside is not None else None,
                     "cloud_outside": str(tunnel.gateway_outside),
                     "link": place.link,
                     "endpoint": place.endpoint,
@@ -365,6 +411,10 @@ class Agent:
             "weak": weaknesses(state),
             "esp": esp(state.esp),
         }
+
+
+def _shown_proof(shown: Proof | None) -> dict[str, str] | None:
+    return {"name": shown.name, "ends": shown.ends.isoformat()} if shown is not None else None
 
 
 def _asked(folder: Folder) -> int:

@@ -56,6 +56,7 @@ def up(options: CustomerGatewayOptions) -> int:
             "This connection has static routes, and its file does not say what is behind the tunnels. "
             "Name it: --route 10.0.0.0/16 (the VPC's CIDR)."
         )
+    customer_agent.proof_of(file, options.certificate, options.key)
     offers.check(file, options.crypto_policy)
     choose(options.data_plane.value)
     machine = forwarding()

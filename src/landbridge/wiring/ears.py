@@ -19,7 +19,7 @@ from landbridge.drivers.netlink.counters import counts
 from landbridge.drivers.netlink.events import KernelEvents, routes
 from landbridge.observe.bgp import moved, with_error
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
-from landbridge.observe.ike import IkeEvent, IkeEventKind
+from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind
 from landbridge.observe.kernel import KernelEvent, LinkCount, LinkEvent, RouteEvent
 from landbridge.observe.trail import NO_TRAIL, Happening, Trail, noted
 from landbridge.reconcile.driver import DriverError, Wake
@@ -38,12 +38,20 @@ class Ears:
     """Listens to endpoints (charon) and routers (BIRD, routes).
 
     `wake`: told the namespace in which something broke, for the loop. `news`: called when something else was said.
+    `refused`: told the endpoint whose peer showed another key than is loaded there.
     Both from any thread.
     """
 
-    def __init__(self, wake: Wake, news: Callable[[], None], logs: TunnelLogs | None = None) -> None:
+    def __init__(
+        self,
+        wake: Wake,
+        news: Callable[[], None],
+        refused: Callable[[str], None] = lambda _: None,
+        logs: TunnelLogs | None = None,
+    ) -> None:
         self.wake = wake
         self._news = news
+        self._refused = refused
         self._logs = logs
         self._lock = threading.Lock()
         """Guards what was heard."""
@@ -86,6 +94,8 @@ class Ears:
                     self._endpoints[event.namespace] = Endpoint(pid=None, cause=event.cause)
                     self._said = None
             self._news()
+        if event.cause is Cause.AUTHENTICATION_FAILED and event.kind is IkeEventKind.TROUBLE:
+            self._refused(event.namespace)
         self._asking.soon(event.namespace)
         if event.kind is IkeEventKind.CHILD_UP and self._machine is not None and self._watch is not None:
             router = self._machine.swan.endpoints.routers.get(event.namespace)

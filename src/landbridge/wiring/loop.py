@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
 from landbridge.control.lifecycle import MarkBuilt, MarkGone, waiting
+from landbridge.control.rollout import Advance, Progress, due, settling
 from landbridge.control.service import Control
 from landbridge.desired.health import Health
 from landbridge.desired.host import Planner, Settings, Wanted
 from landbridge.desired.links import link_key
 from landbridge.desired.names import TO_INTERNET_GATEWAY, TO_VPN_GATEWAY, interface_port
 from landbridge.desired.objects import HostState, Key
+from landbridge.model.in_force import gateways
 from landbridge.model.instances import NetworkInterface
 from landbridge.model.network import InternetGateway
 from landbridge.model.snapshot import Snapshot
 from landbridge.model.vpn import VpnConnection, VpnGateway
 from landbridge.reconcile.loop import Reconciler
 from landbridge.wiring.host import Host
+from landbridge.wiring.world import now
 
 log = structlog.get_logger(__name__)
 
 HOST: Final = "host"
 """Whose faults are nobody's in particular."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was in place after a pass, and what then was wanted."""
+
+    snapshot: Snapshot
+    wanted: Wanted
+    built: frozenset[Key]
+    unsettled: frozenset[Key]
 
 
 class ServiceLoop:
@@ -37,6 +52,10 @@ class ServiceLoop:
         self._planner = Planner(settings)
         self._health = health
         self._inputs: tuple[Snapshot, Health] | None = None
+        self._told: _Told | None = None
+        bfd = settings.bfd
+        detection = timedelta(milliseconds=bfd.interval * bfd.multiplier) if bfd is not None else timedelta()
+        self._settle = settling(detection)
         self.wanted = Wanted(-1, {}, {})
         """The desired state of the last pass."""
         self.looked = threading.Event()
@@ -60,7 +79,35 @@ class ServiceLoop:
             self._control.execute(MarkBuilt(done), account="", region="")
         if gone:
             self._control.execute(MarkGone(gone), account="", region="")
+        self._told = _Told(snapshot, self.wanted, built, self.reconciler.unsettled())
+        self.advance()
         self.looked.set()
+
+    def advance(self) -> None:
+        """Take changes under way further, if it is time: also to be called now and then, for time passes unheard."""
+        snapshot = self._control.snapshot
+        told, progress = self._told, {}
+        for connection in snapshot.all(VpnConnection):
+            # What is known of another stage than this one says nothing.
+            if connection.change and told and told.snapshot.get(VpnConnection, connection.id) == connection:
+                ready, gone = self._reached(told, connection)
+                progress[connection.id] = Progress(
+                    connection.change, ready, gone, self._up(connection.id), self._settle
+                )
+        if any(due(snapshot, progress, now())):
+            self._control.execute(Advance(progress), account="", region="")
+
+    def _reached(self, told: _Told, connection: VpnConnection) -> tuple[bool, bool]:
+        """Whether everything is in place that the connection wants; whether nothing else is left of its endpoints."""
+        speakers = {("speaker", self._own.of(gateway)) for gateway in gateways(connection)}
+        wanted = told.wanted.owners.get(connection.id, ())
+        spaces = {self._own.endpoint(connection.id, tunnel.number) for tunnel in connection.tunnels}
+        left = told.unsettled - told.wanted.state.keys()
+        return told.built.issuperset({*wanted, *speakers}), not any(key[1] in spaces for key in left)
+
+    def _up(self, connection_id: str) -> frozenset[int]:
+        health = self._health()
+        return frozenset(number for of, number in health.up - health.dead if of == connection_id)
 
     def faults(self) -> dict[str, tuple[str, ...]]:
         """What could not be done at present, as sentences, by the id of the resource that asked for it."""

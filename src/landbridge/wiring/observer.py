@@ -14,10 +14,12 @@ from landbridge.desired.health import Health
 from landbridge.desired.links import MAIN_TABLE
 from landbridge.desired.names import Names, tunnel_link
 from landbridge.desired.vpn_gateway import alive
+from landbridge.drivers.strongswan.upgraded import outdated
+from landbridge.model.in_force import gateways, parts
 from landbridge.model.network import Vpc
 from landbridge.model.resources import State
 from landbridge.model.snapshot import Snapshot
-from landbridge.model.vpn import VpnConnection, VpnGateway
+from landbridge.model.vpn import TunnelId, VpnConnection, VpnGateway
 from landbridge.observe import fold, metrics
 from landbridge.observe.fold import Heard, Place, View
 from landbridge.observe.metrics import Metrics
@@ -27,6 +29,9 @@ from landbridge.wiring.world import now
 
 _HOLDS_FOR: Final = timedelta(seconds=1)
 """How long an observation is good for while nobody says anything else (`fold.BFD_SILENCE` is a minute)."""
+
+_KEY_HOLDS: Final = timedelta(seconds=0.5)
+"""How long one of two keys is loaded at least."""
 
 
 class Observer:
@@ -42,6 +47,8 @@ class Observer:
         self._health = Health()
         self._observation = Observation()
         self._metrics = Metrics()
+        self._swapped: dict[TunnelId, datetime] = {}
+        """When a tunnel's key was last changed for the other one of its two."""
         self._all_heard = False
         """Before, what is heard of one says nothing of the others."""
         self._made: tuple[Snapshot, Heard, datetime] | None = None
@@ -65,7 +72,7 @@ class Observer:
             self._ears.listen(
                 endpoints={self._own.endpoint(c.id, t.number) for c in connections for t in c.tunnels},
                 routers=routers,
-                counting={self._own.of(c.vpn_gateway_id) for c in connections},
+                counting={self._own.of(gateway) for c in connections for gateway in gateways(c)},
             )
 
     def recall(self, followed: Callable[[str], Collection[tuple[str, IPv4Address]]]) -> None:
@@ -131,7 +138,12 @@ class Observer:
             views = self._views(snapshot, heard)
             vital = fold.vitals(views, self._health.bfd_seen, self._health.bare, self._health.ciphers, at)
             self._health = Health(
-                dead=vital.dead, bfd_seen=vital.bfd_seen, up=vital.up, bare=vital.bare, ciphers=vital.ciphers
+                dead=vital.dead,
+                bfd_seen=vital.bfd_seen,
+                up=vital.up,
+                bare=vital.bare,
+                ciphers=vital.ciphers,
+                former_keys=self._health.former_keys & self._with_two_keys(snapshot).keys(),
             )
             self._observation = fold.observation(
                 snapshot,
@@ -150,12 +162,37 @@ class Observer:
                 self._metrics = metrics.looked(self._metrics, connections, self._observation.tunnels, at)
             return before, self._observation
 
-    def _views(self, snapshot: Snapshot, heard: Heard) -> list[View]:
-        return [
-            fold.view_of(connection, tunnel, snapshot, heard, self._place(connection, tunnel.number))
+    def refused(self, namespace: str) -> None:
+        """An endpoint's peer showed another key than is loaded: in the grace time the other one is loaded next.
+
+        Which key the peer has is known only by trying, and two at a time would be told apart by chance (traps 5).
+        """
+        with self._lock:
+            at = now()
+            for identity, endpoint in self._with_two_keys(self._control.snapshot).items():
+                # Of one attempt several lines may tell.
+                if endpoint == namespace and at - self._swapped.get(identity, at - _KEY_HOLDS) >= _KEY_HOLDS:
+                    self._swapped[identity] = at
+                    self._health = replace(self._health, former_keys=self._health.former_keys ^ {identity})
+        self._on_health()
+
+    def _with_two_keys(self, snapshot: Snapshot) -> dict[TunnelId, str]:
+        """The tunnels whose former key still lets the customer gateway in, and their endpoints."""
+        return {
+            (connection.id, tunnel.number): self._own.endpoint(connection.id, tunnel.number)
             for connection in snapshot.all(VpnConnection)
             if alive(connection)
             for tunnel in connection.tunnels
+            if tunnel.old_psk is not None
+        }
+
+    def _views(self, snapshot: Snapshot, heard: Heard) -> list[View]:
+        return [
+            fold.view_of(part.connection, tunnel, snapshot, heard, self._place(part.connection, tunnel.number))
+            for connection in snapshot.all(VpnConnection)
+            if alive(connection)
+            for part in parts(connection)
+            for tunnel in part.tunnels
         ]
 
     def _place(self, connection: VpnConnection, number: int) -> Place:
@@ -163,6 +200,17 @@ class Observer:
             endpoint=self._own.endpoint(connection.id, number),
             router=self._own.of(connection.vpn_gateway_id),
             link=tunnel_link(connection.number, number),
+        )
+
+    def outdated(self) -> frozenset[TunnelId]:
+        """The tunnels whose IKE daemons run software that has been replaced on this machine."""
+        running = self.charons()
+        return frozenset(
+            (connection.id, tunnel.number)
+            for connection in self._control.snapshot.all(VpnConnection)
+            if alive(connection)
+            for tunnel in connection.tunnels
+            if (pid := running.get(self._own.endpoint(connection.id, tunnel.number))) is not None and outdated(pid)
         )
 
     def charons(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ import shlex
 import signal
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -35,6 +36,7 @@ from landbridge.control.access_keys import CreateAccessKey
 from landbridge.control.base import LAB_POOLS, PLAIN_POOLS
 from landbridge.control.lifecycle import Expire
 from landbridge.control.limits import AWS, RELAXED, Limits
+from landbridge.control.maintenance import Maintain, due
 from landbridge.control.service import Control
 from landbridge.control.tunnel_options import listed, refused
 from landbridge.desired.links import DataPlane
@@ -44,9 +46,8 @@ from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.errors import OperatorError
 from landbridge.model.keys import AccessKey
 from landbridge.model.options import DEFAULT_STATE, DataPlaneChoice, LimitsChoice, ServeOptions
-from landbridge.model.resources import State
 from landbridge.model.secret import Secret
-from landbridge.model.vpn import VpnConnection
+from landbridge.model.vpn import LIVE, VpnConnection
 from landbridge.observe.metrics import LOOK_EVERY, Metrics
 from landbridge.observe.state import Observation
 from landbridge.store.folder import Folder
@@ -68,8 +69,9 @@ log = structlog.get_logger(__name__)
 
 BFD_MULTIPLIER: Final = 3
 EXPIRE_EVERY: Final = 60.0
+ADVANCE_EVERY: Final = 0.5
+MAINTAIN_EVERY: Final = 30.0
 RENEW_EVERY: Final = 60.0
-_LIVE: Final = (State.PENDING, State.AVAILABLE)
 GET_CALLER_IDENTITY: Final = "GetCallerIdentity"
 
 
@@ -95,7 +97,12 @@ def serve(options: ServeOptions) -> None:
     listener.listen(128)
     pools = LAB_POOLS if options.lab else PLAIN_POOLS
     control = control_of(
-        folder, pools=pools, builds=builds, limits=_limits(options), crypto_policy=options.crypto_policy
+        folder,
+        pools=pools,
+        builds=builds,
+        limits=_limits(options),
+        crypto_policy=options.crypto_policy,
+        psk_grace=timedelta(seconds=options.psk_grace),
     )
     _check_crypto_policy(options.crypto_policy, control)
     hint = _first_credentials(folder, control)
@@ -154,7 +161,7 @@ def _check_crypto_policy(policy: CryptoPolicy, control: Control) -> None:
         CannotServe: and names the connection.
     """
     for connection in control.snapshot.all(VpnConnection):
-        for tunnel in connection.tunnels if connection.state in _LIVE else ():
+        for tunnel in connection.tunnels if connection.state in LIVE else ():
             weak = refused(policy, tunnel.options)
             if weak:
                 control.close()
@@ -262,7 +269,10 @@ class _Service:
         bfd = Bfd(interval=options.bfd_interval, multiplier=BFD_MULTIPLIER) if options.bfd_interval else None
         pools = LAB_POOLS if options.lab else PLAIN_POOLS
         self._ears = ears = Ears(
-            wake=lambda name: loop.reconciler.wake(name), news=lambda: observer.news(), logs=self._logs
+            wake=lambda name: loop.reconciler.wake(name),
+            news=lambda: observer.news(),
+            refused=lambda name: observer.refused(name),
+            logs=self._logs,
         )
         self._observer = observer = Observer(self._names, control, ears, on_health=lambda: loop.reconciler.wake())
         machine = host(folder, wake=ears.wake, on_ike=ears.on_ike)
@@ -317,6 +327,9 @@ class _Service:
                 accepting = asyncio.get_running_loop()
                 tasks.create_task(regularly(RENEW_EVERY, lambda: self._renew(accepting)))
             tasks.create_task(regularly(EXPIRE_EVERY, self._expire))
+            if self._loop is not None:
+                tasks.create_task(regularly(ADVANCE_EVERY, self._loop.advance))
+                tasks.create_task(regularly(MAINTAIN_EVERY, self._maintain))
             if self._observer is not None:
                 # Silence is no event, but after a while it means something (`fold.BFD_SILENCE`); nor are counters.
                 tasks.create_task(regularly(LOOK_EVERY, self._observer.look))
@@ -327,6 +340,13 @@ class _Service:
 
     def _expire(self) -> None:
         self._control.execute(Expire(now()), account=ACCOUNT, region=REGION)
+
+    def _maintain(self) -> None:
+        assert self._observer is not None
+        health = self._observer.health()
+        command = Maintain(self._observer.outdated(), health.up - health.dead)
+        if due(self._control.snapshot, command, now()):
+            self._control.execute(command, account=ACCOUNT, region=REGION)
 
     def _listen_first(self) -> None:
         """What runs is known before anything is changed: the first pass must not take unheard tunnels for dead ones."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from landbridge.control.base import PLAIN_POOLS, Pools
+from landbridge.control.base import PLAIN_POOLS, PSK_GRACE, Pools
 from landbridge.control.limits import AWS, Limits
 from landbridge.control.service import Control
 from landbridge.model.crypto import CryptoPolicy
@@ -33,6 +34,7 @@ def control_of(
     builds: bool,
     limits: Limits = AWS,
     crypto_policy: CryptoPolicy = CryptoPolicy.AWS,
+    psk_grace: timedelta = PSK_GRACE,
 ) -> Control:
     """Commands on this folder's state. The folder's lock has to be held.
 
@@ -48,6 +50,7 @@ def control_of(
         builds=builds,
         limits=limits,
         crypto_policy=crypto_policy,
+        psk_grace=psk_grace,
     )
 
 

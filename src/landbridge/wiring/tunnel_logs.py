@@ -9,6 +9,7 @@ from datetime import datetime
 from landbridge.desired.names import Names
 from landbridge.desired.vpn_gateway import alive
 from landbridge.drivers.logs import LogFiles
+from landbridge.model.in_force import parts
 from landbridge.model.snapshot import Snapshot
 from landbridge.model.vpn import DpdAction, Tunnel, VpnConnection
 from landbridge.observe.activity import ACTIVITY, BGP, Phases, activity_line, bgp_line, details, stream_name
@@ -93,11 +94,12 @@ class TunnelLogs:
         endpoints = {}
         self._routers = {}
         for connection in snapshot.all(VpnConnection):
-            for tunnel in connection.tunnels if alive(connection) else ():
-                endpoints[self._own.endpoint(connection.id, tunnel.number)] = (connection, tunnel)
-                bgp_log = tunnel.options.bgp_log
-                if not connection.static_only and bgp_log is not None and bgp_log.group:
-                    router = self._own.of(connection.vpn_gateway_id)
-                    self._routers.setdefault(router, []).append((connection, tunnel))
+            for part in parts(connection) if alive(connection) else ():
+                for tunnel in part.tunnels:
+                    endpoints[self._own.endpoint(connection.id, tunnel.number)] = (part.connection, tunnel)
+                    bgp_log = tunnel.options.bgp_log
+                    if not connection.static_only and bgp_log is not None and bgp_log.group:
+                        router = self._own.of(part.connection.vpn_gateway_id)
+                        self._routers.setdefault(router, []).append((part.connection, tunnel))
         self._endpoints = endpoints
         self._phases = {namespace: each for namespace, each in self._phases.items() if namespace in endpoints}

@@ -35,6 +35,7 @@ NOT_LISTED = {
         ("SerializationException",),
         "those of CloudWatch",
     ),
+    "CertificateLimitExceeded": "of no action of EC2's: certificates are issued at the admin socket",
     "AccessKeyLimitExceeded": "of no action of EC2's: access keys are made at the other doors",
 }
 

@@ -85,6 +85,7 @@ def test_what_the_cloud_sends_first_is_handed_to_its_endpoint() -> None:
     (ruleset,) = [
         i for i in wanted(file, SETTINGS, Health()).values() if isinstance(i, Ruleset) and i.namespace == HERE
     ]
+    assert all(rule.to_here for chain in ruleset.chains for rule in chain.rules if rule.dnat)
     handed = {rule.source[0]: rule.dnat for chain in ruleset.chains for rule in chain.rules if rule.dnat}
     assert handed == {
         IPv4Network(tunnel.gateway_outside): inner_network(file.vpn_connection_id, number)[2]

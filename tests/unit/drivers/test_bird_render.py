@@ -109,6 +109,14 @@ def test_the_fingerprint_is_what_the_text_says_of_itself() -> None:
     assert fingerprint_in("some-host") == ""
 
 
+def test_a_tunnel_that_is_avoided_is_preferred_less() -> None:
+    avoided = dataclasses.replace(CUSTOMER.sessions[0], local_preference=50)
+    text = render(dataclasses.replace(CUSTOMER, sessions=(avoided, CUSTOMER.sessions[1])))
+    assert text.count("bgp_local_pref") == 1
+    assert "bgp_local_pref = 50;" in text
+    assert "bgp_local_pref" not in render(CUSTOMER), "BIRD's own is not said, so that the text stays"
+
+
 def test_no_extended_messages_and_no_path_masks() -> None:
     """CVE-2026-49943 wants both, and Debian 12's BIRD has it."""
     for speaker in (GATEWAY, ROUTER, CUSTOMER):
@@ -210,6 +218,7 @@ sessions = st.builds(
     receive_limit=st.none() | st.integers(1, 2**31),
     send_limit=st.none() | st.integers(1, 2**31),
     hold_time=st.integers(3, 65_535),
+    local_preference=u32,
 )
 statics = st.builds(
     SpeakerStatic,

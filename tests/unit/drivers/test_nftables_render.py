@@ -48,6 +48,7 @@ rules = st.builds(
     established=st.booleans(),
     dnatted=st.booleans(),
     in_clear=st.booleans(),
+    to_here=st.booleans(),
     icmp_type=st.one_of(st.none(), st.just(3), st.integers(-1, 256)),
     icmp_code=st.one_of(st.none(), st.just(4), st.integers(-1, 256)),
     icmp_mtu_below=st.one_of(st.none(), st.integers(-1, 70000)),
@@ -170,6 +171,7 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         source_ports=(179,),
         established=True,
         dnatted=True,
+        to_here=True,
         in_clear=True,
         verdict=Verdict.DROP,
     )
@@ -180,7 +182,7 @@ def test_a_rule_reads_as_nft_writes_it() -> None:
         "\t\ttype filter hook forward priority 0; policy drop;\n"
         '\t\tiifname "a" iifname != "b" oifname "c" ip saddr 10.0.0.0/8 ip daddr { 192.0.2.0/25, 198.51.100.1/32 } '
         "ip protocol 17 udp dport { 500, 4500 } udp sport 179 ct state established,related ct status dnat "
-        "rt ipsec missing drop\n"
+        "fib daddr type local rt ipsec missing drop\n"
         "\t}\n"
         "}\n"
     )

@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.desired.ike import IkeConnection
+from landbridge.desired.ike import Certified, IkeConnection
 from landbridge.drivers.strongswan.connections import connection_message, fits, outdated
-from landbridge.drivers.strongswan.identity import FORCED, connection_digest, dialled, digest_of, name_of, secret_id
+from landbridge.drivers.strongswan.identity import (
+    FORCED,
+    connection_digest,
+    dialled,
+    digest_of,
+    name_of,
+    same_settings,
+    secret_id,
+)
 from landbridge.drivers.strongswan.links import alias, endpoint_of
 from landbridge.drivers.strongswan.status import ike_sa
 from landbridge.model.crypto import PHASE_1, PHASE_2, IkeVersion
@@ -36,10 +44,12 @@ OTHERS: dict[str, Any] = {
     "local_id": IPv4Address("203.0.113.2"),
     "remote_id": IPv4Address("203.0.113.10"),
     "psk": Secret("another.key"),
+    "certified": Certified(certificate="ours", key=Secret("key"), authority="authority", pinned="theirs"),
     "dpd_delay": 5,
     "dpd_action": "restart",
     "initiate": True,
     "yields": True,
+    "renews": True,
     "versions": (IkeVersion.IKEV1,),
     "dpd_timeout": 60,
     "ike": PHASE_1,
@@ -71,6 +81,19 @@ def test_every_property_changes_the_digest() -> None:
     digests.add(connection_digest(b"another instance's key", WANTED))
     assert len(digests) == len(OTHERS) + 2
     assert connection_digest(b"k", replace(WANTED)) == connection_digest(b"k", WANTED)
+
+
+def test_what_sas_are_made_with_is_told_by_the_beginning_of_the_digest() -> None:
+    """Those live on when nothing else changes but the key, and who initiates."""
+    before = connection_digest(b"k", WANTED)
+    same = {
+        name
+        for name, value in OTHERS.items()
+        if same_settings(before, connection_digest(b"k", replace(WANTED, **{name: value})))
+    }
+    assert same == {"namespace", "name", "psk", "certified", "initiate", "yields", "renews", "force_udp"}
+    older = before[1:]
+    assert not same_settings(older, older), "of one that an older service wrote nothing is known"
 
 
 def test_the_secret_is_not_in_the_message_nor_in_the_digest() -> None:

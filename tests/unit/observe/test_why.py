@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def test_every_cause_of_bgp_has_a_sentence(cause: BgpCause, side: Side) -> None:
     assert bgp_cause_of(LAST_ERRORS[cause]) is cause
     assert told.change.endswith(".")
     assert "{" not in told.text
+
+
+def test_where_there_are_certificates_nobody_speaks_of_keys() -> None:
+    told = failed(replace(ends(Side.CLOUD), certified=True), Finding(cause=Cause.AUTHENTICATION_FAILED))
+    assert told.sentence.startswith("Authentication failed")
+    assert "key" not in told.text
 
 
 def test_nobody_is_blamed_before_there_was_time_to_answer() -> None:

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, inspect
 
+from landbridge.control.rollout import begun
 from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.errors import Unavailable
 from landbridge.model.firewall import EVERYTHING, AclEntry, NetworkAcl, SecurityGroupRule
@@ -107,6 +108,16 @@ def test_what_is_committed_is_loaded_again_in_order_of_creation(tmp_path: Path) 
     loaded = open_store(tmp_path).load()
     assert loaded == snapshot
     assert [v.id for v in loaded.all(Vpc)] == ["vpc-2", "vpc-1"]
+
+
+def test_a_change_under_way_is_stored_with_what_was_before_and_no_key_is_readable() -> None:
+    codec, old = Codec(KEY), connection()
+    first = replace(old.tunnels[0], psk=Secret("third.secret"), old_psk=old.tunnels[0].psk, old_psk_until=old.created)
+    first = replace(first, maintained=old.created, outdated_since=old.created)
+    wanted = begun(old, replace(old, tunnels=(first, old.tunnels[1])), (1, 2), old.created, anew=True)
+    text = codec.encode(wanted)
+    assert ".secret" not in text
+    assert codec.decode("vpn-connection", text) == wanted
 
 
 def test_what_was_stored_before_a_property_existed_is_read_with_its_default() -> None:

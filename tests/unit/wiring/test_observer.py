@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import cast
 
+import pytest
 from charons import sa
 from support import Cloud
 
@@ -15,6 +17,8 @@ from landbridge.control.vpcs import CreateVpc
 from landbridge.control.vpn_connections import CreateVpnConnection
 from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.desired.names import Names
+from landbridge.model.secret import Secret
+from landbridge.model.snapshot import Put
 from landbridge.model.vpn import VpnConnection
 from landbridge.observe.bgp import BfdPeer
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
@@ -149,3 +153,30 @@ def test_metrics_follow_what_is_heard_and_counted() -> None:
     assert (minute.looks, minute.low, minute.high) == (1, 0, 0)
     again = watched.observer.metrics()
     assert again.series == watched.observer.metrics().series
+
+
+def test_a_refused_key_is_changed_for_the_other_one_and_back_in_the_grace_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched()
+    vpn, endpoint = watched.connection.id, OWN.endpoint(watched.connection.id, 1)
+    clock = [datetime(2020, 1, 1, tzinfo=UTC)]
+    monkeypatch.setattr("landbridge.wiring.observer.now", lambda: clock[0])
+
+    def refused(after: float = 1.0) -> frozenset[tuple[str, int]]:
+        clock[0] += timedelta(seconds=after)
+        watched.observer.refused(endpoint)
+        return watched.observer.health().former_keys
+
+    assert refused() == frozenset(), "there is one key only"
+    stored = watched.cloud.snapshot.get(VpnConnection, vpn)
+    assert stored is not None
+    graced = replace(stored.tunnels[0], old_psk=Secret("The_old.key"), old_psk_until=clock[0])
+    watched.cloud.becomes(watched.cloud.snapshot.apply((Put(replace(stored, tunnels=(graced, stored.tunnels[1]))),)))
+    assert refused() == {(vpn, 1)}
+    assert refused(after=0.1) == {(vpn, 1)}, "two lines may tell of one attempt"
+    watched.observer.refused(OWN.endpoint(vpn, 2))
+    assert watched.observer.health().former_keys == {(vpn, 1)}
+    assert refused() == frozenset()
+    assert refused() == {(vpn, 1)}
+    watched.cloud.becomes(watched.cloud.snapshot.apply((Put(stored),)))
+    watched.observer.news()
+    assert watched.observer.health().former_keys == frozenset(), "the grace time is over"

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import cast
 
+import pytest
 from support import Cloud
 
 from landbridge.control.base import LAB_POOLS
+from landbridge.control.changes import ModifyTunnel, ReplaceTunnel
 from landbridge.control.customer_gateways import CreateCustomerGateway
+from landbridge.control.rollout import SETTLE
+from landbridge.control.tunnels import TunnelWish
 from landbridge.control.vpn_connections import CreateVpnConnection
 from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
@@ -19,9 +23,10 @@ from landbridge.desired.health import Health
 from landbridge.desired.host import Settings
 from landbridge.desired.links import DataPlane
 from landbridge.desired.names import Names
+from landbridge.desired.objects import namespace_key
 from landbridge.drivers.fake import FakeDriver, FakeHost
 from landbridge.model.resources import State
-from landbridge.model.vpn import VpnConnection
+from landbridge.model.vpn import TunnelOptions, VpnConnection
 from landbridge.reconcile.driver import Driver
 from landbridge.wiring.host import Host
 from landbridge.wiring.loop import ServiceLoop
@@ -94,3 +99,63 @@ def test_a_static_route_is_there_and_gone_when_the_speaker_says_so() -> None:
     assert service.route() is State.DELETING
     service.memory.failures.always.clear()
     service.until(lambda: service.route() is State.DELETED)
+
+
+def is_at(service: Service) -> str:
+    """The stage of the change, or the connection's state where there is none."""
+    change = service.connection.change
+    return str(change.stage if change is not None else service.connection.state)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    service = Service()
+    monkeypatch.setattr("landbridge.wiring.loop.now", lambda: service.cloud.now)
+    return service
+
+
+def test_a_change_goes_on_when_the_loop_has_read_back_what_its_stage_wants(service: Service) -> None:
+    speaker = ("speaker", OWN.of(service.gateway.id))
+    charon = ("charon", OWN.endpoint(service.made.id, 1))
+    before = service.memory.objects[charon]
+    service.cloud.run(CreateVpnConnectionRoute(service.made.id, LAN))
+    service.until(lambda: service.route() is State.AVAILABLE)
+
+    service.memory.failures.always.add(speaker)
+    wish = TunnelWish(others=TunnelOptions(dpd_timeout_seconds=60))
+    service.cloud.run(ModifyTunnel(service.made.id, 1, wish))
+    for _ in range(3):
+        service.loop.reconciler.turn()
+    assert is_at(service) == "leaving", "the other end has not been told yet"
+    service.memory.failures.always.clear()
+    service.until(lambda: is_at(service) == "left")
+    assert service.memory.objects[charon] == before
+    service.memory.failures.always.add(charon)
+    service.cloud.later(SETTLE)
+    service.loop.advance()
+    for _ in range(3):
+        service.loop.reconciler.turn()
+    assert is_at(service) == "changing"
+    service.memory.failures.always.clear()
+    service.until(lambda: is_at(service) == "returning")
+    assert service.memory.objects[charon] != before
+    service.loop.reconciler.turn()
+    service.cloud.later(SETTLE)
+    service.loop.advance()
+    assert is_at(service) == "available"
+
+
+def test_a_replaced_endpoint_is_gone_before_it_is_made_anew(service: Service) -> None:
+    space = OWN.endpoint(service.made.id, 2)
+    service.cloud.run(ReplaceTunnel(service.made.id, 2))
+    service.until(lambda: is_at(service) == "left")
+    assert any(key[1] == space for key in service.memory.objects)
+    service.memory.failures.always.add(namespace_key(space))
+    service.cloud.later(SETTLE)
+    service.loop.advance()
+    for _ in range(3):
+        service.loop.reconciler.turn()
+    assert is_at(service) == "removing"
+    service.memory.failures.always.clear()
+    service.until(lambda: is_at(service) == "returning")
+    assert ("charon", space) in service.memory.objects

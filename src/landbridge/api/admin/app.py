@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from landbridge.api.admin.authority import certificate_routes
 from landbridge.api.admin.body import MAX_TEXT, BodyTooLarge, Fields
 from landbridge.api.exposition import PATH, Expose, exposition
 from landbridge.control.access_keys import CreateAccessKey, DeleteAccessKey
@@ -98,6 +99,10 @@ def admin_app(parts: AdminParts) -> ASGIApp:
         Route("/v1/why/{name:path}", _safely(service.why), methods=["GET"]),
         Route("/v1/logs/{name:path}", _safely(service.logs), methods=["GET"]),
         Route("/v1/vpn-connections/{name}", _safely(connections.change), methods=["PATCH"]),
+        *(
+            Route(path, _safely(endpoint), methods=[method])
+            for method, path, endpoint in certificate_routes(parts.control, parts.account, parts.region)
+        ),
         Route("/v1/lab/sites", _safely(lab.sites), methods=["GET"]),
         Route("/v1/lab/sites", _safely(lab.add_site), methods=["POST"]),
         Route("/v1/lab/sites/{name}", _safely(lab.site), methods=["GET"]),

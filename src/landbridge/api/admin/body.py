@@ -69,6 +69,26 @@ class Fields:
             raise Invalid(name, f"'{name}' is a text of 1 to {MAX_TEXT} characters.")
         return value
 
+    def long_text(self, name: str, most: int) -> str:
+        """A text that has to be there and may be longer than others: up to `most` characters.
+
+        Raises:
+            Missing, Invalid.
+        """
+        value = self._left.pop(name, None)
+        if value is None:
+            raise Missing(name)
+        if not isinstance(value, str) or not 0 < len(value) <= most:
+            raise Invalid(name, f"'{name}' is a text of 1 to {most} characters.")
+        return value
+
+    def optional_number(self, name: str, default: int) -> int:
+        """A whole number; the default if it is not there."""
+        value = self._left.pop(name, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise Invalid(name, f"'{name}' is a whole number.")
+        return value
+
     def choice(self, name: str, kind: type[Choice], default: Choice) -> Choice:
         """One of the values of an enumeration; the default if it is not there.
 

@@ -32,6 +32,7 @@ STALE_SECONDS: Final = 15
 RECOVERY_SECONDS: Final = 5
 INTERNAL_RESTART_SECONDS: Final = 120
 _INTERNAL_HOLD: Final = 30
+_USUAL_PREFERENCE: Final = 100
 _ERROR_WAIT: Final = "error wait time 1, 8; error forget time 30;"
 
 _FOLLOWS: Final = re.compile(r"^\troute \S+ via ([0-9.]+)%'([^']+)' bfd \{", re.MULTILINE)
@@ -274,7 +275,8 @@ def _session(session: BgpSession, asn: str, *, bfd: bool) -> str:
         f"{limit}"
         "\t\timport filter {\n"
         f"\t\t\tif net ~ [ {refused} ] then reject;\n"
-        f"\t\t\tbgp_origin = ORIGIN_IGP;\n\t\t\tlb_connection = {connection};\n\t\t\taccept;\n\t\t}};\n"
+        f"\t\t\tbgp_origin = ORIGIN_IGP;\n\t\t\tlb_connection = {connection};\n{_preferred(session)}"
+        "\t\t\taccept;\n\t\t};\n"
         f"\t\t{_first(session.send_limit)}export filter {{\n"
         "\t\t\tif source != RTS_BGP && source != RTS_STATIC then reject;\n"
         "\t\t\tif source = RTS_STATIC && lb_announce = 0 then reject;\n"
@@ -282,6 +284,13 @@ def _session(session: BgpSession, asn: str, *, bfd: bool) -> str:
         f"\t\t\tbgp_med = {_number('a MED', session.med, 0, _U32)};\n\t\t\taccept;\n\t\t}};\n"
         "\t};\n}\n"
     )
+
+
+def _preferred(session: BgpSession) -> str:
+    """Nothing where it is BIRD's own, so that the text of most sessions never changes."""
+    if session.local_preference == _USUAL_PREFERENCE:
+        return ""
+    return f"\t\t\tbgp_local_pref = {_number('a local preference', session.local_preference, 0, _U32)};\n"
 
 
 def _echo(connection: int) -> str:

@@ -67,6 +67,25 @@ def uplink_mtu(peers: Iterable[IPv4Address]) -> int | None:
     return min(found, default=None)
 
 
+def sources(peers: Iterable[IPv4Address]) -> frozenset[IPv4Address]:
+    """The addresses by which packets to these leave now; none for what there is no route to."""
+    found = set()
+    for peer in peers:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((str(peer), 500))
+                found.add(IPv4Address(probe.getsockname()[0]))
+            except OSError:
+                continue
+    return frozenset(found)
+
+
+def own_addresses() -> frozenset[IPv4Address]:
+    """All IPv4 addresses of the namespace."""
+    with Rtnl(HERE) as rtnl:
+        return frozenset(address.address.ip for address in addresses(rtnl))
+
+
 def uplinks(peers: Iterable[IPv4Address]) -> frozenset[str]:
     """The links that packets to these addresses leave by now; none for what there is no route to."""
     found = set()

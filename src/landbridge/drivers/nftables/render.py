@@ -171,6 +171,8 @@ def _flow(rule: FilterRule, chain: Chain) -> Iterator[str]:
         yield "ct status ! confirmed"
     if rule.dnatted:
         yield "ct status dnat"
+    if rule.to_here:
+        yield "fib daddr type local"
     if rule.in_clear:
         _at(chain, _ROUTED, "a look at IPsec policies")
         yield "rt ipsec missing"

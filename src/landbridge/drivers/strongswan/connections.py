@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping
 from ipaddress import IPv4Address
@@ -13,11 +14,22 @@ from landbridge.desired.links import DataPlane
 from landbridge.desired.objects import HostObject, Key, Seen
 from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.endpoints import Endpoints
-from landbridge.drivers.strongswan.identity import FORCED, connection_digest, digest_of, name_of, secret_id
+from landbridge.drivers.strongswan.identity import (
+    AGREEING,
+    FORCED,
+    connection_digest,
+    digest_of,
+    name_of,
+    proofs,
+    same_settings,
+    secret_id,
+)
 from landbridge.drivers.strongswan.proposals import esp_proposals, ike_proposals
+from landbridge.drivers.strongswan.succession import succeed
 from landbridge.drivers.strongswan.vici import CharonSilentError, Loaded, Vici
 from landbridge.drivers.strongswan.watch import IkeWatcher
 from landbridge.model.crypto import IkeVersion, Transforms
+from landbridge.model.secret import Secret
 from landbridge.observe.ike import ChildState, IkeSaStatus
 from landbridge.observe.negotiated import negotiated
 from landbridge.reconcile.driver import DriverError
@@ -69,8 +81,7 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
         "reauth_time": "0s",
         **_lifetime(wanted, wanted.ike_lifetime, hard="over_time"),
         **_interface(wanted),
-        "local": {"auth": "psk", "id": str(wanted.local_id)},
-        "remote": {"auth": "psk", "id": str(wanted.remote_id)},
+        **authentication(wanted),
         "children": {
             wanted.name: {
                 "mode": "tunnel",
@@ -89,6 +100,27 @@ def connection_message(wanted: IkeConnection) -> dict[str, object]:
                 **_lifetime(wanted, wanted.child_lifetime, hard="life_time"),
             }
         },
+    }
+
+
+def authentication(wanted: IkeConnection) -> dict[str, object]:
+    """How both ends prove who they are, in vici's terms.
+
+    A pinned certificate is the only one taken, whoever has signed another. Without a pin, the peer's identity has to be
+    in its certificate.
+    """
+    local, remote = (
+        {"id": str(identity)} if identity is not None else {} for identity in (wanted.local_id, wanted.remote_id)
+    )
+    certified = wanted.certified
+    if certified is None:
+        return {"local": {"auth": "psk", **local}, "remote": {"auth": "psk", **remote}}
+    believed = {"cacerts": [certified.authority]} if certified.pinned is None else {"certs": [certified.pinned]}
+    return {
+        # Asked for or not: a device that knows us by our authority alone need not ask.
+        "send_cert": "always",
+        "local": {"auth": "pubkey", "certs": [certified.certificate], **local},
+        "remote": {"auth": "pubkey", **believed, **remote},
     }
 
 
@@ -122,9 +154,16 @@ def _same_peers(loaded: Loaded, wanted: IkeConnection) -> bool:
     return (
         loaded.local == one(wanted.local)
         and loaded.remote == one(wanted.remote)
-        and loaded.local_id == str(wanted.local_id)
-        and loaded.remote_id == str(wanted.remote_id)
+        and wanted.local_id in (None, _address(loaded.local_id))
+        and wanted.remote_id in (None, _address(loaded.remote_id))
     )
+
+
+def _address(identity: str) -> IPv4Address | None:
+    try:
+        return IPv4Address(identity)
+    except ValueError:
+        return None
 
 
 def fits(sa: IkeSaStatus, wanted: IkeConnection) -> bool:
@@ -165,6 +204,11 @@ def outdated(sas: Iterable[IkeSaStatus], *, forced: bool) -> bool:
     return bool(up) and all(sa.nat_fake for sa in up)
 
 
+def _mark(vici: Vici, identity: str) -> None:
+    """A secret that nobody has and no connection asks for: with certificates only its id is needed."""
+    vici.load_secret(identity, Secret(secrets.token_urlsafe(32)), (identity,))
+
+
 class IkeConnectionDriver:
     """Loads and unloads connections. `key` makes the digests; it is the instance's own and secret."""
 
@@ -191,11 +235,11 @@ class IkeConnectionDriver:
         return seen
 
     def _read(self, namespace: str, vici: Vici) -> Iterable[Seen]:
-        secrets = vici.secrets()
+        known = vici.secrets()
         names = {loaded.name for loaded in vici.connections()}
         lost = self._lost(namespace, vici)
-        for name in sorted(names | {name_of(secret) for secret in secrets}):
-            own = [secret for secret in secrets if name_of(secret) == name]
+        for name in sorted(names | {name_of(secret) for secret in known}):
+            own = [secret for secret in known if name_of(secret) == name]
             whole = name in names and len(own) == 1
             found = digest_of(own[0]) if whole else INCOMPLETE
             if name in lost:
@@ -245,8 +289,9 @@ class IkeConnectionDriver:
         """Load the connection and then its secret; initiate if that is asked for and no SA is there.
 
         SAs that somebody took from the kernel are made anew by rekeying. Live SAs stay, unless they are with another
-        peer than is wanted now, or by algorithms that are not wanted any more; those that should be in UDP, or should
-        not, until the new ones have taken over. A charon that does not answer is ended: the loop starts it anew.
+        peer than is wanted now, or by algorithms that are not wanted any more, or of any other settings where it
+        `renews`; those that should be in UDP, or should not, until the new ones have taken over. A charon that does
+        not answer is ended: the loop starts it anew.
         """
         assert isinstance(wanted, IkeConnection)
         namespace = wanted.namespace
@@ -262,17 +307,25 @@ class IkeConnectionDriver:
 
     def _load(self, vici: Vici, wanted: IkeConnection) -> None:
         identity = secret_id(wanted.name, connection_digest(self._key, wanted))
-        secrets = vici.secrets()
+        known = vici.secrets()
         loaded = {item.name: item for item in vici.connections()}
-        own = [secret for secret in secrets if name_of(secret) == wanted.name]
+        own = [secret for secret in known if name_of(secret) == wanted.name]
         if own != [identity] or wanted.name not in loaded:
             # One key at a time (traps 5), and none while the connection is half changed.
             for secret in own:
                 vici.unload_secret(secret)
-            vici.load(wanted.name, connection_message(wanted))
-            vici.load_secret(identity, wanted.psk, (str(wanted.local_id), str(wanted.remote_id)))
+            believed = proofs(own[0])[1] if own else ""
             before = loaded.get(wanted.name)
-            if before is not None and not (_same_peers(before, wanted) and self._all_fit(vici, wanted)):
+            stale = wanted.renews and not any(same_settings(digest_of(each), digest_of(identity)) for each in own)
+            stays = (
+                before is not None
+                and not stale
+                and _same_peers(before, wanted)
+                and believed == proofs(identity)[1]
+                and self._all_fit(vici, wanted)
+            )
+            self._load_anew(vici, wanted, identity, own, alone=not loaded.keys() - {wanted.name}, stays=stays)
+            if before is not None and not stays:
                 vici.terminate(wanted.name)
         lost = self._lost(wanted.namespace, vici).get(wanted.name)
         if lost:
@@ -288,6 +341,35 @@ class IkeConnectionDriver:
             self._replace(vici, wanted)
         elif wanted.initiate and not any(sa.connection == wanted.name for sa in vici.sas()):
             vici.initiate(wanted.name)
+
+    def _load_anew(
+        self, vici: Vici, wanted: IkeConnection, identity: str, own: list[str], *, alone: bool, stays: bool
+    ) -> None:
+        """Load the connection, and last its secret. `own`: the ids of its secrets until now. `alone`: charon has no
+
+        other connection. `stays`: what is up may stay, until it has a successor if our own certificate is another.
+        """
+        message = connection_message(wanted)
+        if wanted.certified is None:
+            assert wanted.psk is not None, "a connection has a key or certificates"
+            vici.load(wanted.name, message)
+            owners = (str(wanted.local_id), str(wanted.remote_id))
+            vici.load_secret(identity, wanted.psk, owners)
+            return
+        renewed = stays and any(proofs(secret)[0] != proofs(identity)[0] or AGREEING in secret for secret in own)
+        vici.load_authority(wanted.certified.authority)
+        key = vici.load_key(wanted.certified.key)
+        if alone:
+            for other in vici.private_keys():
+                if other != key:
+                    vici.unload_key(other)
+        vici.load(wanted.name, message)
+        if renewed:
+            agreeing = secret_id(wanted.name, f"{AGREEING}{digest_of(identity)}")
+            _mark(vici, agreeing)
+            succeed(vici, wanted, message)
+            vici.unload_secret(agreeing)
+        _mark(vici, identity)
 
     def _all_fit(self, vici: Vici, wanted: IkeConnection) -> bool:
         return all(fits(sa, wanted) for sa in vici.sas() if sa.connection == wanted.name)
@@ -331,6 +413,9 @@ class IkeConnectionDriver:
             for secret in vici.secrets():
                 if name_of(secret) == name:
                     vici.unload_secret(secret)
-            if any(loaded.name == name for loaded in vici.connections()):
+            names = {loaded.name for loaded in vici.connections()}
+            if name in names:
                 vici.unload(name)
+            for key in vici.private_keys() if names <= {name} else ():
+                vici.unload_key(key)
             vici.terminate(name)

@@ -21,6 +21,9 @@ BASE: Final = 1.5
 LONGEST_TIMEOUT: Final = 2
 """Seconds between later retransmissions: who comes back is reached within this time."""
 
+LARGEST_MESSAGE: Final = 10_000
+"""Bytes of an IKE message, put together from fragments or not: with a chain of certificates it has a third of that."""
+
 THREADS: Final = 16
 """libipsec, netlink, vici and the scheduler hold 8 to 9 threads for good; with 8 no vici command is ever served."""
 
@@ -32,13 +35,15 @@ PLUGINS: Final = (
     "nonce",
     "aesni",
     "openssl",
+    "pem",
     "kdf",
     "kernel-libipsec",
     "kernel-netlink",
     "socket-default",
     "vici",
 )
-"""All that is loaded, in this order: aesni's AES-GCM is taken before openssl's. Hash, HMAC, AES and groups: openssl."""
+"""All that is loaded, in this order: aesni's AES-GCM is taken before openssl's. Hash, HMAC, AES, groups, keys and
+certificates: openssl, whose PEM form pem reads. Nothing that fetches URLs, nor that would ask for any (revocation)."""
 
 _LIBIPSEC: Final = "kernel-libipsec"
 """The plugin without which kernel-netlink hands ESP to the kernel."""
@@ -118,6 +123,8 @@ def charon_settings(*, data_plane: DataPlane, dpd_timeout: int, socket: Path) ->
   process_route = no
   close_ike_on_child_failure = yes
   send_vendor_id = no
+  hash_and_url = no
+  max_packet = {LARGEST_MESSAGE}
   retry_initiate_interval = 1
   half_open_timeout = 30
   init_limit_half_open = 64

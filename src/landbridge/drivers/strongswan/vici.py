@@ -136,6 +136,26 @@ class Vici:
         with self._session() as session:
             session.load_shared({"id": identity, "type": "IKE", "data": secret.reveal(), "owners": list(owners)})
 
+    def load_authority(self, certificate: str) -> None:
+        """Trust the certificates of an authority (PEM)."""
+        with self._session() as session:
+            session.load_cert({"type": "X509", "flag": "CA", "data": certificate})
+
+    def load_key(self, key: Secret) -> str:
+        """Load a private key (PEM); its id."""
+        with self._session() as session:
+            return _text(session.load_key({"type": "any", "data": key.reveal()})["id"])
+
+    def private_keys(self) -> tuple[str, ...]:
+        """The ids of the loaded private keys."""
+        with self._session() as session:
+            return tuple(_text(key) for key in session.get_keys().get("keys", ()))
+
+    def unload_key(self, identity: str) -> None:
+        """Forget a private key."""
+        with self._session() as session:
+            session.unload_key({"id": identity})
+
     def unload_secret(self, identity: str) -> None:
         """Forget a pre-shared key."""
         with self._session() as session:

@@ -346,7 +346,9 @@ class IkeWatcher:
             line, connection = _text(message.get("msg")), _text(message.get("ikesa-name"))
             self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.SAID, connection=connection, text=line))
             cause = cause_of(line)
-            if cause is not None and known.causes.get(connection) != cause:
+            # A refused key is told each time: what is done about it helps the next attempt only.
+            again = cause is Cause.AUTHENTICATION_FAILED
+            if cause is not None and (again or known.causes.get(connection) != cause):
                 known.causes[connection] = cause
                 kind = IkeEventKind.TROUBLE
                 self._tell(IkeEvent(namespace=namespace, kind=kind, connection=connection, cause=cause))

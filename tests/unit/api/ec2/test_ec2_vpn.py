@@ -168,7 +168,7 @@ def test_asns_of_customer_gateways(ec2: Ec2) -> None:
         ("InvalidParameterCombination", {"IpAddress": "203.0.113.7", "BgpAsn": 1, "BgpAsnExtended": 2_147_483_648}),
         ("InvalidParameterCombination", {"IpAddress": "203.0.113.7", "PublicIp": "203.0.113.8"}),
         ("InvalidParameterValue", {"CertificateArn": "arn:aws:acm:x"}),
-        ("UnsupportedOperation", {"CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/0-1-2"}),
+        ("InvalidParameterValue", {"CertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/0-1-2"}),
     ],
 )
 def test_what_customer_gateways_refuse(ec2: Ec2, code: str, arguments: dict[str, Any]) -> None:
@@ -316,7 +316,8 @@ def test_traffic_selectors_are_shown_and_belong_to_the_request(ec2: Ec2) -> None
     this = {"VpnConnectionId": made["VpnConnectionId"]}
     same = {"LocalIpv4NetworkCidr": "192.168.0.0/16"}
     assert ec2("ModifyVpnConnectionOptions", **this, **same)["VpnConnection"] == made
-    assert ec2.code("ModifyVpnConnectionOptions", **this, LocalIpv4NetworkCidr="0.0.0.0/0") == "UnsupportedOperation"
+    other = ec2("ModifyVpnConnectionOptions", **this, LocalIpv4NetworkCidr="0.0.0.0/0")["VpnConnection"]
+    assert other["Options"] == {**made["Options"], "LocalIpv4NetworkCidr": "0.0.0.0/0"}
 
 
 def test_bgp_over_ikev1_needs_selectors_that_hold_the_ends_of_the_tunnel(ec2: Ec2) -> None:
@@ -335,7 +336,7 @@ def test_what_clients_send_anyway_is_taken(ec2: Ec2) -> None:
         "RemoteIpv4NetworkCidr": "0.0.0.0/0",
         "OutsideIpAddressType": "PublicIpv4",
         "TunnelOptions": [
-            {"EnableTunnelLifecycleControl": False},
+            {},
             {"IKEVersions": []},
         ],
     }
@@ -382,7 +383,6 @@ def test_connection_options_that_are_not_in_force(ec2: Ec2, option: str, value: 
     ("option", "value"),
     [
         ("TunnelInsideIpv6Cidr", "fd00::/126"),
-        ("EnableTunnelLifecycleControl", True),
         ("Phase1AdditionalKeyExchanges", [{"AdditionalKeyExchangeRound": 1}]),
         ("Phase1DHGroupNumbers", [{"Value": 35}]),
         ("Phase2DHGroupNumbers", [{"Value": 5}, {"Value": 36}]),

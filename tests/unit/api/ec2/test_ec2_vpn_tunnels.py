@@ -1,4 +1,4 @@
-"""Single tunnels as a client of EC2 meets them: what was negotiated, and changes, checked before they are refused."""
+"""Single tunnels as a client of EC2 meets them: what was negotiated, and changes of them and of their connection."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from ec2_client import Ec2
+from examples import REFUSED
 from support import START, Cloud
 
 from landbridge.api.aws.ec2.vpn_tunnels import ACTIONS
 from landbridge.api.aws.errors import Ec2Error
 from landbridge.control.lifecycle import MarkBuilt
+from landbridge.control.maintenance import WAITS_FOR, Maintain
 from landbridge.observe.state import EspState, Observation, TunnelState
 
 UNKNOWN = "vpn-0123456789abcdef0"
@@ -51,6 +53,7 @@ def more(action: str) -> dict[str, Any]:
     return {
         "ModifyVpnTunnelOptions": {"TunnelOptions": {"PreSharedKey": KEY}},
         "ModifyVpnConnection": {"VpnGatewayId": "vgw-0123456789abcdef0"},
+        "ModifyVpnConnectionOptions": {"LocalIpv4NetworkCidr": "192.168.0.0/16"},
         "GetVpnConnectionDeviceSampleConfiguration": {"VpnConnectionDeviceTypeId": "9005b6c1"},
     }.get(action, {})
 
@@ -102,6 +105,83 @@ def test_how_far_the_endpoints_have_come() -> None:
     assert status() == ("available", "")
 
 
+# --- changes ----------------------------------------------------------------------------------------------------------
+
+
+def test_only_what_is_given_of_a_tunnels_options_changes(ec2: Ec2) -> None:
+    before = made(ec2)
+    first = {"DPDTimeoutSeconds": 60, "Phase1EncryptionAlgorithms": [{"Value": "AES256"}], "PreSharedKey": KEY}
+    ec2("ModifyVpnTunnelOptions", **tunnel(before, 2), TunnelOptions=first)
+    second = {"Phase1LifetimeSeconds": 1_800, "Phase2LifetimeSeconds": 900, "EnableTunnelLifecycleControl": True}
+    after = ec2("ModifyVpnTunnelOptions", **tunnel(before, 2), TunnelOptions=second)["VpnConnection"]
+    assert after["State"] == "available", "without a data plane there is nothing to wait for"
+    assert after["Options"]["TunnelOptions"][0] == before["Options"]["TunnelOptions"][0]
+    assert after["Options"]["TunnelOptions"][1] == {
+        **before["Options"]["TunnelOptions"][1],
+        "PreSharedKey": KEY,
+        "DpdTimeoutSeconds": 60,
+        "Phase1EncryptionAlgorithms": [{"Value": "AES256"}],
+        "Phase1LifetimeSeconds": 1_800,
+        "Phase2LifetimeSeconds": 900,
+        "EnableTunnelLifecycleControl": True,
+    }
+
+
+def test_a_connection_that_is_being_changed_is_modifying_and_takes_no_other_change() -> None:
+    ec2 = Ec2(Cloud(builds=True))
+    connection = made(ec2)
+    vpn = connection["VpnConnectionId"]
+    ec2.cloud.run(MarkBuilt(frozenset({vpn})))
+    answer = ec2("ModifyVpnTunnelOptions", **tunnel(connection), TunnelOptions={"PreSharedKey": KEY})["VpnConnection"]
+    assert answer["State"] == "modifying"
+    assert KEY in answer["CustomerGatewayConfiguration"]
+    status = [ec2("GetActiveVpnTunnelStatus", **tunnel(connection, n))["ActiveVpnTunnelStatus"] for n in (1, 2)]
+    assert [each["ProvisioningStatus"] for each in status] == ["pending", "available"]
+    assert status[0]["ProvisioningStatusReason"] == "The tunnel is being changed."
+    old = connection["Options"]["TunnelOptions"][0]["PreSharedKey"]
+    assert old not in str(ec2("DescribeVpnConnections"))
+    for action in (*OF_A_TUNNEL[:3], "ModifyVpnConnection", "ModifyVpnConnectionOptions"):
+        arguments = {"VpnConnectionId": vpn} if action.startswith("ModifyVpnConnection") else tunnel(connection, 2)
+        assert ec2.code(action, **arguments, **more(action)) == "InvalidVpnConnection.InvalidState"
+    assert ec2("GetVpnTunnelReplacementStatus", **tunnel(connection))["VpnGatewayId"] == connection["VpnGatewayId"]
+    ec2("DeleteVpnConnection", VpnConnectionId=vpn)
+    [shown] = ec2("DescribeVpnConnections")["VpnConnections"]
+    assert shown["State"] == "deleting"
+
+
+def test_when_an_endpoint_was_made_anew(ec2: Ec2) -> None:
+    connection = made(ec2)
+    assert ec2("GetVpnTunnelReplacementStatus", **tunnel(connection))["MaintenanceDetails"] == {
+        "PendingMaintenance": "None"
+    }
+    assert ec2("ReplaceVpnTunnel", **tunnel(connection)) == {"Return": True}
+    details = ec2("GetVpnTunnelReplacementStatus", **tunnel(connection))["MaintenanceDetails"]
+    assert details == {"PendingMaintenance": "None", "LastMaintenanceApplied": START}
+
+
+def test_maintenance_that_waits_for_its_owner() -> None:
+    ec2 = Ec2(Cloud(builds=True))
+    connection = made(ec2)
+    vpn = connection["VpnConnectionId"]
+    ec2.cloud.run(MarkBuilt(frozenset({vpn})))
+    ec2(
+        "ModifyVpnTunnelOptions",
+        **tunnel(connection),
+        TunnelOptions={"EnableTunnelLifecycleControl": True},
+        SkipTunnelReplacement=True,
+    )
+    [shown] = ec2("DescribeVpnConnections")["VpnConnections"]
+    assert shown["State"] == "available", "nothing of the endpoint has changed"
+    ec2.cloud.run(Maintain(frozenset({(vpn, 1)}), up=frozenset({(vpn, 1), (vpn, 2)})))
+    details = ec2("GetVpnTunnelReplacementStatus", **tunnel(connection))["MaintenanceDetails"]
+    assert details == {"PendingMaintenance": "Available", "MaintenanceAutoAppliedAfter": START + WAITS_FOR}
+    off = {"TunnelOptions": {"EnableTunnelLifecycleControl": False}, "SkipTunnelReplacement": True}
+    assert ec2.code("ModifyVpnTunnelOptions", **tunnel(connection), **off) == "InvalidParameterCombination"
+    ec2("ReplaceVpnTunnel", **tunnel(connection), ApplyPendingMaintenance=True)
+    [shown] = ec2("DescribeVpnConnections")["VpnConnections"]
+    assert shown["State"] == "modifying"
+
+
 # --- what is checked, and then refused --------------------------------------------------------------------------------
 
 
@@ -117,7 +197,7 @@ def test_connection_and_tunnel_have_to_exist(ec2: Ec2, action: str) -> None:
     assert ec2.code(action, **this, **options) == "InvalidVpnConnectionID.NotFound"
 
 
-@pytest.mark.parametrize("action", [name for name in ACTIONS if name != "GetActiveVpnTunnelStatus"])
+@pytest.mark.parametrize("action", sorted(ACTIONS.keys() & REFUSED.keys()))
 def test_what_is_not_there_yet_says_what_to_do(ec2: Ec2, action: str) -> None:
     connection = made(ec2)
     arguments: dict[str, Any] = {
@@ -125,15 +205,6 @@ def test_what_is_not_there_yet_says_what_to_do(ec2: Ec2, action: str) -> None:
         "DeleteVpnConcentrator": {"VpnConcentratorId": "x"},
         "DescribeVpnConcentrators": {},
         "GetVpnConnectionDeviceTypes": {"MaxResults": 200},
-        "ModifyVpnConnection": {
-            "VpnConnectionId": connection["VpnConnectionId"],
-            "VpnGatewayId": connection["VpnGatewayId"],
-            "CustomerGatewayId": connection["CustomerGatewayId"],
-        },
-        "ModifyVpnConnectionOptions": {
-            "VpnConnectionId": connection["VpnConnectionId"],
-            "LocalIpv4NetworkCidr": "192.168.0.0/16",
-        },
         "GetVpnConnectionDeviceSampleConfiguration": {
             "VpnConnectionId": connection["VpnConnectionId"],
             "VpnConnectionDeviceTypeId": "9005b6c1",
@@ -185,7 +256,11 @@ def test_modify_vpn_tunnel_options_is_checked(ec2: Ec2) -> None:
         ("InvalidParameterValue", {"TunnelOptions": {"DPDTimeoutSeconds": 29}}),
         ("InvalidParameterValue", {"TunnelOptions": key, "PreSharedKeyStorage": "Vault"}),
         ("InvalidParameterCombination", {"TunnelOptions": key, "SkipTunnelReplacement": True}),
-        ("UnsupportedOperation", {"TunnelOptions": {"Phase1LifetimeSeconds": 28_000}}),
+        ("UnsupportedOperation", {"TunnelOptions": key, "PreSharedKeyStorage": "SecretsManager"}),
+        ("UnsupportedOperation", {"TunnelOptions": {"Phase1DHGroupNumbers": [{"Value": 35}]}}),
+        ("UnsupportedOperation", {"TunnelOptions": {**key, "TunnelInsideIpv6Cidr": "fd00::/126"}}),
+        ("InvalidParameterValue", {"TunnelOptions": {"Phase2LifetimeSeconds": 3600, "Phase1LifetimeSeconds": 3600}}),
+        ("InvalidParameterValue", {"TunnelOptions": {"TunnelInsideCidr": "169.254.5.0/30"}}),
     ):
         assert ec2.code("ModifyVpnTunnelOptions", **this, **arguments) == code, arguments
     missing = "MissingParameter"

@@ -27,16 +27,11 @@ _CERTIFICATE: Final = re.compile(r"arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certific
 
 def create(desk: Desk, params: Params) -> Shape:
     """CreateCustomerGateway."""
-    if params.get("CertificateArn"):
-        if _CERTIFICATE.fullmatch(params["CertificateArn"]) is None:
-            raise Invalid(
-                "CertificateArn",
-                f"Value ({params['CertificateArn'][:100]}) for parameter CertificateArn is invalid. "
-                "This is not the ARN of a certificate.",
-            )
-        raise Unsupported(
-            "landbridge does not support customer gateways with certificates yet. Leave CertificateArn out and give "
-            "IpAddress."
+    arn = params.get("CertificateArn", "")
+    if arn and _CERTIFICATE.fullmatch(arn) is None:
+        raise Invalid(
+            "CertificateArn",
+            f"Value ({arn[:100]}) for parameter CertificateArn is invalid. This is not the ARN of a certificate.",
         )
     only(
         params,
@@ -47,15 +42,16 @@ def create(desk: Desk, params: Params) -> Shape:
     # PublicIp is the name that IpAddress had.
     if params.get("PublicIp") and params.get("IpAddress", params["PublicIp"]) != params["PublicIp"]:
         raise Combination("IpAddress and PublicIp are two names of one parameter. Give IpAddress only.")
-    text = params.get("PublicIp") or required(params, "IpAddress")
-    if _is_v6(text):
+    text = params.get("PublicIp") or (params.get("IpAddress") if arn else required(params, "IpAddress"))
+    if text and _is_v6(text):
         raise Unsupported("landbridge has no tunnels over IPv6. Give IpAddress the device's IPv4 address.")
     gateway = desk.run(
         CreateCustomerGateway(
-            address=address(text, "IpAddress"),
+            address=address(text, "IpAddress") if text else None,
             asn=_asn(params),
             device_name=params.get("DeviceName", ""),
             tags=tags_of(params, NOUN),
+            certificate_arn=arn,
         ),
     )
     return {"CustomerGateway": shape(gateway)}
@@ -108,7 +104,8 @@ def shape(gateway: CustomerGateway) -> Shape:
         "CustomerGatewayId": gateway.id,
         "State": str(gateway.state),
         "Type": TYPE,
-        "IpAddress": str(gateway.address),
+        **({"IpAddress": str(gateway.address)} if gateway.address is not None else {}),
+        **({"CertificateArn": gateway.certificate_arn} if gateway.certificate_arn else {}),
         "BgpAsn" if gateway.asn <= MAX_BGP_ASN else "BgpAsnExtended": str(gateway.asn),
         "Tags": tag_list(gateway.tags),
         **({"DeviceName": gateway.device_name} if gateway.device_name else {}),
@@ -118,7 +115,7 @@ def shape(gateway: CustomerGateway) -> Shape:
 _FILTERS: Final[Mapping[str, Field[CustomerGateway]]] = {
     "bgp-asn": lambda gateway: (str(gateway.asn),),
     "customer-gateway-id": lambda gateway: (gateway.id,),
-    "ip-address": lambda gateway: (str(gateway.address),),
+    "ip-address": lambda gateway: (str(gateway.address),) if gateway.address is not None else (),
     "state": lambda gateway: (gateway.state,),
     "type": lambda gateway: (TYPE,),
 }

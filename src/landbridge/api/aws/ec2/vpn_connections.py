@@ -13,19 +13,18 @@ from landbridge.api.aws.ec2.vpn_gateways import TYPE, check_type
 from landbridge.api.aws.ec2.vpn_option_values import STORAGES
 from landbridge.api.aws.ec2.vpn_options import BANDWIDTH, INSIDE_VERSION, OUTSIDE_TYPE, selector, wishes_of
 from landbridge.control.base import Scope
+from landbridge.control.certificates import authority_of
 from landbridge.control.vpn_connections import NOUN, CreateVpnConnection, DeleteVpnConnection
 from landbridge.control.vpn_routes import CreateVpnConnectionRoute, DeleteVpnConnectionRoute
 from landbridge.desired import device_file
 from landbridge.model.crypto import Algorithm, CryptoPolicy, PhaseOptions
 from landbridge.model.errors import Invalid, Unsupported
-from landbridge.model.resources import State
 from landbridge.model.secret import Secret
-from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelOptions, VpnConnection, VpnGateway
+from landbridge.model.vpn import LIVE, CustomerGateway, Tunnel, TunnelOptions, VpnConnection, VpnGateway
 from landbridge.observe.state import Observation, TunnelState
 
 CATEGORY: Final = "VPN"
 REDACTED: Final = "REDACTED"
-_LIVE: Final = (State.PENDING, State.AVAILABLE)
 
 
 def create(desk: Desk, params: Params) -> Shape:
@@ -56,7 +55,7 @@ def create(desk: Desk, params: Params) -> Shape:
             tags=tags_of(params, NOUN),
         ),
     )
-    return {"VpnConnection": shape(desk, _as_seen(desk, connection))}
+    return {"VpnConnection": shown(desk, connection)}
 
 
 def delete(desk: Desk, params: Params) -> Shape:
@@ -89,9 +88,14 @@ def describe(desk: Desk, params: Params) -> Shape:
     scope = desk.scope
     named = [scope.get(VpnConnection, i, NOUN) for i in ids] if ids else scope.all(VpnConnection)
     found = [_as_seen(desk, connection) for connection in named]  # before filters: they would tell keys by guessing
-    shown = select(found, params.get("Filters"), _filters(desk), lambda connection: connection.tags)
+    chosen = select(found, params.get("Filters"), _filters(desk), lambda connection: connection.tags)
     desk.reads()
-    return {"VpnConnections": [shape(desk, connection) for connection in shown]}
+    return {"VpnConnections": [shape(desk, connection) for connection in chosen]}
+
+
+def shown(desk: Desk, connection: VpnConnection) -> Shape:
+    """A connection as the caller may see it."""
+    return shape(desk, _as_seen(desk, connection))
 
 
 def _filters(desk: Desk) -> Mapping[str, Field[VpnConnection]]:
@@ -123,7 +127,7 @@ def _as_seen(desk: Desk, connection: VpnConnection) -> VpnConnection:
     """The connection as the caller may see it. REDACTED is what AWS shows for keys that it keeps elsewhere."""
     if desk.sees_secrets:
         return connection
-    one, two = (replace(tunnel, psk=Secret(REDACTED)) for tunnel in connection.tunnels)
+    one, two = (replace(tunnel, psk=tunnel.psk and Secret(REDACTED)) for tunnel in connection.tunnels)
     return replace(connection, tunnels=(one, two))
 
 
@@ -149,13 +153,13 @@ def shape(desk: Desk, connection: VpnConnection) -> Shape:
             "OutsideIpAddressType": OUTSIDE_TYPE,
             "TunnelInsideIpVersion": INSIDE_VERSION,
             "TunnelBandwidth": BANDWIDTH,
-            "TunnelOptions": [_options(tunnel, connection.state in _LIVE) for tunnel in connection.tunnels],
+            "TunnelOptions": [_options(tunnel, connection.state in LIVE) for tunnel in connection.tunnels],
         },
         "Routes": [
             {
                 "DestinationCidrBlock": str(route.destination),
                 "Source": "Static",
-                "State": str(route.state if connection.state in _LIVE else connection.state),  # routes go with it
+                "State": str(route.state if connection.state in LIVE else connection.state),  # routes go with it
             }
             for route in connection.routes
         ],
@@ -171,9 +175,11 @@ def shape(desk: Desk, connection: VpnConnection) -> Shape:
 def _configuration(connection: VpnConnection, scope: Scope, policy: CryptoPolicy) -> str | None:
     gateway = scope.find(VpnGateway, connection.vpn_gateway_id)
     customer = scope.find(CustomerGateway, connection.customer_gateway_id)
-    if connection.state not in _LIVE or gateway is None or customer is None:
+    if connection.state not in LIVE or gateway is None or customer is None:
         return None
-    return device_file.configuration(connection, gateway, customer, policy)
+    authority = authority_of(scope.snapshot)
+    known = authority.certificate if authority is not None and customer.certificate_arn else ""
+    return device_file.configuration(connection, gateway, customer, policy, known)
 
 
 def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
@@ -187,6 +193,7 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
         "IkeVersions": _values(options.ike_versions),
         "RekeyMarginTimeSeconds": options.rekey_margin_seconds,
         "RekeyFuzzPercentage": options.rekey_fuzz_percentage,
+        "EnableTunnelLifecycleControl": options.lifecycle_control,
         **_phase(1, options.phase1),
         **_phase(2, options.phase2),
         "LogOptions": _logs(options),
@@ -194,7 +201,7 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
     return {
         "OutsideIpAddress": str(tunnel.outside),
         "TunnelInsideCidr": str(tunnel.inside),
-        **({"PreSharedKey": tunnel.psk.reveal()} if live else {}),
+        **({"PreSharedKey": tunnel.psk.reveal()} if live and tunnel.psk is not None else {}),
         **{name: value for name, value in asked.items() if value is not None},
     }
 
@@ -233,6 +240,7 @@ def _telemetry(connection: VpnConnection, tunnel: Tunnel, observation: Observati
         "StatusMessage": state.why,
         "LastStatusChange": state.changed,
         "AcceptedRouteCount": state.accepted_routes,
+        **({"CertificateArn": tunnel.certificate.arn} if tunnel.certificate is not None else {}),
     }
 
 

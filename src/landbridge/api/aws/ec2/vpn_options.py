@@ -48,6 +48,7 @@ _TUNNEL_READ: Final = frozenset(
         "RekeyMarginTimeSeconds",
         "RekeyFuzzPercentage",
         "LogOptions",
+        "EnableTunnelLifecycleControl",
         *(
             f"Phase{phase}{name}"
             for phase in (1, 2)
@@ -82,7 +83,7 @@ def wishes_of(options: Params) -> Wishes:
                 f"Leave it out, or use {_shown(CONNECTION_ANYWAY[name])}."
             )
     for tunnel in given:
-        _check_in_force(tunnel)
+        check_in_force(tunnel)
     first, second = (wish_of(given[n]) if n < len(given) else TunnelWish() for n in range(TUNNELS))
     return first, second
 
@@ -91,7 +92,12 @@ def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _check_in_force(options: Params) -> None:
+def check_in_force(options: Params) -> None:
+    """Whether all options of a tunnel that are given are in force.
+
+    Raises:
+        Unsupported.
+    """
     for name, value in options.items():
         if name not in _TUNNEL_READ and not _anyway(name, value):
             raise Unsupported(f"landbridge does not support the tunnel option {name} yet. Leave it out.")
@@ -132,6 +138,7 @@ def wish_of(options: Params) -> TunnelWish:
             rekey_fuzz_percentage=options.get("RekeyFuzzPercentage"),
             log=_log(options, "Log"),
             bgp_log=_log(options, "BgpLog"),
+            lifecycle_control=options.get("EnableTunnelLifecycleControl"),
         ),
     )
 
@@ -162,9 +169,6 @@ def _check_groups(options: Params, name: str) -> None:
 
 def _anyway(name: str, value: Any) -> bool:
     """Whether the option asks for nothing that is not so anyway."""
-    match name:
-        case "EnableTunnelLifecycleControl":
-            return value is False
     return value in ([], {})
 
 

@@ -1,5 +1,6 @@
-"""Single tunnels of a VPN connection at the EC2 door, and changes of connections: what was negotiated is shown; what
-AWS can change and landbridge cannot yet, is checked like everything else and then refused with a sentence.
+"""Single tunnels of a VPN connection at the EC2 door, and changes of connections.
+
+What AWS has and landbridge has not yet, is checked like everything else and then refused with a sentence.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from landbridge.api.aws.ec2 import vpn_connections
 from landbridge.api.aws.ec2.door import Action, Desk, Params, Shape
 from landbridge.api.aws.ec2.params import address, checked_id, id_of, only, required
 from landbridge.api.aws.ec2.vpn_option_values import STORAGES, check_connection
-from landbridge.api.aws.ec2.vpn_options import CONNECTION_ANYWAY, selector, wish_of
-from landbridge.control import customer_gateways, tunnels
-from landbridge.control.tunnels import TunnelWish
+from landbridge.api.aws.ec2.vpn_options import CONNECTION_ANYWAY, check_in_force, selector, wish_of
+from landbridge.control.base import Command
+from landbridge.control.certificate_rotation import RotateTunnelCertificate
+from landbridge.control.changes import ModifySelectors, ModifyTunnel, MoveVpnConnection, ReplaceTunnel
+from landbridge.control.maintenance import applied_after
 from landbridge.control.vpn_connections import NOUN
-from landbridge.control.vpn_gateways import usable_gateway
 from landbridge.model.errors import Combination, ConnectionUnavailable, Invalid, Missing, NotFound, Unsupported
 from landbridge.model.resources import State
 from landbridge.model.vpn import Tunnel, VpnConnection
@@ -61,10 +63,14 @@ def active_status(desk: Desk, params: Params) -> Shape:
     faults = desk.observation.faults.get(connection.id, ())
     seen = desk.observation.tunnels.get((connection.id, tunnel.number)) or TunnelState(changed=connection.created)
     desk.reads()
-    pending = connection.state is State.PENDING
+    pending = None
+    if connection.state is State.PENDING:
+        pending = "The tunnel endpoints are being built."
+    elif connection.change is not None and tunnel.number in connection.change.turn:
+        pending = "The tunnel is being changed."
     status: Shape = {
         "ProvisioningStatus": "failed" if faults else "pending" if pending else "available",
-        "ProvisioningStatusReason": " ".join(faults) or ("The tunnel endpoints are being built." if pending else None),
+        "ProvisioningStatusReason": " ".join(faults) or pending,
     }
     if not seen.suite or seen.esp is None:
         return {"ActiveVpnTunnelStatus": status}
@@ -86,27 +92,95 @@ def active_status(desk: Desk, params: Params) -> Shape:
 
 
 def modify_options(desk: Desk, params: Params) -> Shape:
-    """ModifyVpnConnectionOptions: to what is so anyway."""
+    """ModifyVpnConnectionOptions."""
     given = {name: value for name, value in params.items() if name != "VpnConnectionId"}
     connection = _connection(desk, params, available=True)
     check_connection(given)
     if not given:
         raise Missing("LocalIpv4NetworkCidr")
     for name in given:
-        if not _so_anyway(connection, given, name):
+        if name not in _SELECTORS and CONNECTION_ANYWAY.get(name) != given[name]:
             raise Unsupported(f"landbridge does not support changing the connection option {name} yet. {_MAKE_ANEW}")
+    customer, cloud = (selector(given, name) if name in given else None for name in _SELECTORS)
+    return _changed(desk, ModifySelectors(connection.id, customer, cloud))
+
+
+_SELECTORS: Final = ("LocalIpv4NetworkCidr", "RemoteIpv4NetworkCidr")
+
+
+def modify_connection(desk: Desk, params: Params) -> Shape:
+    """ModifyVpnConnection."""
+    only(params, "VpnConnectionId", "TransitGatewayId", "VpnGatewayId", "CustomerGatewayId")
+    connection = _connection(desk, params, available=True)
+    targets = [name for name in ("TransitGatewayId", "VpnGatewayId") if params.get(name)]
+    if not targets and not params.get("CustomerGatewayId"):
+        raise Missing("VpnGatewayId")
+    if len(targets) > 1:
+        raise Combination("A VPN connection has one target: give VpnGatewayId or TransitGatewayId, not both.")
+    if params.get("TransitGatewayId"):
+        raise _refused("transit gateways", "Give VpnGatewayId instead.")
+    gateway, customer = params.get("VpnGatewayId"), params.get("CustomerGatewayId")
+    return _changed(
+        desk,
+        MoveVpnConnection(
+            connection.id,
+            checked_id(gateway, "vpn-gateway") if gateway else None,
+            customer or None,
+        ),
+    )
+
+
+def modify_tunnel_options(desk: Desk, params: Params) -> Shape:
+    """ModifyVpnTunnelOptions."""
+    connection = _connection(desk, params, available=True)
+    tunnel = _tunnel(connection, params)
+    options: Params = required(params, "TunnelOptions")
+    storage = params.get("PreSharedKeyStorage", STORAGES[0])
+    if storage not in STORAGES:
+        raise Invalid("PreSharedKeyStorage", f"A PreSharedKeyStorage is one of: {', '.join(STORAGES)}.")
+    if storage != STORAGES[0]:
+        raise Unsupported("landbridge does not support this PreSharedKeyStorage yet. Leave it out, or use Standard.")
+    wish = wish_of(options)
+    check_in_force(options)
+    return _changed(desk, ModifyTunnel(connection.id, tunnel.number, wish, params.get("SkipTunnelReplacement")))
+
+
+def _changed(desk: Desk, command: Command) -> Shape:
+    return {"VpnConnection": vpn_connections.shown(desk, desk.run(command))}
+
+
+def modify_certificate(desk: Desk, params: Params) -> Shape:
+    """ModifyVpnTunnelCertificate."""
+    only(params, "VpnConnectionId", "VpnTunnelOutsideIpAddress")
+    connection = _connection(desk, params, available=True)
+    return _changed(desk, RotateTunnelCertificate(connection.id, _tunnel(connection, params).outside))
+
+
+def replace_tunnel(desk: Desk, params: Params) -> Shape:
+    """ReplaceVpnTunnel. A new endpoint has all maintenance, whether that is asked for or not."""
+    only(params, "VpnConnectionId", "VpnTunnelOutsideIpAddress", "ApplyPendingMaintenance")
+    connection = _connection(desk, params, available=True)
+    desk.run(ReplaceTunnel(connection.id, _tunnel(connection, params).number))
+    return {"Return": True}
+
+
+def replacement_status(desk: Desk, params: Params) -> Shape:
+    """GetVpnTunnelReplacementStatus."""
+    only(params, "VpnConnectionId", "VpnTunnelOutsideIpAddress")
+    connection = _connection(desk, params)
+    tunnel = _tunnel(connection, params)
     desk.reads()
-    return {"VpnConnection": vpn_connections.shape(desk, connection)}
-
-
-def _so_anyway(connection: VpnConnection, given: Params, name: str) -> bool:
-    match name:
-        case "LocalIpv4NetworkCidr":
-            return selector(given, name) == connection.customer_network
-        case "RemoteIpv4NetworkCidr":
-            return selector(given, name) == connection.cloud_network
-        case _:
-            return bool(CONNECTION_ANYWAY.get(name) == given[name])
+    return {
+        "VpnConnectionId": connection.id,
+        "CustomerGatewayId": connection.customer_gateway_id,
+        "VpnGatewayId": connection.vpn_gateway_id,
+        "VpnTunnelOutsideIpAddress": str(tunnel.outside),
+        "MaintenanceDetails": {
+            "PendingMaintenance": "Available" if tunnel.outdated_since is not None else "None",
+            "MaintenanceAutoAppliedAfter": applied_after(tunnel),
+            "LastMaintenanceApplied": tunnel.maintained,
+        },
+    }
 
 
 # --- what is not there yet --------------------------------------------------------------------------------------------
@@ -114,51 +188,6 @@ def _so_anyway(connection: VpnConnection, given: Params, name: str) -> bool:
 
 def _refused(what: str, instead: str) -> Unsupported:
     return Unsupported(f"landbridge does not support {what} yet. {instead}")
-
-
-def modify_connection(desk: Desk, params: Params) -> Shape:
-    """ModifyVpnConnection."""
-    _connection(desk, params, available=True)
-    targets = [name for name in ("TransitGatewayId", "VpnGatewayId") if params.get(name)]
-    if not targets and not params.get("CustomerGatewayId"):
-        raise Missing("VpnGatewayId")
-    if len(targets) > 1:
-        raise Combination("A VPN connection has one target: give VpnGatewayId or TransitGatewayId, not both.")
-    if params.get("CustomerGatewayId"):
-        customer_gateways.find(desk.scope, params["CustomerGatewayId"])
-    if params.get("VpnGatewayId"):
-        usable_gateway(desk.scope, checked_id(params["VpnGatewayId"], "vpn-gateway"))
-    raise _refused("moving a VPN connection to other gateways", _MAKE_ANEW)
-
-
-def modify_tunnel_options(desk: Desk, params: Params) -> Shape:
-    """ModifyVpnTunnelOptions."""
-    _tunnel(_connection(desk, params, available=True), params)
-    options: Params = required(params, "TunnelOptions")
-    if params.get("PreSharedKeyStorage", STORAGES[0]) not in STORAGES:
-        raise Invalid("PreSharedKeyStorage", f"A PreSharedKeyStorage is one of: {', '.join(STORAGES)}.")
-    if "SkipTunnelReplacement" in params and "EnableTunnelLifecycleControl" not in options:
-        raise Combination("SkipTunnelReplacement goes with EnableTunnelLifecycleControl only. Leave it out.")
-    tunnels.check((wish_of(options), TunnelWish()))
-    raise _refused("changing a tunnel's options", _MAKE_ANEW)
-
-
-def modify_certificate(desk: Desk, params: Params) -> Shape:
-    """ModifyVpnTunnelCertificate."""
-    _tunnel(_connection(desk, params, available=True), params)
-    raise _refused("tunnels with certificates", "Use pre-shared keys.")
-
-
-def replace_tunnel(desk: Desk, params: Params) -> Shape:
-    """ReplaceVpnTunnel."""
-    _tunnel(_connection(desk, params, available=True), params)
-    raise _refused("replacing a tunnel's endpoint on demand", "A dead endpoint is replaced by itself.")
-
-
-def replacement_status(desk: Desk, params: Params) -> Shape:
-    """GetVpnTunnelReplacementStatus."""
-    _tunnel(_connection(desk, params), params)
-    raise _refused("a tunnel's maintenance status", "There is no pending maintenance.")
 
 
 _THE_XML: Final = "Use the CustomerGatewayConfiguration of DescribeVpnConnections."

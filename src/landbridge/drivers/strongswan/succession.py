@@ -1,0 +1,54 @@
+"""A second IKE SA takes over from one that was authenticated by a certificate of ours that has been replaced.
+
+Make before break: the new one is authenticated and carries traffic before the peer ends the old one, as a duplicate
+(RFC 7296, 2.8 is about rekeying, which authenticates nobody; 2.8.3 asks for a new IKE SA from scratch).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from landbridge.desired.ike import IkeConnection
+from landbridge.drivers.strongswan.vici import Vici
+from landbridge.reconcile.driver import DriverError
+
+AGREED_WITHIN: Final = 5.0
+"""Seconds in which the peer has to answer."""
+_LOOK_EVERY: Final = 0.02
+_IKE: Final = 500
+_NAT_TRAVERSAL: Final = 4500
+
+
+def succeed(vici: Vici, wanted: IkeConnection, message: Mapping[str, object]) -> None:
+    """Initiate beside each IKE SA of the connection that is up, and wait until the new one is up.
+
+    Where the peer is, the old SA knows: behind whatever port its NAT has for it, and wherever it has moved to.
+    `message`: the connection as it is loaded, and as it is left.
+
+    Raises:
+        DriverError: the peer did not agree in time. What is up stays up.
+    """
+    before = [sa for sa in vici.sas() if sa.connection == wanted.name]
+    old = next((sa for sa in before if sa.up), None)
+    if old is None:
+        return
+    for sa in before:
+        if sa.initiator and sa.established is None:  # an earlier attempt, which would be taken up again
+            vici.give_up(sa.unique_id)
+    known = {sa.unique_id for sa in before}
+    ports = {} if old.remote_port == _IKE else {"local_port": _NAT_TRAVERSAL, "remote_port": old.remote_port}
+    vici.load(wanted.name, {**message, **ports, "remote_addrs": [str(old.remote)]})
+    try:
+        vici.initiate(wanted.name)
+        deadline = time.monotonic() + AGREED_WITHIN
+        while not any(sa.up and sa.unique_id not in known for sa in vici.sas() if sa.connection == wanted.name):
+            if time.monotonic() > deadline:
+                raise DriverError(
+                    f"The peer of {wanted.name} does not answer when it is asked to accept the new certificate: the "
+                    "tunnel stays as it is until it does, or until the customer gateway connects anew."
+                )
+            time.sleep(_LOOK_EVERY)
+    finally:
+        vici.load(wanted.name, message)
