@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from landbridge.cli.common import AsJson, State, client, print_json, printable
 from landbridge.model.options import DEFAULT_STATE
+
+LAST: Final = 12
+"""Happenings that are printed if not all are asked for."""
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +23,9 @@ def why(
     tunnel: Annotated[
         int | None, typer.Option("--tunnel", min=1, max=2, metavar="1|2", help="One of the tunnels; both if not given.")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help=f"All that is known to have happened, not only the last {LAST} things.")
+    ] = False,
     state: State = DEFAULT_STATE,
     as_json: AsJson = False,
 ) -> None:
@@ -31,10 +37,10 @@ def why(
         return
     for fault in document["faults"]:
         print(f"{document['id']}: {printable(fault)}")
-    print("\n\n".join(_told(document["id"], each) for each in document["tunnels"]))
+    print("\n\n".join(_told(document["id"], each, everything=everything) for each in document["tunnels"]))
 
 
-def _told(connection: str, tunnel: dict[str, Any]) -> str:
+def _told(connection: str, tunnel: dict[str, Any], *, everything: bool) -> str:
     which = f"{connection} tunnel {tunnel['number']} ({tunnel['outside_address']})"
     lines = [
         f"{which} is {tunnel['status']} since {tunnel['since']}",
@@ -46,5 +52,13 @@ def _told(connection: str, tunnel: dict[str, Any]) -> str:
         received, configured = tunnel["proposals"]["received"], tunnel["proposals"]["configured"]
         lines.append(f"  theirs   {printable(received) or 'not told'}")
         lines.append(f"  ours     {printable(configured) or 'not told'}")
-    lines += [f"  {event['at']}  {printable(event['what'])}" for event in tunnel["events"]]
+    events = tunnel["events"]
+    shown = events if everything else events[-LAST:]
+    if len(shown) < len(events):
+        lines.append(f"  {len(events) - len(shown)} earlier ones: --all")
+    lines += [f"  {event['at']}  {printable(event['what'])}{_often(event)}" for event in shown]
     return "\n".join(lines)
+
+
+def _often(event: dict[str, Any]) -> str:
+    return f"  ({event['times']} times since {event['since']})" if event["times"] > 1 else ""

@@ -14,7 +14,7 @@ from typing import Final
 from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind, cause_of
 
 MOST: Final = 40
-"""Happenings that are kept."""
+"""Happenings that are kept; one that repeats is one."""
 LONGEST: Final = 300
 """Characters of one that are kept."""
 LONGEST_OFFER: Final = 2_000
@@ -40,21 +40,42 @@ _DULL: Final = re.compile(
     r"(?:interface |fe80|flags changed|added vici|loaded |updated vici|removed |sending packet|received packet"
     r"|generating |parsed |scheduling |maximum |peer supports|selected |looking for|(?:received|configured) proposals: "
     r"|authentication of .* \(myself\)|sending keep|.* disappeared|.* appeared|vici |remote host is behind|local host "
-    r"is behind|faking NAT|error writing to socket|received .* vendor ID|IKE_SA deleted|deleting IKE_SA)"
+    r"is behind|faking NAT|error writing to socket|received .* vendor ID|IKE_SA deleted|deleting IKE_SA"
+    r"|(?:sending|received) cert request|  (?:using|reached) )"
 )
+
+
+_COUNTED: Final = re.compile(r"\[[0-9]+\](?!\.)|\{[0-9]+\}|retransmit [0-9]+|SPIs? [0-9a-f_io ]+")
+"""What differs between two lines that say the same: numbers of attempts and of SAs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """Something that happened, in words, and when."""
+    """Something that happened, in words, and when: the last time, of what repeats."""
 
     at: datetime
     what: str
+    times: int = 1
+    since: datetime | None = None
+    """The first of several times."""
+    turn: bool = False
+    """Something else begins here: what comes after it is no repetition of what was before."""
 
 
-def noted(last: tuple[Happening, ...], what: str, at: datetime) -> tuple[Happening, ...]:
-    """With one more; of too many the oldest goes."""
-    return (*last[1 - MOST :], Happening(at=at, what=what[:LONGEST]))
+def noted(last: tuple[Happening, ...], what: str, at: datetime, *, turn: bool = False) -> tuple[Happening, ...]:
+    """With one more; of too many the oldest goes. What repeats since the last turn is told once: how often, and when
+    last. A peer that fails again and again does not push out what was before."""
+    fresh = Happening(at=at, what=what[:LONGEST], turn=turn)
+    if not turn:
+        alike = _COUNTED.sub("", fresh.what)
+        for place in range(len(last) - 1, -1, -1):
+            old = last[place]
+            if old.turn:
+                break
+            if _COUNTED.sub("", old.what) == alike:
+                again = replace(fresh, times=old.times + 1, since=old.since or old.at)
+                return (*last[:place], *last[place + 1 :], again)
+    return (*last[1 - MOST :], fresh)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,20 +133,23 @@ class Trail:
             case IkeEventKind.CHILD_UP:
                 return replace(
                     self, found=None, stranger="", up=True, answered=None, again=False, was_answered=False
-                )._note("The CHILD SA is up.", at)
+                )._turn("The CHILD SA is up.", at)
             case IkeEventKind.CHILD_DOWN | IkeEventKind.IKE_DOWN:
                 words = "The CHILD SA is down." if event.kind is IkeEventKind.CHILD_DOWN else "The IKE SA is down."
-                return replace(self, up=False, was_answered=False)._note(words, at) if self.up else self
+                return replace(self, up=False, was_answered=False)._turn(words, at) if self.up else self
             case IkeEventKind.CHILD_REKEYED:
                 return self._note("The CHILD SA was rekeyed.", at)
             case IkeEventKind.IKE_REKEYED:
                 return self._note("The IKE SA was rekeyed.", at)
             case IkeEventKind.GONE:
-                return replace(Trail(last=self.last), found=None)._note("The IKE daemon ended.", at)
+                return replace(Trail(last=self.last), found=None)._turn("The IKE daemon ended.", at)
         return self
 
     def _note(self, what: str, at: datetime) -> Trail:
         return replace(self, last=noted(self.last, what, at))
+
+    def _turn(self, what: str, at: datetime) -> Trail:
+        return replace(self, last=noted(self.last, what, at, turn=True))
 
     def _line(self, line: str, at: datetime) -> Trail:
         told = self if dull(line) else self._note(line, at)

@@ -8,6 +8,7 @@ from landbridge.model.resources import State
 from landbridge.model.snapshot import Snapshot
 from landbridge.model.vpn import Tunnel, VpnConnection
 from landbridge.observe.state import Observation, Status, TunnelState
+from landbridge.observe.trail import Happening
 from landbridge.views.status import Document, timestamp
 
 
@@ -62,12 +63,20 @@ def _tunnel(tunnel: Tunnel, seen: TunnelState | None, connection: VpnConnection)
         "why": _in_words(state),
         "change": explained.change or None,
         "proposals": proposals if any(proposals.values()) else None,
-        "events": [{"at": timestamp(each.at), "what": each.what} for each in state.last],
+        "events": [_event(each) for each in state.last],
     }
+
+
+def _event(event: Happening) -> Document:
+    since = timestamp(event.since) if event.since is not None else None
+    return {"at": timestamp(event.at), "what": event.what, "times": event.times, "since": since}
 
 
 def _in_words(state: TunnelState) -> str:
     said = state.explained.sentence or state.why
     if state.status is Status.DOWN or state.explained.cause:
         return said
+    if state.bgp:
+        routes = "1 route" if state.accepted_routes == 1 else f"{state.accepted_routes} routes"
+        return f"All is well: the customer gateway announces {routes} by BGP."
     return f"All is well: {said}." if said else "All is well."

@@ -266,7 +266,7 @@ def _followed(
         if peering is not None:
             what = moved(before.peering(peering.neighbour) if before is not None else None, peering)
             last = known.get(peering.neighbour, ())
-            found[peering.neighbour] = noted(last, what, now()) if what else last
+            found[peering.neighbour] = noted(last, what, now(), turn="Established" in what) if what else last
     return found
 
 

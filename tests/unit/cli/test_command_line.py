@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
@@ -310,7 +310,7 @@ def test_why(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> No
     assert run(["why", identity, "--state", state]) == 0
     first, second = capsys.readouterr().out.split("\n\n")
     assert "tunnel 1 (" in first
-    assert "All is well." in first
+    assert "All is well: the customer gateway announces 1 route by BGP." in first
     lines = [line.strip() for line in second.splitlines()[1:]]
     assert lines == [
         "why      No proposal.",
@@ -324,6 +324,16 @@ def test_why(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> No
     [tunnel] = json.loads(capsys.readouterr().out)["tunnels"]
     assert (tunnel["number"], tunnel["cause"]) == (2, "x")
     assert tunnel["proposals"] == {"received": "IKE:A", "configured": "IKE:B"}
+    many = tuple(Happening(at=at, what=f"thing {number}") for number in range(20))
+    often = Happening(at=at + timedelta(seconds=9), what="no luck", times=8, since=at)
+    seen[identity, 2] = replace(seen[identity, 2], last=(*many, often))
+    world.observation = replace(world.observation, tunnels=seen)
+    assert run(["why", identity, "--tunnel", "2", "--state", state]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()[5:]]
+    assert lines[:2] == ["9 earlier ones: --all", "2026-11-25T02:00:00.000Z  thing 9"]
+    assert lines[-1] == "2026-11-25T02:00:09.000Z  no luck  (8 times since 2026-11-25T02:00:00.000Z)"
+    assert run(["why", identity, "--tunnel", "2", "--all", "--state", state]) == 0
+    assert capsys.readouterr().out.count("thing") == 20
     assert run(["why", "vpn-1", "--state", state]) == 1
     assert capsys.readouterr().err == "landbridge: The vpn-connection 'vpn-1' does not exist.\n"
 

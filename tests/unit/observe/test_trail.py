@@ -103,6 +103,40 @@ def test_a_certificates_time_is_told_before_what_follows_from_it() -> None:
     assert (found.cause, found.said[:10]) == (Cause.CERTIFICATE_TIME, "valid from")
 
 
+def told(trail: Trail) -> list[tuple[str, int]]:
+    return [(each.what, each.times) for each in trail.last]
+
+
+def test_what_repeats_is_told_once_with_how_often_and_since_when() -> None:
+    trail = NO_TRAIL
+    for attempt in range(100):
+        trail = said(*ASKED, *MISMATCH, before=trail, at=NOW + timedelta(seconds=attempt))
+    assert told(trail) == [("203.0.113.2 is initiating an IKE_SA", 100), (MISMATCH[0], 100)]
+    assert {(each.since, each.at) for each in trail.last} == {(NOW, NOW + timedelta(seconds=99))}
+
+
+def test_numbers_of_attempts_make_no_difference_and_addresses_do() -> None:
+    first = said("initiating IKE_SA vpn-1[1] to 203.0.113.2", "retransmit 1 of request with message ID 0")
+    again = said("retransmit 2 of request with message ID 0", "initiating IKE_SA vpn-1[2] to 203.0.113.2", before=first)
+    assert told(again) == [
+        ("retransmit 2 of request with message ID 0", 2),
+        ("initiating IKE_SA vpn-1[2] to 203.0.113.2", 2),
+    ]
+    other = said("initiating IKE_SA vpn-1[3] to 203.0.113.9", before=again)
+    assert told(other)[-1] == ("initiating IKE_SA vpn-1[3] to 203.0.113.9", 1)
+
+
+def test_nothing_is_folded_across_a_tunnel_that_came_up_or_went_down() -> None:
+    up = happened(IkeEventKind.CHILD_UP, said(*MISMATCH))
+    down = happened(IkeEventKind.CHILD_DOWN, up)
+    assert told(said(*MISMATCH, before=down)) == [
+        (MISMATCH[0], 1),
+        ("The CHILD SA is up.", 1),
+        ("The CHILD SA is down.", 1),
+        (MISMATCH[0], 1),
+    ]
+
+
 @given(st.lists(st.text(max_size=50) | st.sampled_from(["x" * 5_000, "\x1b" * 5_000]), max_size=60))
 def test_whatever_is_said_is_bounded_and_printable(lines: list[str]) -> None:
     trail = said(*lines, *(f"received proposals: {line}" for line in lines))
