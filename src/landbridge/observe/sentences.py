@@ -25,7 +25,7 @@ _GONE: Final = Words("The tunnel's IKE daemon ended; it is being started again."
 CLOUD: Final[Mapping[Cause, Words]] = {
     Cause.AUTHENTICATION_FAILED: Words(
         "Authentication failed: the pre-shared keys of the two sides differ.",
-        "Set the customer gateway's key for {near} to the one in the device file.",
+        "Set the customer gateway's key for {near} to the one in the device file, downloaded anew.",
     ),
     Cause.NO_PROPOSAL_CHOSEN: Words(
         "No proposal in common for phase 1 (IKE): the customer gateway offers other algorithms, or another version of "
@@ -102,6 +102,13 @@ CERTIFIED: Final = Words(
     "ca`), and that both clocks are right.",
 )
 """In place of what is said of keys, where there are none."""
+NOT_TAKEN: Final = Words(
+    "The cloud's endpoint does not take this machine: its certificate is revoked or not the one that the customer "
+    "gateway was made with, or there is no proposal in common for phase 1 (IKE).",
+    "Ask at the cloud's side which it is (`landbridge why`, `landbridge ca list`); then download the device file again "
+    "and bring it up with the certificate that it names.",
+)
+"""The same at the customer's side, where the cloud refuses the first request: it says no more than that."""
 _AGAIN: Final = "Download the device file again and bring it up."
 CUSTOMER: Final[Mapping[Cause, Words]] = {
     Cause.AUTHENTICATION_FAILED: Words(
@@ -194,3 +201,15 @@ BGP: Final[Mapping[BgpCause, Words]] = {
         "Look into the device's log, and bring BGP up there.",
     ),
 }
+CUSTOMERS_BGP: Final[Mapping[BgpCause, Words]] = {
+    BgpCause.WRONG_PEER_ASN: Words(
+        "{Peer} has another ASN than {peer_asn}, which the device file says{told_asn}.",
+        _AGAIN,
+    ),
+    BgpCause.WRONG_OWN_ASN: Words(
+        "{Peer} expects another ASN of this side than {own_asn}: its customer gateway was made with another one than "
+        "the device file has.",
+        _AGAIN,
+    ),
+}
+"""What the customer's side says in other words: it has the file to go by, and cannot change the cloud's."""

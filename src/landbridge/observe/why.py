@@ -14,7 +14,7 @@ from typing import Final
 from landbridge.model.vpn import ANYWHERE
 from landbridge.observe.bgp import BgpCause, BgpPeering
 from landbridge.observe.ike import Cause
-from landbridge.observe.sentences import BGP, CERTIFIED, CLOUD, CUSTOMER
+from landbridge.observe.sentences import BGP, CERTIFIED, CLOUD, CUSTOMER, CUSTOMERS_BGP, NOT_TAKEN
 from landbridge.observe.trail import Finding
 
 NEAR_THE_LIMIT: Final = 0.8
@@ -82,6 +82,8 @@ def failed(ends: Ends, found: Finding) -> Explanation:
     words = ends.side.value[0][found.cause]
     if ends.certified and found.cause is Cause.AUTHENTICATION_FAILED:
         words = CERTIFIED
+    if ends.certified and ends.side is Side.CUSTOMER and found.cause is Cause.NO_PROPOSAL_CHOSEN:
+        words = NOT_TAKEN
     places = _places(ends) | {
         "said": found.said or "something else",
         "expected": found.expected or "%any",
@@ -113,6 +115,8 @@ def no_bgp(ends: Ends, peering: BgpPeering | None, *, long: bool) -> Explanation
     told = f": {peering.told_asn}" if peering.told_asn is not None else ""
     places |= {"peer_asn": str(peering.peer_asn), "own_asn": str(peering.local_asn), "told_asn": told}
     words = BGP[cause]
+    if ends.side is Side.CUSTOMER:
+        words = CUSTOMERS_BGP.get(cause, words)
     return Explanation(
         cause=cause.value,
         sentence=f"IKE is up, BGP is not: {said}. {words.sentence.format_map(places)}",

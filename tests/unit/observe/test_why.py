@@ -72,6 +72,16 @@ def test_where_there_are_certificates_nobody_speaks_of_keys() -> None:
     assert "key" not in told.text
 
 
+def test_a_device_is_told_what_can_be_done_at_the_device() -> None:
+    for cause in (BgpCause.WRONG_PEER_ASN, BgpCause.WRONG_OWN_ASN):
+        told = no_bgp(ends(Side.CUSTOMER), peering(LAST_ERRORS[cause]), long=False)
+        assert told.cause == cause.value
+        assert told.change == "Download the device file again and bring it up."
+    refused = failed(replace(ends(Side.CUSTOMER), certified=True), Finding(cause=Cause.NO_PROPOSAL_CHOSEN))
+    assert "revoked" in refused.sentence
+    assert "revoked" not in failed(ends(Side.CUSTOMER), Finding(cause=Cause.NO_PROPOSAL_CHOSEN)).text
+
+
 def test_nobody_is_blamed_before_there_was_time_to_answer() -> None:
     assert no_bgp(ends(Side.CLOUD), peering("", "Connect"), long=False).cause == ""
     assert no_bgp(ends(Side.CLOUD), peering("", "Connect"), long=True).cause == BgpCause.UNREACHABLE
