@@ -123,6 +123,7 @@ def revoke(
                 f"{arn} is revoked, but after {BUILD_WITHIN:g} s its tunnels are still being closed. "
                 "`landbridge status` tells what the service is doing."
             )
+    print(f"{arn} is revoked{', and its tunnels are down' if wait else ''}")
 
 
 def _request(source: str) -> str:

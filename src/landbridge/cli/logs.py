@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
@@ -29,6 +30,10 @@ def logs(
     ] = None,
     bgp: Annotated[bool, typer.Option("--bgp", help="The BGP logs instead of the activity logs.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is logged, until Ctrl-C.")] = False,
+    lines: Annotated[
+        int | None,
+        typer.Option("--lines", "-n", min=0, metavar="N", help="The last N lines of each tunnel; all if not given."),
+    ] = None,
     state: State = DEFAULT_STATE,
 ) -> None:
     """Print the logs of a connection's tunnels. LogOptions of CreateVpnConnection turn them on."""
@@ -41,17 +46,20 @@ def logs(
         raise WrongState(f"{vpn_id} has no {kind}: set {option} in its tunnels' LogOptions.CloudWatchLogOptions.")
     read: dict[Path, int] = {}
     for path in paths:
-        _print_from(path.with_name(f"{path.name}.1"), 0)
-        read[path] = _print_from(path, 0)
+        old, _ = _from(path.with_name(f"{path.name}.1"), 0)
+        new, read[path] = _from(path, 0)
+        whole = [*old, *new]
+        _print(whole if lines is None else whole[max(0, len(whole) - lines) :])
     with suppress(KeyboardInterrupt):
         while follow:
             time.sleep(_LOOK_EVERY)
             for path in paths:
-                read[path] = _print_from(path, read[path])
+                fresh, read[path] = _from(path, read[path])
+                _print(fresh)
 
 
-def _print_from(path: Path, start: int) -> int:
-    """Print what is there from that byte on; answers where to go on. One that has begun anew is read whole."""
+def _from(path: Path, start: int) -> tuple[list[str], int]:
+    """The lines that are there from that byte on, and where to go on. One that has begun anew is read whole."""
     try:
         with path.open("rb") as file:
             end = file.seek(0, 2)
@@ -59,7 +67,10 @@ def _print_from(path: Path, start: int) -> int:
             whole = file.read()
             place = file.tell()
     except FileNotFoundError:
-        return 0
-    for line in whole.decode(errors="replace").splitlines():
+        return [], 0
+    return whole.decode(errors="replace").splitlines(), place
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
         print(printable(line), flush=True)
-    return place

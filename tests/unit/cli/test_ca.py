@@ -58,6 +58,7 @@ def test_a_request_is_answered_listed_and_revoked(
     assert "certificate" not in told
     assert told["name"] == "asked.example.net"
     assert ca(state, "revoke", told["arn"], "--no-wait") == 0
+    assert capsys.readouterr().out == f"{told['arn']} is revoked\n"
     assert ca(state, "list", "--json") == 0
     [listed] = json.loads(capsys.readouterr().out)
     assert (listed["arn"], listed["revoked"] is None) == (told["arn"], False)

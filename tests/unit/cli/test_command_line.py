@@ -359,6 +359,9 @@ def test_logs(state: str, world: World, tmp_path: Path, capsys: pytest.CaptureFi
     (tmp_path / f"{stream}.1").write_text("one\n")
     assert run(["logs", made.id, "--state", state]) == 0
     assert capsys.readouterr().out == "one\ntwo\n?[31mthree\n"
+    for lines, told in (("0", ""), ("2", "two\n?[31mthree\n"), ("9", "one\ntwo\n?[31mthree\n")):
+        assert run(["logs", made.id, "-n", lines, "--state", state]) == 0
+        assert capsys.readouterr().out == told
 
 
 def test_status_and_plan(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:
