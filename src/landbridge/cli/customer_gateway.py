@@ -141,11 +141,18 @@ def down(vpn_id: VpnId, state: State = DEFAULT_STATE) -> None:
     run(vpn_id, state, lambda line: out.print(line))
 
 
-def status(vpn_id: VpnId, state: State = DEFAULT_STATE, as_json: AsJson = False) -> None:
+def status(
+    vpn_id: Annotated[
+        str | None, typer.Argument(metavar="VPN-ID", help="The connection's id; if not given, the only one here.")
+    ] = None,
+    state: State = DEFAULT_STATE,
+    as_json: AsJson = False,
+) -> None:
     """Show both tunnels of a connection."""
+    from landbridge.wiring.customer_gateway import only_one
     from landbridge.wiring.customer_gateway import status as read
 
-    document = read(vpn_id, state)
+    document = read(vpn_id or only_one(state), state)
     if as_json:
         print_json(document)
         return

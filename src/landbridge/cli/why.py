@@ -8,9 +8,16 @@ import typer
 
 from landbridge.cli.common import AsJson, State, client, print_json, printable
 from landbridge.model.options import DEFAULT_STATE
+from landbridge.model.resources import State as ResourceState
 
 LAST: Final = 12
 """Happenings that are printed if not all are asked for."""
+
+CHANGING: Final = (
+    "being changed, one tunnel after the other. A tunnel that the device has to set up anew, by its new device file, "
+    "has five minutes for it."
+)
+"""What `modifying` means."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +42,8 @@ def why(
     if as_json:
         print_json(document)
         return
+    if document["state"] == ResourceState.MODIFYING.value:
+        print(f"{document['id']} is {CHANGING}\n")
     for fault in document["faults"]:
         print(f"{document['id']}: {printable(fault)}")
     print("\n\n".join(_told(document["id"], each, everything=everything) for each in document["tunnels"]))
@@ -55,7 +64,7 @@ def _told(connection: str, tunnel: dict[str, Any], *, everything: bool) -> str:
     events = tunnel["events"]
     shown = events if everything else events[-LAST:]
     if len(shown) < len(events):
-        lines.append(f"  {len(events) - len(shown)} earlier ones: --all")
+        lines.append(f"  {len(events) - len(shown)} earlier: --all")
     lines += [f"  {event['at']}  {printable(event['what'])}{_often(event)}" for event in shown]
     return "\n".join(lines)
 

@@ -180,8 +180,10 @@ BGP: Final[Mapping[BgpCause, Words]] = {
         "Let {peer} have the inside address {far_inside} and speak BGP from it with {near_inside}.",
     ),
     BgpCause.UNREACHABLE: Words(
-        "{Peer} does not answer BGP at {far_inside}: the tunnel is up, and nobody has that inside address.",
-        "Let {peer} have the inside address {far_inside} and speak BGP from it with {near_inside}.",
+        "{Peer} does not answer BGP at {far_inside}: IKE is up, and nobody has that inside address, or nothing passes "
+        "the tunnel.",
+        "Let {peer} have the inside address {far_inside} and speak BGP from it with {near_inside}; if it had before, "
+        "let the firewalls on the way admit {esp} both ways.",
     ),
     BgpCause.HOLD_TIMER: Words(
         "The BGP hold timer expired: {peer} was silent for the whole hold time.",

@@ -37,7 +37,7 @@ _GIVING_UP: Final = re.compile(r"giving up after ([0-9]+) retransmits")
 _RETRANSMIT: Final = re.compile(r"retransmit ([0-9]+) of request with message ID 1\b")
 _VALIDITY: Final = re.compile(r"certificate invalid \((valid from .+)\)$")
 _DULL: Final = re.compile(
-    r"(?:interface |fe80|flags changed|added vici|loaded |updated vici|removed |sending packet|received packet"
+    r"(?:interface |fe80|flags changed|added vici|(?:un)?loaded |updated vici|removed |sending packet|received packet"
     r"|generating |parsed |scheduling |maximum |peer supports|selected |looking for|(?:received|configured) proposals: "
     r"|authentication of .* \(myself\)|sending keep|.* disappeared|.* appeared|vici |remote host is behind|local host "
     r"is behind|faking NAT|error writing to socket|received .* vendor ID|IKE_SA deleted|deleting IKE_SA"
@@ -45,7 +45,7 @@ _DULL: Final = re.compile(
 )
 
 
-_COUNTED: Final = re.compile(r"\[[0-9]+\](?!\.)|\{[0-9]+\}|retransmit [0-9]+|SPIs? [0-9a-f_io ]+")
+_COUNTED: Final = re.compile(r"\[[0-9]+\](?!\.)|\{[0-9]+\}|retransmit [0-9]+|\([0-9]+/[0-9]+\)|SPIs? [0-9a-f_io ]+")
 """What differs between two lines that say the same: numbers of attempts and of SAs."""
 
 

@@ -119,6 +119,21 @@ def folder_of(state: Path, vpn_id: str) -> Path:
     return state / "customer-gateway" / vpn_id
 
 
+def only_one(state: Path) -> str:
+    """The connection that this machine is the customer gateway of.
+
+    Raises:
+        FolderError: of none, or of several.
+    """
+    above = folder_of(state, "")
+    ids = sorted(path.parent.name for path in above.glob("*/instance"))
+    if len(ids) == 1:
+        return ids[0]
+    if ids:
+        raise FolderError(f"This machine is the customer gateway of several connections: {', '.join(ids)}. Name one.")
+    raise FolderError(f"There is no customer gateway on this machine (looked in {above}).")
+
+
 def _existing(vpn_id: str, state: Path) -> Folder:
     if not all(c.isalnum() or c == "-" for c in vpn_id):
         raise Invalid("VPN-ID", f"'{vpn_id}' is not the id of a VPN connection.")

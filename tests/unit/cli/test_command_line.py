@@ -295,7 +295,7 @@ def test_how_a_connection_carries_packets(
     assert capsys.readouterr().err == "landbridge: The vpn-connection 'vpn-1' does not exist.\n"
 
 
-def test_why(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_why(state: str, world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     world.furnish()
     identity = next(world.cloud.snapshot.all(VpnConnection)).id
     at = datetime(2026, 11, 25, 2, tzinfo=UTC)
@@ -330,12 +330,33 @@ def test_why(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> No
     world.observation = replace(world.observation, tunnels=seen)
     assert run(["why", identity, "--tunnel", "2", "--state", state]) == 0
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()[5:]]
-    assert lines[:2] == ["9 earlier ones: --all", "2026-11-25T02:00:00.000Z  thing 9"]
+    assert lines[:2] == ["9 earlier: --all", "2026-11-25T02:00:00.000Z  thing 9"]
     assert lines[-1] == "2026-11-25T02:00:09.000Z  no luck  (8 times since 2026-11-25T02:00:00.000Z)"
     assert run(["why", identity, "--tunnel", "2", "--all", "--state", state]) == 0
     assert capsys.readouterr().out.count("thing") == 20
+    changing = {"id": identity, "state": "modifying", "faults": [], "tunnels": []}
+    with monkeypatch.context() as patch:
+        patch.setattr("landbridge.api.client.AdminClient.why", lambda *_: changing)
+        assert run(["why", identity, "--state", state]) == 0
+    assert capsys.readouterr().out.startswith(f"{identity} is being changed, one tunnel after the other.")
     assert run(["why", "vpn-1", "--state", state]) == 1
     assert capsys.readouterr().err == "landbridge: The vpn-connection 'vpn-1' does not exist.\n"
+
+
+def test_a_device_with_one_customer_gateway_need_not_name_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["customer-gateway", "status", "--state", str(tmp_path)]
+    for there, told in (
+        (0, "There is no customer gateway on this machine"),
+        (2, "several connections: vpn-0, vpn-1. Name one."),
+    ):
+        for number in range(there):
+            folder = tmp_path / "customer-gateway" / f"vpn-{number}"
+            folder.mkdir(parents=True)
+            (folder / "instance").touch()
+        assert run(asked) == 1
+        assert told in capsys.readouterr().err
 
 
 def test_logs(state: str, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
