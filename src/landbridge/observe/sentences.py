@@ -96,19 +96,37 @@ CLOUD: Final[Mapping[Cause, Words]] = {
     ),
     Cause.PROCESS_GONE: _GONE,
 }
-CERTIFIED: Final = Words(
+_OTHER_CERTIFICATE: Final = Words(
     "Authentication failed: one side does not take the other's certificate.",
     "See that the customer gateway has the certificate that its CertificateArn names, and the authority's (`landbridge "
     "ca`), and that both clocks are right.",
 )
-"""In place of what is said of keys, where there are none."""
-NOT_TAKEN: Final = Words(
-    "The cloud's endpoint does not take this machine: its certificate is revoked or not the one that the customer "
-    "gateway was made with, or there is no proposal in common for phase 1 (IKE).",
-    "Ask at the cloud's side which it is (`landbridge why`, `landbridge ca list`); then download the device file again "
-    "and bring it up with the certificate that it names.",
-)
-"""The same at the customer's side, where the cloud refuses the first request: it says no more than that."""
+CERTIFIED: Final[Mapping[Cause, Words]] = {
+    Cause.AUTHENTICATION_FAILED: _OTHER_CERTIFICATE,
+    Cause.WRONG_IDENTITY: Words(
+        "The customer gateway has another certificate than the one that this tunnel takes: it calls itself {said}.",
+        "Bring it up with the certificate that its CertificateArn names (`landbridge ca list`).",
+    ),
+}
+"""In place of what is said of keys and addresses, where there are none."""
+MOVING: Final[Mapping[Cause, Words]] = {
+    Cause.UNKNOWN_PEER: Words(
+        "{said} asked when this tunnel took nobody: the customer gateway's certificate was revoked then, or was just "
+        "being changed.",
+        "Bring the tunnel up with the certificate that the customer gateway's CertificateArn names.",
+    ),
+}
+"""The same, where the customer gateway has no address."""
+CERTIFIED_CUSTOMER: Final[Mapping[Cause, Words]] = {
+    Cause.AUTHENTICATION_FAILED: _OTHER_CERTIFICATE,
+    Cause.NO_PROPOSAL_CHOSEN: Words(
+        "The cloud's endpoint does not take this machine: its certificate is revoked or not the one that the customer "
+        "gateway was made with, or there is no proposal in common for phase 1 (IKE).",
+        "Ask at the cloud's side which it is (`landbridge why`, `landbridge ca list`); then download the device file "
+        "again and bring it up with the certificate that it names.",
+    ),
+}
+"""The same at the customer's side. A cloud that refuses the first request says no more than that."""
 _AGAIN: Final = "Download the device file again and bring it up."
 CUSTOMER: Final[Mapping[Cause, Words]] = {
     Cause.AUTHENTICATION_FAILED: Words(

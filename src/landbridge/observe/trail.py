@@ -41,7 +41,7 @@ _DULL: Final = re.compile(
     r"|generating |parsed |scheduling |maximum |peer supports|selected |looking for|(?:received|configured) proposals: "
     r"|authentication of .* \(myself\)|sending keep|.* disappeared|.* appeared|vici |remote host is behind|local host "
     r"is behind|faking NAT|error writing to socket|received .* vendor ID|IKE_SA deleted|deleting IKE_SA"
-    r"|(?:sending|received) cert request|  (?:using|reached) )"
+    r"|(?:sending|received) cert request|  (?:using|reached|id not) )"
 )
 
 

@@ -14,7 +14,16 @@ from typing import Final
 from landbridge.model.vpn import ANYWHERE
 from landbridge.observe.bgp import BgpCause, BgpPeering
 from landbridge.observe.ike import Cause
-from landbridge.observe.sentences import BGP, CERTIFIED, CLOUD, CUSTOMER, CUSTOMERS_BGP, NOT_TAKEN
+from landbridge.observe.sentences import (
+    BGP,
+    CERTIFIED,
+    CERTIFIED_CUSTOMER,
+    CLOUD,
+    CUSTOMER,
+    CUSTOMERS_BGP,
+    MOVING,
+    Words,
+)
 from landbridge.observe.trail import Finding
 
 NEAR_THE_LIMIT: Final = 0.8
@@ -79,11 +88,7 @@ _OF_PROPOSALS: Final = (Cause.NO_PROPOSAL_CHOSEN, Cause.NO_ESP_PROPOSAL)
 
 def failed(ends: Ends, found: Finding) -> Explanation:
     """After an attempt that failed, or an end."""
-    words = ends.side.value[0][found.cause]
-    if ends.certified and found.cause is Cause.AUTHENTICATION_FAILED:
-        words = CERTIFIED
-    if ends.certified and ends.side is Side.CUSTOMER and found.cause is Cause.NO_PROPOSAL_CHOSEN:
-        words = NOT_TAKEN
+    words = _words(ends, found.cause)
     places = _places(ends) | {
         "said": found.said or "something else",
         "expected": found.expected or "%any",
@@ -97,6 +102,17 @@ def failed(ends: Ends, found: Finding) -> Explanation:
         received=found.said if about_proposals else "",
         configured=found.expected if about_proposals else "",
     )
+
+
+def _words(ends: Ends, cause: Cause) -> Words:
+    words = ends.side.value[0][cause]
+    if not ends.certified:
+        return words
+    if ends.side is Side.CUSTOMER:
+        return CERTIFIED_CUSTOMER.get(cause, words)
+    if ends.far is None:
+        words = MOVING.get(cause, words)
+    return CERTIFIED.get(cause, words)
 
 
 def no_bgp(ends: Ends, peering: BgpPeering | None, *, long: bool) -> Explanation:

@@ -72,6 +72,20 @@ def test_where_there_are_certificates_nobody_speaks_of_keys() -> None:
     assert "key" not in told.text
 
 
+def test_of_a_device_with_a_certificate_no_address_is_expected() -> None:
+    moving = replace(ends(Side.CLOUD), certified=True, far=None)
+    other = failed(moving, Finding(cause=Cause.WRONG_IDENTITY, said="CN=other", expected="203.0.113.128"))
+    assert "CN=other" in other.sentence
+    asked = failed(moving, Finding(cause=Cause.UNKNOWN_PEER, said="203.0.113.90"))
+    assert "203.0.113.90" in asked.sentence
+    for told in (other, asked):
+        assert "certificate" in told.sentence
+        assert "CertificateArn" in told.change
+        assert "address" not in told.text
+    fixed = replace(moving, far=IPv4Address("203.0.113.77"))
+    assert "address is 203.0.113.77" in failed(fixed, Finding(cause=Cause.UNKNOWN_PEER, said="203.0.113.90")).sentence
+
+
 def test_a_device_is_told_what_can_be_done_at_the_device() -> None:
     for cause in (BgpCause.WRONG_PEER_ASN, BgpCause.WRONG_OWN_ASN):
         told = no_bgp(ends(Side.CUSTOMER), peering(LAST_ERRORS[cause]), long=False)
