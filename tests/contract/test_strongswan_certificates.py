@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 
 import pytest
 from certified_vpn import cloud, device
-from networks import KERNEL, until
+from networks import KERNEL, SLOW, until
 from streams import Sender, drain, streams
 from vpn import Vpn
 
@@ -14,8 +14,8 @@ from landbridge.observe.ike import Cause, IkeEventKind
 from landbridge.reconcile.driver import DriverError
 from pki import Pki
 
-UNDER_WAY = 4
-"""Packets that are sent in the time that an answer takes, in an emulated machine."""
+UNDER_WAY = round(4 * SLOW)
+"""Packets that are sent in the time that an answer takes."""
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
