@@ -151,7 +151,8 @@ def test_a_new_certificate_of_ours_takes_over_without_a_lost_packet(vpn: Vpn, pk
     assert len(vpn.drivers.endpoints.vici(vpn.b.endpoint).private_keys()) == 1
 
 
-def test_a_peer_that_does_not_answer_is_asked_again(vpn: Vpn, pki: Pki) -> None:
+@pytest.mark.parametrize("answered_after_all", [False, True])
+def test_a_peer_that_does_not_answer_is_asked_again(vpn: Vpn, pki: Pki, answered_after_all: bool) -> None:
     office = pki.device()
     vpn.endpoint(vpn.b, cloud(vpn, pki, pki.endpoint(vpn.b.outside), office))
     vpn.endpoint(vpn.a, device(vpn, pki, office))
@@ -163,6 +164,8 @@ def test_a_peer_that_does_not_answer_is_asked_again(vpn: Vpn, pki: Pki) -> None:
     assert vpn.seen()[renewed.key].fingerprint != vpn.drivers.connections.fingerprint(renewed)  # type: ignore[attr-defined]
     vpn.mend()
     vpn.await_ping()
+    if answered_after_all:
+        until(lambda: sum(sa.up for sa in vpn.sas(vpn.b)) == 2, "what was asked before is answered now", 20)
     vpn.put(renewed)
     assert vpn.seen()[renewed.key].fingerprint == vpn.drivers.connections.fingerprint(renewed)  # type: ignore[attr-defined]
     vpn.await_ping()

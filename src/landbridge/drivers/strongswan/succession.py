@@ -6,6 +6,7 @@ Make before break: the new one is authenticated and carries traffic before the p
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -17,6 +18,7 @@ from landbridge.reconcile.driver import DriverError
 
 AGREED_WITHIN: Final = 5.0
 """Seconds in which the peer has to answer."""
+_MOST_SECONDS: Final = 60
 _LOOK_EVERY: Final = 0.02
 _IKE: Final = 500
 _NAT_TRAVERSAL: Final = 4500
@@ -45,13 +47,20 @@ def succeed(vici: Vici, wanted: IkeConnection, message: Mapping[str, object]) ->
         return
     known = {sa.unique_id for sa in before}
     ports = {} if old.remote_port == _IKE else {"local_port": _NAT_TRAVERSAL, "remote_port": old.remote_port}
-    vici.load(wanted.name, {**message, **ports, "remote_addrs": [str(old.remote)]})
+    vici.load(wanted.name, {**message, **ports, **_unlike(message), "remote_addrs": [str(old.remote)]})
     try:
         vici.initiate(wanted.name)
         while not any(sa.up and sa.unique_id not in known for sa in _mine(vici, wanted)):
             _look_again(wanted, deadline)
     finally:
         vici.load(wanted.name, message)
+
+
+def _unlike(message: Mapping[str, object]) -> dict[str, str]:
+    """What makes the connection another one than any before: charon would use an IKE SA again that an earlier attempt
+    has brought about after all. (Time in which an IKE SA that could not be rekeyed lives on.)"""
+    seconds = int(str(message["over_time"]).removesuffix("s"))
+    return {"over_time": f"{seconds + 1 + secrets.randbelow(_MOST_SECONDS)}s"}
 
 
 def _mine(vici: Vici, wanted: IkeConnection) -> list[IkeSaStatus]:
