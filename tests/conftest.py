@@ -39,6 +39,7 @@ IN_THE_VM = {
     "100 MB to the site": _SIZES.format("a_hundred_megabytes_of_tcp_arrive_whole", "site"),
     "100 MB to the VPC": _SIZES.format("a_hundred_megabytes_of_tcp_arrive_whole", "VPC"),
     "UDP on request": "lab/test_forced_udp.py::test_udp_is_forced_where_there_is_no_nat_and_nobody_else_notices",
+    "why: ESP is blocked": "lab/test_why.py::test_esp_is_blocked",
     "taken from the kernel": "lab/test_kernel_esp.py::test_flushed_sas_and_deleted_interfaces_are_made_anew",
     "a change meanwhile": "lab/test_changes.py::test_both_tunnels_are_changed_in_turn_and_nothing_is_lost[bgp]",
     "certificates": "lab/test_certified_connections.py::test_an_endpoints_certificate_is_rotated_without_loss",

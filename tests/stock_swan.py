@@ -10,6 +10,8 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -88,6 +90,12 @@ class StockSwan:
             session.load_cert({"type": "X509", "flag": "NONE", "data": certificate})
             session.load_key({"type": "any", "data": key})
             session.load_conn({name: connection})
+
+    @contextmanager
+    def control(self) -> Iterator[vici.Session]:
+        """Its control socket, for what is said nowhere else."""
+        with self._connect() as opened:
+            yield vici.Session(opened)
 
     def try_to_initiate(self, name: str, child: str) -> None:
         """Begin to bring a CHILD SA up; whatever becomes of it."""

@@ -54,6 +54,11 @@ class Site:
         assert done.returncode == 1, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def customer_gateway_tries(self, connection: Connection, *options: str, file: Path | None = None) -> str:
+        """Bring the customer gateway up, whatever becomes of it. What it said."""
+        done = run(*self._up(connection, file, options), timeout=90)
+        return done.stdout + done.stderr
+
     def _up(self, connection: Connection, file: Path | None, options: tuple[str, ...]) -> list[str]:
         self.folders.add(self.world.customers / "customer-gateway" / connection.id)
         chosen = () if "--data-plane" in options else ("--data-plane", DATA_PLANE)

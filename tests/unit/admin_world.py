@@ -53,6 +53,7 @@ class World:
     steps: tuple[str, ...] = ()
     converged: bool = True
     crypto_policy: str = "aws"
+    logs: Path = Path("/nowhere")
 
     def build(self) -> None:
         """What the loop does once everything is in place."""
@@ -84,6 +85,7 @@ class World:
             plan=lambda: self.steps,
             wait=lambda revision, timeout: self.converged,
             expose=self.exposed,
+            log_path=lambda group, stream: str(self.logs / stream),
         )
 
     def exposed(self) -> Exposed:
@@ -155,6 +157,7 @@ def in_process(app: ASGIApp) -> httpx.Client:
 @contextmanager
 def served(world: World, folder: Path) -> Iterator[Path]:
     """The world's admin API on a Unix socket in this folder."""
+    world.logs = folder
     listener = listen(folder / "admin.sock")
     server = uvicorn.Server(admin_server_config(admin_app(world.parts())))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -96,6 +96,16 @@ class AdminClient:
         """Everything at a glance."""
         return self._document("GET", "/v1/status")
 
+    def why(self, name: str, tunnel: int | None = None) -> Document:
+        """Why a connection's tunnels (None: both) are as they are, what to change, and what happened last."""
+        query = "" if tunnel is None else f"?tunnel={tunnel:d}"
+        return self._document("GET", f"/v1/why/{quote(name, safe='')}{query}")
+
+    def logs(self, name: str, tunnel: int | None = None, *, bgp: bool = False) -> list[Document]:
+        """Where the activity logs (or BGP logs) of a connection's tunnels are."""
+        query = "&".join((*(() if tunnel is None else (f"tunnel={tunnel:d}",)), *(("bgp=yes",) if bgp else ())))
+        return self._documents(f"/v1/logs/{quote(name, safe='')}?{query}")
+
     def plan(self) -> list[str]:
         """The steps that the loop would take now, as sentences; nothing is changed."""
         return list(self._document("GET", "/v1/plan")["steps"])

@@ -17,12 +17,14 @@ from landbridge.cli import (
     doctor,
     execute,
     lab,
+    logs,
     plan,
     purge,
     serve,
     status,
     version,
     vpn_connection,
+    why,
 )
 from landbridge.model.errors import LandbridgeError, OperatorError
 
@@ -45,6 +47,8 @@ for group in (
     credentials,
     ca,
     vpn_connection,
+    why,
+    logs,
     lab,
     customer_gateway,
     demo,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from ipaddress import IPv4Network
-from typing import Final
+from typing import Final, TypeVar
 
 from landbridge.control import customer_gateways, limits, tunnel_certificates, tunnel_options, tunnels
 from landbridge.control.base import Command, Context, Outcome, Scope, put
@@ -27,9 +27,10 @@ from landbridge.model.errors import (
 )
 from landbridge.model.in_force import numbers
 from landbridge.model.resources import State
-from landbridge.model.vpn import Tunnel, TunnelOptions, VpnConnection
+from landbridge.model.vpn import NO_LOG, Tunnel, TunnelLog, TunnelOptions, VpnConnection
 
 BOTH: Final = (1, 2)
+P = TypeVar("P", PhaseOptions, TunnelLog)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,27 +109,31 @@ def modify_tunnel(scope: Scope, command: ModifyTunnel, context: Context) -> Outc
 
 def _at_the_endpoint(tunnel: Tunnel) -> Tunnel:
     """What of a tunnel is in force at its endpoint. A key that ends before its time needs no rollout either."""
-    options = replace(tunnel.options, lifecycle_control=None, pre_shared_key_set=False, inside_cidr_set=False)
+    options = replace(
+        tunnel.options, lifecycle_control=None, pre_shared_key_set=False, inside_cidr_set=False, log=None, bgp_log=None
+    )
     return replace(tunnel, options=options, old_psk=None, old_psk_until=None)
 
 
 def merged(options: TunnelOptions, wish: TunnelWish) -> TunnelOptions:
     """The options with those in place of them that the wish sets."""
 
-    def phase(old: PhaseOptions, new: PhaseOptions) -> PhaseOptions:
+    def within(old: P, new: P) -> P:
         return replace(old, **{f.name: value for f in fields(new) if (value := getattr(new, f.name)) is not None})
 
     given = wish.options
     single = {
         each.name: value
         for each in fields(given)
-        if each.name not in ("phase1", "phase2", "pre_shared_key_set", "inside_cidr_set")
+        if each.name not in ("phase1", "phase2", "log", "bgp_log", "pre_shared_key_set", "inside_cidr_set")
         and (value := getattr(given, each.name)) is not None
     }
     return replace(
         options,
-        phase1=phase(options.phase1, given.phase1),
-        phase2=phase(options.phase2, given.phase2),
+        phase1=within(options.phase1, given.phase1),
+        phase2=within(options.phase2, given.phase2),
+        log=options.log if given.log is None else within(options.log or NO_LOG, given.log),
+        bgp_log=options.bgp_log if given.bgp_log is None else within(options.bgp_log or NO_LOG, given.bgp_log),
         pre_shared_key_set=options.pre_shared_key_set or given.pre_shared_key_set,
         inside_cidr_set=options.inside_cidr_set or given.inside_cidr_set,
         **single,

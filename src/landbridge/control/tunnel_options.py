@@ -33,6 +33,9 @@ def check(options: TunnelOptions) -> None:
     for name, value in _numbers(options):
         check_range(name, value)
     _check_lifetimes(options)
+    for name, log in (("LogGroupArn", options.log), ("BgpLogGroupArn", options.bgp_log)):
+        if log is not None and log.enabled and log.group_arn is None:
+            raise Combination(f"A log that is enabled needs a log group. Give its ARN as {name}.")
     if options.ike_versions == (IkeVersion.IKEV1,):
         if options.startup_action is StartupAction.START:
             raise Combination(

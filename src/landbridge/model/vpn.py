@@ -66,6 +66,37 @@ class StartupAction(StrEnum):
     START = "start"
 
 
+class LogFormat(StrEnum):
+    """How a line of a tunnel's log is written."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunnelLog:
+    """What the caller set of one log of a tunnel; None is "not set" and is answered as such."""
+
+    enabled: bool | None = None
+    group_arn: str | None = None
+    output_format: LogFormat | None = None
+
+    @property
+    def group(self) -> str:
+        """The log group's name, out of its ARN; empty while nothing is to be written."""
+        if not self.enabled or self.group_arn is None:
+            return ""
+        return self.group_arn.split(":log-group:", 1)[-1].removesuffix(":*")
+
+    @property
+    def as_json(self) -> bool:
+        """Whether lines are JSON."""
+        return self.output_format is not LogFormat.TEXT
+
+
+NO_LOG = TunnelLog()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunnelOptions:
     """What the caller set of a tunnel's options; None is "not set" and is answered as such.
@@ -84,6 +115,9 @@ class TunnelOptions:
     phase2: PhaseOptions = UNSET
     rekey_margin_seconds: int | None = None
     rekey_fuzz_percentage: int | None = None
+    log: TunnelLog | None = None
+    """The activity log."""
+    bgp_log: TunnelLog | None = None
     lifecycle_control: bool | None = None
 
     @property

@@ -12,17 +12,36 @@ from landbridge.model.certificates import DeviceCertificate
 from landbridge.model.crypto import Cipher
 from landbridge.model.network import RouteTable
 from landbridge.model.snapshot import Snapshot
-from landbridge.model.vpn import CustomerGateway, Tunnel, TunnelId, VpnConnection, VpnGateway
-from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
+from landbridge.model.vpn import ANYWHERE, CustomerGateway, Tunnel, TunnelId, VpnConnection, VpnGateway
+from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol, SpeakerRoute
 from landbridge.observe.ike import Cause, ChildSaStatus, IkeSaStatus
 from landbridge.observe.kernel import NO_LINK, LinkCount
 from landbridge.observe.negotiated import negotiated
 from landbridge.observe.state import EspState, LearnedRoute, Observation, Status, TunnelState
-from landbridge.observe.why import BEING_BUILT, REVOKED, Side, failed, no_bgp, nothing_yet
+from landbridge.observe.trail import MOST, NO_TRAIL, Finding, Happening, Trail
+from landbridge.observe.why import (
+    BEING_BUILT,
+    NOTHING_TO_SAY,
+    REVOKED,
+    Ends,
+    Explanation,
+    Side,
+    failed,
+    no_bgp,
+    nothing_yet,
+    up,
+)
 
 BFD_SILENCE: Final = timedelta(seconds=60)
 """How long a peer that answered BFD may be silent while IKE is up before its routes follow IKE again: longer than DPD
 takes to notice that packets are lost, so that BFD keeps the last word on a path that only looks alive."""
+
+
+_NOBODY_AFTER: Final = timedelta(seconds=10)
+"""How long BGP may call its peer before that counts as not answering."""
+_UNANSWERED: Final = 3
+_SILENT_FOR: Final = 5
+"""Packets that went out, and seconds, without any that came in, that mean something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +71,8 @@ class SpeakerWords:
     pid: int | None = None
     protocols: tuple[SpeakerProtocol, ...] = ()
     bfd: tuple[BfdPeer, ...] = ()
+    routes: tuple[SpeakerRoute, ...] = ()
+    """Only where somebody wants them."""
 
     def session(self, neighbour: IPv4Address) -> SpeakerProtocol | None:
         """The protocol that speaks BGP with that inside address."""
@@ -74,6 +95,9 @@ class Heard:
 
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     speakers: Mapping[str, SpeakerWords] = field(default_factory=dict)
+    trails: Mapping[str, Trail] = field(default_factory=dict)
+    sessions: Mapping[str, Mapping[IPv4Address, tuple[Happening, ...]]] = field(default_factory=dict)
+    """By router and neighbour: what became of BGP."""
     routes: Mapping[str, Mapping[tuple[int, IPv4Network], str]] = field(default_factory=dict)
     counts: Mapping[str, Mapping[str, LinkCount]] = field(default_factory=dict)
 
@@ -100,6 +124,16 @@ class View:
     speaker: SpeakerWords
     side: Side = Side.CLOUD
     counted: LinkCount | None = None
+    trail: Trail = NO_TRAIL
+    session: tuple[Happening, ...] = ()
+    """What became of BGP."""
+    near_outside: IPv4Address | None = None
+    near_inside: IPv4Address | None = None
+    far_network: IPv4Network = ANYWHERE
+    near_network: IPv4Network = ANYWHERE
+    """Traffic selectors."""
+    certified: bool = False
+    """The two know each other by certificates instead of a key."""
     barred: str = ""
     """Why the peer is not let in at all; empty if it is."""
 
@@ -128,10 +162,13 @@ def tunnel_state(view: View, before: TunnelState | None, since: datetime, now: d
     peering = view.speaker.peering(view.far_inside) if view.dynamic else None
     children = sa.children if sa is not None else ()
     accepted = peering.imported if peering is not None else 0
+    explained = _explained(view, status, peering, accepted, now)
     return TunnelState(
         status=status,
         changed=changed,
-        why=_why(view, status, peering, accepted),
+        why=explained.text if status is Status.DOWN else explained.sentence,
+        explained=explained,
+        last=tuple(sorted((*view.trail.last, *view.session), key=lambda each: each.at)[-MOST:]),
         ike="established" if sa else ("connecting" if view.endpoint.sas else "down"),
         bgp=peering.state if peering is not None else "",
         bfd=view.bfd_up,
@@ -170,21 +207,51 @@ def _esp(sa: IkeSaStatus) -> EspState:
     return EspState(suite=child.suite, udp=child.udp, esn=child.esn, replay_window=child.replay_window)
 
 
-def _why(view: View, status: Status, peering: BgpPeering | None, accepted: int) -> str:
+def _explained(view: View, status: Status, peering: BgpPeering | None, accepted: int, now: datetime) -> Explanation:
+    ends = _ends(view)
+    if view.endpoint.heard and (stuck := _one_way(view, status)) is not None:
+        return failed(ends, stuck)
     if status is Status.UP:
-        return f"{accepted} BGP ROUTES" if view.dynamic else ""
+        return up(peering, accepted) if view.dynamic else NOTHING_TO_SAY
     if not view.endpoint.heard:
-        return BEING_BUILT
+        return Explanation(sentence=BEING_BUILT)
     if view.endpoint.pid is None:
-        return failed(view.side, Cause.PROCESS_GONE)
+        return failed(ends, Finding(cause=Cause.PROCESS_GONE))
     if view.barred:
-        return view.barred
+        return Explanation(sentence=view.barred)
     if view.endpoint.up is not None:
-        state, detail = (peering.state, peering.last_error) if peering is not None else ("not configured yet", "")
-        return no_bgp(view.side, state, detail, view.far_inside)
-    if view.endpoint.cause is not None:
-        return failed(view.side, view.endpoint.cause)
-    return nothing_yet(view.side, view.far_outside)
+        session = view.speaker.session(view.far_inside)
+        return no_bgp(ends, peering, long=session is not None and now - session.since > _NOBODY_AFTER)
+    found = view.trail.finding(now)
+    if found is None and view.endpoint.cause is not None:
+        found = Finding(cause=view.endpoint.cause)
+    return failed(ends, found) if found is not None else nothing_yet(ends)
+
+
+def _one_way(view: View, status: Status) -> Finding | None:
+    """Whether packets go out and none has come in. Of a static tunnel that says something only while BFD is silent."""
+    sa = view.endpoint.up
+    if sa is None or (view.dynamic and status is Status.UP) or view.bfd_up:
+        return None
+    child = _newest(sa)
+    silent = child.packets_in == 0 and child.packets_out >= _UNANSWERED and child.installed >= _SILENT_FOR
+    return Finding(cause=Cause.ESP_BLOCKED) if silent else None
+
+
+def _ends(view: View) -> Ends:
+    sa = view.endpoint.up
+    child = _newest(sa) if sa is not None else None
+    return Ends(
+        side=view.side,
+        far=view.far_outside,
+        near=view.near_outside,
+        far_inside=view.far_inside,
+        near_inside=view.near_inside,
+        far_network=view.far_network,
+        near_network=view.near_network,
+        udp=child.udp if child is not None else True,
+        certified=view.certified,
+    )
 
 
 def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard: Heard, place: Place) -> View:
@@ -199,6 +266,13 @@ def view_of(connection: VpnConnection, tunnel: Tunnel, snapshot: Snapshot, heard
         endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
         speaker=heard.speakers.get(place.router, SpeakerWords()),
         counted=_counted(heard, place),
+        trail=heard.trails.get(place.endpoint, NO_TRAIL),
+        session=heard.sessions.get(place.router, {}).get(tunnel.customer_inside, ()),
+        near_outside=tunnel.outside,
+        near_inside=tunnel.cloud_inside,
+        far_network=connection.customer_network,
+        near_network=connection.cloud_network,
+        certified=tunnel.psk is None,
         barred=_barred(customer, snapshot),
     )
 

@@ -123,15 +123,33 @@ class Cause(StrEnum):
     """Why a tunnel is down, as far as charon's own words tell."""
 
     AUTHENTICATION_FAILED = "authentication-failed"
-    """The pre-shared keys differ (or the peer's identity is not the expected one)."""
+    """The pre-shared keys differ."""
     NO_PROPOSAL_CHOSEN = "no-proposal-chosen"
-    """The two sides have no common algorithms; or the other side knows nothing of this peer."""
+    """Phase 1: the two sides have no common algorithms; or the other side knows nothing of this peer."""
+    NO_ESP_PROPOSAL = "no-esp-proposal"
+    """Phase 2: the two sides have no common algorithms."""
     UNKNOWN_PEER = "unknown-peer"
-    """Somebody asked whose address or identity no connection expects."""
+    """Somebody asked whose address no connection expects."""
+    WRONG_IDENTITY = "wrong-identity"
+    """The peer calls itself, or us, by another IKE identity than the expected one."""
     TRAFFIC_SELECTORS = "traffic-selectors"
     """The two sides do not agree about what may pass the tunnel."""
+    CERTIFICATE_TIME = "certificate-time"
+    """A certificate is not valid at this time, or a clock is wrong."""
+    CERTIFICATE = "certificate"
+    """The peer's certificate is not one that is trusted."""
+    ANSWERS_LOST = "answers-lost"
+    """The peer asks, and asks again: what is answered on UDP 500 does not get there."""
+    IKE_AUTH_MISSING = "ike-auth-missing"
+    """The first exchange, on UDP 500, went well; the second, on UDP 4500, does not get through."""
+    NAT_WITHOUT_NAT_T = "nat-without-nat-t"
+    """The same, and there is a NAT in front of the peer."""
+    ESP_BLOCKED = "esp-blocked"
+    """IKE is up, packets are sent, and none comes in."""
     PEER_SILENT = "peer-silent"
     """The peer does not answer."""
+    DPD_TIMEOUT = "dpd-timeout"
+    """The peer was there, and does not answer any more."""
     PEER_CLOSED = "peer-closed"
     """The peer closed the tunnel."""
     PROCESS_GONE = "process-gone"
@@ -153,6 +171,8 @@ class IkeEventKind(StrEnum):
     """An attempt failed; `cause` tells why."""
     GONE = "gone"
     """The daemon ended."""
+    SAID = "said"
+    """The daemon logged a line: `text`. No reason to look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +184,8 @@ class IkeEvent:
     connection: str = ""
     """Empty where charon does not tell."""
     cause: Cause | None = None
+    text: str = ""
+    """The line, in charon's words, some of which are a peer's."""
 
 
 # Fragments of strongSwan's log messages (sources of 5.9 and 6.0; ike and cfg groups, level 1), most telling first.
@@ -175,7 +197,13 @@ _FRAGMENTS: Final = (
     ("ID_PROT request with message ID 0 processing failed", Cause.AUTHENTICATION_FAILED),
     ("ignore malformed INFORMATIONAL request", Cause.AUTHENTICATION_FAILED),
     ("no IKE config found", Cause.UNKNOWN_PEER),
-    ("no matching peer config found", Cause.UNKNOWN_PEER),
+    ("no matching peer config found", Cause.WRONG_IDENTITY),
+    ("no peer config found", Cause.WRONG_IDENTITY),
+    ("' does not match to '", Cause.WRONG_IDENTITY),
+    ("constraint check failed: identity", Cause.WRONG_IDENTITY),
+    ("certificate invalid (valid from", Cause.CERTIFICATE_TIME),
+    ("no trusted", Cause.CERTIFICATE),
+    ("no issuer certificate found", Cause.CERTIFICATE),
     ("received TS_UNACCEPTABLE", Cause.TRAFFIC_SELECTORS),
     ("received INVALID_ID_INFORMATION", Cause.TRAFFIC_SELECTORS),
     ("no matching CHILD_SA config found", Cause.TRAFFIC_SELECTORS),
@@ -183,10 +211,11 @@ _FRAGMENTS: Final = (
     ("traffic selectors", Cause.TRAFFIC_SELECTORS),
     # libipsec: the peer names less than 0.0.0.0/0 on our side, and no address of the endpoint's is within.
     ("unable to install IPsec policies", Cause.TRAFFIC_SELECTORS),
+    ("received NO_PROPOSAL_CHOSEN notify, no CHILD_SA", Cause.NO_ESP_PROPOSAL),
     ("received NO_PROPOSAL_CHOSEN", Cause.NO_PROPOSAL_CHOSEN),
-    ("no acceptable proposal found", Cause.NO_PROPOSAL_CHOSEN),
+    ("no acceptable proposal found", Cause.NO_ESP_PROPOSAL),
     ("no proposal found", Cause.NO_PROPOSAL_CHOSEN),
-    ("no matching proposal found", Cause.NO_PROPOSAL_CHOSEN),
+    ("no matching proposal found", Cause.NO_ESP_PROPOSAL),
     ("received proposals unacceptable", Cause.NO_PROPOSAL_CHOSEN),
     ("giving up after", Cause.PEER_SILENT),
     ("peer not responding", Cause.PEER_SILENT),

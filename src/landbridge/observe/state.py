@@ -13,6 +13,8 @@ from ipaddress import IPv4Network
 
 from landbridge.model.vpn import TunnelId
 from landbridge.observe.kernel import LinkCount
+from landbridge.observe.trail import Happening
+from landbridge.observe.why import NOTHING_TO_SAY, Explanation
 
 
 class Status(StrEnum):
@@ -42,6 +44,10 @@ class TunnelState:
     status: Status = Status.DOWN
     changed: datetime
     why: str = ""
+    explained: Explanation = NOTHING_TO_SAY
+    """The same in its parts."""
+    last: tuple[Happening, ...] = ()
+    """What happened last, oldest first."""
     ike: str = "down"
     """`established`, `connecting`, `down`."""
     bgp: str = ""

@@ -74,6 +74,11 @@ class Folder:
         return self.path / "log"
 
     @property
+    def log_groups(self) -> Path:
+        """The tunnels' logs: a folder per log group, a file per log stream."""
+        return self.path / "logs"
+
+    @property
     def run(self) -> Path:
         """Sockets, process files and configurations of this instance's daemons."""
         return RUN / self.instance

@@ -44,6 +44,7 @@ from landbridge.model.secret import Secret
 from landbridge.observe import fold
 from landbridge.observe.fold import NOT_HEARD, Place, SpeakerWords, View
 from landbridge.observe.state import Status, TunnelState
+from landbridge.observe.trail import NO_TRAIL
 from landbridge.observe.why import Side
 from landbridge.reconcile.loop import Reconciler
 from landbridge.store.folder import Folder
@@ -345,6 +346,11 @@ class Agent:
                 endpoint=heard.endpoints.get(place.endpoint, NOT_HEARD),
                 speaker=heard.speakers.get(place.router, SpeakerWords()),
                 side=Side.CUSTOMER,
+                trail=heard.trails.get(place.endpoint, NO_TRAIL),
+                session=heard.sessions.get(place.router, {}).get(tunnel.gateway_inside.ip, ()),
+                near_outside=tunnel.customer_outside,
+                certified=tunnel.psk is None,
+                near_inside=tunnel.customer_inside.ip,
             )
             for number, (tunnel, place) in enumerate(zip(file.tunnels, self._places(), strict=True), 1)
         ]
@@ -392,6 +398,8 @@ class Agent:
             "status": state.status.value,
             "since": state.changed.isoformat(),
             "why": state.why,
+            "cause": state.explained.cause,
+            "proposals": {"received": state.explained.received, "configured": state.explained.configured},
             "ike": state.ike,
             "bgp": state.bgp,
             "bfd": state.bfd,

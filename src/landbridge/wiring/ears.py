@@ -6,8 +6,8 @@ Events only say where to look: what is kept was read after the event. What it me
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
-from ipaddress import IPv4Network
+from collections.abc import Callable, Collection, Mapping
+from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
 import structlog
@@ -17,12 +17,16 @@ from landbridge.drivers.bird.control import ControlError
 from landbridge.drivers.bird.watch import SpeakerWatch
 from landbridge.drivers.netlink.counters import counts
 from landbridge.drivers.netlink.events import KernelEvents, routes
+from landbridge.observe.bgp import moved, with_error
 from landbridge.observe.fold import Endpoint, Heard, SpeakerWords
 from landbridge.observe.ike import Cause, IkeEvent, IkeEventKind
 from landbridge.observe.kernel import KernelEvent, LinkCount, LinkEvent, RouteEvent
+from landbridge.observe.trail import NO_TRAIL, Happening, Trail, noted
 from landbridge.reconcile.driver import DriverError, Wake
 from landbridge.wiring.errands import Errands
 from landbridge.wiring.host import Host
+from landbridge.wiring.tunnel_logs import TunnelLogs
+from landbridge.wiring.world import now
 
 log = structlog.get_logger(__name__)
 
@@ -38,13 +42,22 @@ class Ears:
     Both from any thread.
     """
 
-    def __init__(self, wake: Wake, news: Callable[[], None], refused: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        wake: Wake,
+        news: Callable[[], None],
+        refused: Callable[[str], None] = lambda _: None,
+        logs: TunnelLogs | None = None,
+    ) -> None:
         self.wake = wake
         self._news = news
         self._refused = refused
+        self._logs = logs
         self._lock = threading.Lock()
         """Guards what was heard."""
         self._endpoints: dict[str, Endpoint] = {}
+        self._trails: dict[str, Trail] = {}
+        self._sessions: dict[str, dict[IPv4Address, tuple[Happening, ...]]] = {}
         self._speakers: dict[str, SpeakerWords] = {}
         self._routes: dict[str, Routes] = {}
         self._counting: set[str] = set()
@@ -64,6 +77,17 @@ class Ears:
 
     def on_ike(self, event: IkeEvent) -> None:
         """Something happened in an endpoint. A death is news at once: whoever is woken by it next shall know."""
+        at = now()
+        if self._logs is not None:
+            self._logs.heard(event, at)
+        with self._lock:
+            if event.namespace in self._endpoints:
+                trail = self._trails.get(event.namespace, NO_TRAIL)
+                self._trails[event.namespace] = followed = trail.heard(event, at)
+                if followed is not trail:
+                    self._said = None
+        if event.kind is IkeEventKind.SAID:
+            return
         if event.kind is IkeEventKind.GONE:
             with self._lock:
                 if event.namespace in self._endpoints:
@@ -91,7 +115,9 @@ class Ears:
                 self._speakers.setdefault(namespace, SpeakerWords())
             _keep(self._routes, routers)
             _keep(self._speakers, routers)
+            _keep(self._sessions, routers)
             _keep(self._endpoints, endpoints)
+            _keep(self._trails, endpoints)
             self._counting = set(counting)
             _keep(self._counts, counting)
             new = [name for name, each in self._endpoints.items() if not each.heard]
@@ -108,6 +134,8 @@ class Ears:
                 self._said = Heard(
                     endpoints=dict(self._endpoints),
                     speakers=dict(self._speakers),
+                    trails=dict(self._trails),
+                    sessions={router: dict(each) for router, each in self._sessions.items()},
                     routes={namespace: dict(found) for namespace, found in self._routes.items()},
                     counts=dict(self._counts),
                 )
@@ -183,19 +211,29 @@ class Ears:
         try:
             found = place.find()
             if found is not None:
+                errors = self._watch.errors(namespace) if self._watch is not None else {}
                 with place.control() as control:
+                    protocols = tuple(with_error(p, errors.get(p.name, "")) for p in control.protocols())
+                    wanted = self._logs is not None and self._logs.wants_routes(namespace)
                     words = SpeakerWords(
-                        pid=found.daemon.pid, protocols=control.protocols(), bfd=control.bfd_sessions()
+                        pid=found.daemon.pid,
+                        protocols=protocols,
+                        bfd=control.bfd_sessions(),
+                        routes=control.routes() if wanted else (),
                     )
         except ControlError as error:
             # What it said last is nearer to the truth than silence; it is asked again at the next look.
             log.warning("a BGP speaker does not answer", namespace=namespace, reason=str(error))
             return
         with self._lock:
+            before = self._speakers.get(namespace)
             died = words.pid is None and self._speakers.get(namespace, words).pid is not None
             if namespace in self._speakers:
                 self._speakers[namespace] = words
+                self._sessions[namespace] = _followed(self._sessions.get(namespace, {}), before, words)
                 self._said = None
+        if self._logs is not None and before is not None:
+            self._logs.spoke(namespace, before, words, now())
         if died:
             self.wake(namespace)
 
@@ -217,6 +255,19 @@ class Ears:
             self._routes[namespace] = fresh
             self._said = None
         self._asking.soon(namespace)
+
+
+def _followed(
+    known: Mapping[IPv4Address, tuple[Happening, ...]], before: SpeakerWords | None, words: SpeakerWords
+) -> dict[IPv4Address, tuple[Happening, ...]]:
+    """What became of a speaker's sessions, of those that there are."""
+    found = {}
+    for peering in (protocol.bgp for protocol in words.protocols):
+        if peering is not None:
+            what = moved(before.peering(peering.neighbour) if before is not None else None, peering)
+            last = known.get(peering.neighbour, ())
+            found[peering.neighbour] = noted(last, what, now()) if what else last
+    return found
 
 
 def _keep(known: dict[str, T], wanted: Collection[str]) -> None:

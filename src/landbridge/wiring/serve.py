@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from landbridge.wiring.loop import ServiceLoop
     from landbridge.wiring.observer import Observer
     from landbridge.wiring.tls import Given, Tls
+    from landbridge.wiring.tunnel_logs import TunnelLogs
 
 log = structlog.get_logger(__name__)
 
@@ -252,21 +253,26 @@ class _Service:
         self._loop: ServiceLoop | None = None
         self._observer: Observer | None = None
         self._ears: Ears | None = None
+        self._logs: TunnelLogs | None = None
         if data_plane is None:
             return
         # Only those who build need any of the drivers: the API alone starts without them.
         from landbridge.desired.host import Settings
+        from landbridge.drivers.logs import LogFiles
         from landbridge.wiring.ears import Ears
         from landbridge.wiring.host import host
         from landbridge.wiring.loop import ServiceLoop
         from landbridge.wiring.observer import Observer
+        from landbridge.wiring.tunnel_logs import TunnelLogs
 
+        self._logs = TunnelLogs(self._names, lambda: control.snapshot, LogFiles(folder.log_groups))
         bfd = Bfd(interval=options.bfd_interval, multiplier=BFD_MULTIPLIER) if options.bfd_interval else None
         pools = LAB_POOLS if options.lab else PLAIN_POOLS
         self._ears = ears = Ears(
             wake=lambda name: loop.reconciler.wake(name),
             news=lambda: observer.news(),
             refused=lambda name: observer.refused(name),
+            logs=self._logs,
         )
         self._observer = observer = Observer(self._names, control, ears, on_health=lambda: loop.reconciler.wake())
         machine = host(folder, wake=ears.wake, on_ike=ears.on_ike)
@@ -299,6 +305,8 @@ class _Service:
             await asyncio.to_thread(self._loop.reconciler.stop, 30)
             self._loop.looked.set()  # a thread may still wait for the first pass, and keep the process from ending
             self._ears.close()
+        if self._logs is not None:
+            await asyncio.to_thread(self._logs.close)
         self._commits.close()
 
     def _has_one_client(self) -> bool:
@@ -422,6 +430,7 @@ class _Service:
                 plan=self._plan,
                 wait=self._wait,
                 expose=self._exposed,
+                log_path=self._logs.path if self._logs is not None else lambda group, stream: "",
             )
         )
 

@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from ipaddress import IPv4Network
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +20,23 @@ from admin_world import World, served
 
 from landbridge import __version__
 from landbridge.cli.program import app, run
+from landbridge.control.customer_gateways import CreateCustomerGateway
 from landbridge.control.lifecycle import waiting
+from landbridge.control.tunnels import TunnelWish
+from landbridge.control.vpn_connections import CreateVpnConnection
 from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.keys import AccessKey, Role
 from landbridge.model.options import DataPlaneChoice, LimitsChoice, ServeOptions
-from landbridge.model.vpn import VpnConnection
+from landbridge.model.vpn import TunnelLog, TunnelOptions, VpnConnection
+from landbridge.observe.trail import Happening
+from landbridge.observe.why import Explanation
 
 NAMES = {
     "serve",
     "status",
     "plan",
+    "why",
+    "logs",
     "exec",
     "purge",
     "demo",
@@ -284,6 +293,62 @@ def test_how_a_connection_carries_packets(
     assert capsys.readouterr().out == f"{identity}: DF is left as it is; ESP in UDP where there is a NAT\n"
     assert run(["vpn-connection", "set", "vpn-1", "--clear-df", "--state", state]) == 1
     assert capsys.readouterr().err == "landbridge: The vpn-connection 'vpn-1' does not exist.\n"
+
+
+def test_why(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.furnish()
+    identity = next(world.cloud.snapshot.all(VpnConnection)).id
+    at = datetime(2026, 11, 25, 2, tzinfo=UTC)
+    theirs = Explanation(sentence="No proposal.", change="Offer more.", cause="x", received="IKE:A", configured="IKE:B")
+    seen = dict(world.observation.tunnels)
+    seen[identity, 2] = replace(
+        seen[identity, 2],
+        explained=theirs,
+        last=(Happening(at=at, what="somebody came"), Happening(at=at, what="\x1b")),
+    )
+    world.observation = replace(world.observation, tunnels=seen)
+    assert run(["why", identity, "--state", state]) == 0
+    first, second = capsys.readouterr().out.split("\n\n")
+    assert "tunnel 1 (" in first
+    assert "All is well." in first
+    lines = [line.strip() for line in second.splitlines()[1:]]
+    assert lines == [
+        "why      No proposal.",
+        "change   Offer more.",
+        "theirs   IKE:A",
+        "ours     IKE:B",
+        "2026-11-25T02:00:00.000Z  somebody came",
+        "2026-11-25T02:00:00.000Z  ?",
+    ]
+    assert run(["why", identity, "--tunnel", "2", "--json", "--state", state]) == 0
+    [tunnel] = json.loads(capsys.readouterr().out)["tunnels"]
+    assert (tunnel["number"], tunnel["cause"]) == (2, "x")
+    assert tunnel["proposals"] == {"received": "IKE:A", "configured": "IKE:B"}
+    assert run(["why", "vpn-1", "--state", state]) == 1
+    assert capsys.readouterr().err == "landbridge: The vpn-connection 'vpn-1' does not exist.\n"
+
+
+def test_logs(state: str, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world.furnish()
+    connection = next(world.cloud.snapshot.all(VpnConnection))
+    assert run(["logs", connection.id, "--state", state]) == 1
+    assert "has no activity log: set LogEnabled and LogGroupArn" in capsys.readouterr().err
+    log = TunnelLog(enabled=True, group_arn="arn:aws:logs:us-east-1:000000000000:log-group:/vpn")
+    wish = TunnelWish(others=TunnelOptions(log=log))
+    customer = world.cloud.run(CreateCustomerGateway(address=IPv4Address("203.0.113.99"), asn=65_099))
+    made = world.cloud.run(
+        CreateVpnConnection(
+            vpn_gateway_id=connection.vpn_gateway_id,
+            customer_gateway_id=customer.id,
+            static_only=True,
+            wishes=(wish, TunnelWish()),
+        )
+    )
+    stream = f"{made.id}-{made.tunnels[0].outside}-IKE.log"
+    (tmp_path / stream).write_text("two\n\x1b[31mthree\n")
+    (tmp_path / f"{stream}.1").write_text("one\n")
+    assert run(["logs", made.id, "--state", state]) == 0
+    assert capsys.readouterr().out == "one\ntwo\n?[31mthree\n"
 
 
 def test_status_and_plan(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,11 @@ import pytest
 from charons import sa
 
 from landbridge.model.crypto import Cipher, Encryption, Integrity
-from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol
+from landbridge.observe.bgp import BfdPeer, BgpPeering, SpeakerProtocol, moved
 from landbridge.observe.fold import BFD_SILENCE, Endpoint, Place, SpeakerWords, View, tunnel_state, vitals
 from landbridge.observe.ike import Cause, ChildState
 from landbridge.observe.state import EspState, Status
+from landbridge.observe.trail import Happening, Trail
 from landbridge.observe.why import Side
 
 NOW = datetime(2026, 11, 23, 7, tzinfo=UTC)
@@ -194,3 +195,35 @@ def test_what_protects_a_tunnels_packets_is_told_and_remembered_while_it_is_down
     assert vitals([view(endpoint=cbc)], frozenset(), frozenset(), {gcm}, NOW).ciphers == {
         (ID, Cipher(Encryption.AES_CBC_256, Integrity.SHA2_512))
     }
+
+
+def test_what_happened_last_is_ikes_and_bgps_in_order() -> None:
+    trail = Trail(last=(Happening(at=MADE, what="one"), Happening(at=NOW, what="three")))
+    session = (Happening(at=MADE + timedelta(seconds=1), what="two"),)
+    seen = tunnel_state(replace(view(), trail=trail, session=session), None, MADE, NOW)
+    assert [each.what for each in seen.last] == ["one", "two", "three"]
+
+
+def test_a_session_that_moved_is_told_with_its_reason() -> None:
+    up, down = peering("Established").bgp, peering("Active", last_error="Error: Hold timer expired").bgp
+    assert up is not None
+    assert down is not None
+    assert moved(up, down) == "BGP with 169.254.10.2 went from Established to Active: Error: Hold timer expired"
+    assert moved(down, up) == "BGP with 169.254.10.2 went from Active to Established"
+    assert moved(up, up) == moved(None, up) == ""
+
+
+def test_packets_that_go_out_while_none_come_in_mean_that_esp_is_blocked() -> None:
+    [child] = sa().children
+    mute = replace(child, packets_in=0, packets_out=3, installed=5)
+    endpoint = Endpoint(pid=7, sas=(replace(sa(), children=(mute,)),))
+    for dynamic in (True, False):
+        one_way = tunnel_state(view(dynamic=dynamic, endpoint=endpoint), None, MADE, NOW)
+        assert one_way.explained.cause == Cause.ESP_BLOCKED
+    heard = tunnel_state(
+        view(dynamic=False, endpoint=endpoint, speaker=SpeakerWords(bfd=(bfd("Up"),))), None, MADE, NOW
+    )
+    assert heard.explained.cause == ""
+    for less in (replace(mute, packets_out=2), replace(mute, installed=4), replace(mute, packets_in=1)):
+        young = Endpoint(pid=7, sas=(replace(sa(), children=(less,)),))
+        assert tunnel_state(view(dynamic=False, endpoint=young), None, MADE, NOW).explained.cause == ""

@@ -37,6 +37,8 @@ from landbridge.observe.state import Observation
 from landbridge.reconcile.diff import PlanError
 from landbridge.views import status as views
 from landbridge.views import where
+from landbridge.views.logs import streams
+from landbridge.views.why import why
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +69,8 @@ class AdminParts:
     """What the door needs. Commands are carried out for this account (unless they name one) and region.
 
     The callables may block: each is called in a thread of its own. `plan`: what the loop would do now, a sentence per
-    step. `wait`: (revision, seconds) -> whether everything is as that revision wants it.
+    step. `wait`: (revision, seconds) -> whether everything is as that revision wants it. `log_path`: the file of a log
+    group's stream; empty where there is none.
     """
 
     control: Control
@@ -78,6 +81,7 @@ class AdminParts:
     plan: Callable[[], Sequence[str]]
     wait: Callable[[int, float], bool]
     expose: Expose
+    log_path: Callable[[str, str], str] = lambda group, stream: ""
 
 
 def admin_app(parts: AdminParts) -> ASGIApp:
@@ -92,6 +96,8 @@ def admin_app(parts: AdminParts) -> ASGIApp:
         Route(PATH, _safely(lambda request: exposition(request, parts.expose)), methods=["GET"]),
         Route("/v1/wait", _safely(service.wait), methods=["POST"]),
         Route("/v1/where/{name:path}", _safely(service.where), methods=["GET"]),
+        Route("/v1/why/{name:path}", _safely(service.why), methods=["GET"]),
+        Route("/v1/logs/{name:path}", _safely(service.logs), methods=["GET"]),
         Route("/v1/vpn-connections/{name}", _safely(connections.change), methods=["PATCH"]),
         *(
             Route(path, _safely(endpoint), methods=[method])
@@ -249,6 +255,19 @@ class _Service:
         steps = await to_thread.run_sync(self._parts.plan)
         return JSONResponse({"revision": self._control.snapshot.revision, "steps": list(steps)})
 
+    async def why(self, request: Request) -> Response:
+        name, number = request.path_params["name"][:255], _tunnel(request)
+
+        def document() -> views.Document:
+            observation = self._parts.observation()
+            return why(self._control.snapshot, observation, name, number)
+
+        return JSONResponse(await to_thread.run_sync(document))
+
+    async def logs(self, request: Request) -> Response:
+        name, number, bgp = request.path_params["name"][:255], _tunnel(request), "bgp" in request.query_params
+        return JSONResponse(streams(self._control.snapshot, name, number, bgp=bgp, path=self._parts.log_path))
+
     async def where(self, request: Request) -> Response:
         facts = await to_thread.run_sync(self._parts.facts)
         if not facts.builds:
@@ -269,6 +288,13 @@ class _Service:
                 break
         faults = [] if converged else views.faults(await to_thread.run_sync(self._parts.observation))
         return JSONResponse({"revision": revision, "converged": converged, "faults": faults})
+
+
+def _tunnel(request: Request) -> int | None:
+    number = request.query_params.get("tunnel")
+    if number not in (None, "1", "2"):
+        raise errors.Invalid("tunnel", "A connection's tunnels are 1 and 2.")
+    return None if number is None else int(number)
 
 
 def _told(place: where.Place) -> dict[str, Any]:

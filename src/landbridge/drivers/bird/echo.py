@@ -1,4 +1,5 @@
-"""What a BIRD says of its own accord, over its control socket: that a protocol or a BFD session is in another state.
+"""What a BIRD says of its own accord, over its control socket: that a protocol or a BFD session is in another state,
+and why a BGP session was closed, which it forgets sooner than anybody asks.
 
 The messages are those of `debug`, which BIRD makes for whoever asked for an echo, and does not write into its log.
 """
@@ -14,6 +15,9 @@ from landbridge.drivers.bird.control import Control
 _BUFFER: Final = 1 << 14
 """Bytes that BIRD keeps for us while we do not read; what is more it drops."""
 _STATE: Final = re.compile(rb": State changed to | changed state from ")
+_ERROR: Final = re.compile(rb"(\w+): (?:(Error|Received): (.{1,200})|(Hold timer expired))")
+_SAID: Final = {b"Error": "BGP Error", b"Received": "Received"}
+"""What stands before a reason there, and in BIRD's `Last error`. (With graceful restart the hold timer is an event.)"""
 
 
 class Echo(Control):
@@ -22,6 +26,8 @@ class Echo(Control):
     def __init__(self, path: Path, *, within: float) -> None:
         """Raises ControlError: nobody listens there, or nobody answers within these seconds."""
         super().__init__(path, within=within)
+        self.errors: dict[str, str] = {}
+        """By protocol: why its session was closed last, as `Last error` would have it."""
         try:
             self.command(f"echo all {_BUFFER}")
         except BaseException:
@@ -44,4 +50,9 @@ class Echo(Control):
             raise ConnectionResetError("BIRD closed the connection")
         *whole, rest = (self._rest + received).split(b"\n")
         self._rest = rest[-_BUFFER:]
+        for line in whole:
+            error = _ERROR.search(line)
+            if error is not None:
+                said, reason = _SAID.get(error[2], "BGP Error"), error[3] or error[4]
+                self.errors[error[1].decode()] = f"{said}: {reason.decode('ascii', 'replace')}"
         return any(_STATE.search(line) for line in whole)

@@ -140,6 +140,7 @@ def _peering(details: list[str]) -> BgpPeering:
         exported=counts.get("exported", 0),
         preferred=counts.get("preferred", 0),
         last_error=facts.get("Last error", ""),
+        receive_limit=int(limit[0]) if (limit := facts.get("Receive limit", "").split()) else None,
         stale=any(text.strip().split(":")[0] in active for text in details),
     )
 

@@ -262,7 +262,7 @@ def _session(session: BgpSession, asn: str, *, bfd: bool) -> str:
     covering = [f"{_host(address)}/32-" for address in sorted(set(session.reject_containing))]
     refused = ", ".join([_LOCAL_SCOPES, *parts, *covering])
     return (
-        f"protocol bgp {SESSION_PREFIX}{_name(session.name)} {{\n"
+        f"protocol bgp {SESSION_PREFIX}{_name(session.name)} {{\n\tdebug {{ states, events }};\n"
         f"\tlocal {_host(session.local)} as {asn};\n"
         f"\tneighbor {_host(session.peer)} as {_number('an AS number', session.peer_asn, 1, _U32)};\n"
         f'\tinterface "{_link(session.link)}"; direct; strict bind yes;\n'

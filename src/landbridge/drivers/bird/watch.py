@@ -100,6 +100,11 @@ class SpeakerWatch:
         with self._lock:
             return self._seen.get(namespace)
 
+    def errors(self, namespace: str) -> dict[str, str]:
+        """Why sessions of this speaker were closed last, by protocol, as far as it said so to us."""
+        echo = self._echoes.get(namespace)
+        return dict(echo.errors) if echo is not None else {}
+
     def close(self) -> None:
         """Stop watching. Closing twice is fine."""
         with self._lock:

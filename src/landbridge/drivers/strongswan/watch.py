@@ -343,8 +343,9 @@ class IkeWatcher:
 
     def _interpret(self, namespace: str, known: _Followed, name: str, message: Mapping[str, Any]) -> None:
         if name == "log":
-            cause = cause_of(_text(message.get("msg")))
-            connection = _text(message.get("ikesa-name"))
+            line, connection = _text(message.get("msg")), _text(message.get("ikesa-name"))
+            self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.SAID, connection=connection, text=line))
+            cause = cause_of(line)
             # A refused key is told each time: what is done about it helps the next attempt only.
             again = cause is Cause.AUTHENTICATION_FAILED
             if cause is not None and (again or known.causes.get(connection) != cause):

@@ -275,3 +275,13 @@ def test_the_same_transactions_as_ec2(world: World, http: httpx.Client) -> None:
     (site,) = world.cloud.snapshot.all(LabSite)
     assert (site.account, site.region, site.state) == (ACCOUNT, REGION, State.PENDING)
     assert len(world.cloud.store.commits) == 1
+
+
+@pytest.mark.parametrize("path", ["why", "logs"])
+def test_tunnels_are_1_and_2_of_connections_that_there_are(world: World, http: httpx.Client, path: str) -> None:
+    world.furnish()
+    identity = next(world.cloud.snapshot.all(VpnConnection)).id
+    assert http.get(f"/v1/{path}/{identity}", params={"tunnel": "2"}).status_code == 200
+    for wrong in ("3", "0", "x", ""):
+        assert http.get(f"/v1/{path}/{identity}", params={"tunnel": wrong}).status_code == 400
+    assert http.get(f"/v1/{path}/vpn-0123456789abcdef0").status_code == 404

@@ -336,13 +336,29 @@ def test_what_clients_send_anyway_is_taken(ec2: Ec2) -> None:
         "RemoteIpv4NetworkCidr": "0.0.0.0/0",
         "OutsideIpAddressType": "PublicIpv4",
         "TunnelOptions": [
-            {"LogOptions": {"CloudWatchLogOptions": {"LogEnabled": False}}},
+            {},
             {"IKEVersions": []},
         ],
     }
     gateway, customer = hub(ec2), site(ec2)
     made = connect(ec2, gateway, customer, Options=anyway, PreSharedKeyStorage="Standard")
     assert connect(ec2, gateway, customer) == made
+
+
+def test_log_options_are_answered_as_they_were_set(ec2: Ec2) -> None:
+    arn = "arn:aws:logs:us-east-1:000000000000:log-group:/aws/vendedlogs/vpn:*"
+    both = {"LogEnabled": True, "LogGroupArn": arn, "LogOutputFormat": "text", "BgpLogEnabled": False}
+    chosen = [{"LogOptions": {"CloudWatchLogOptions": both}}, {}]
+    made = connect(ec2, hub(ec2), site(ec2), Options={"TunnelOptions": chosen})
+    [first, second] = made["Options"]["TunnelOptions"]
+    assert first["LogOptions"] == {"CloudWatchLogOptions": both}
+    assert "LogOptions" not in second
+
+
+def test_a_log_needs_a_group(ec2: Ec2) -> None:
+    chosen = {"TunnelOptions": [{"LogOptions": {"CloudWatchLogOptions": {"BgpLogEnabled": True}}}]}
+    arguments = {"Type": "ipsec.1", "VpnGatewayId": hub(ec2), "CustomerGatewayId": site(ec2), "Options": chosen}
+    refusal(ec2, "InvalidParameterCombination", "BgpLogGroupArn", "CreateVpnConnection", **arguments)
 
 
 @pytest.mark.parametrize(
@@ -367,8 +383,6 @@ def test_connection_options_that_are_not_in_force(ec2: Ec2, option: str, value: 
     ("option", "value"),
     [
         ("TunnelInsideIpv6Cidr", "fd00::/126"),
-        ("LogOptions", {"CloudWatchLogOptions": {"LogEnabled": True}}),
-        ("LogOptions", {"CloudWatchLogOptions": {"LogOutputFormat": "json"}}),
         ("Phase1AdditionalKeyExchanges", [{"AdditionalKeyExchangeRound": 1}]),
         ("Phase1DHGroupNumbers", [{"Value": 35}]),
         ("Phase2DHGroupNumbers", [{"Value": 5}, {"Value": 36}]),

@@ -20,7 +20,7 @@ from landbridge.desired import device_file
 from landbridge.model.crypto import Algorithm, CryptoPolicy, PhaseOptions
 from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.secret import Secret
-from landbridge.model.vpn import LIVE, CustomerGateway, Tunnel, VpnConnection, VpnGateway
+from landbridge.model.vpn import LIVE, CustomerGateway, Tunnel, TunnelOptions, VpnConnection, VpnGateway
 from landbridge.observe.state import Observation, TunnelState
 
 CATEGORY: Final = "VPN"
@@ -196,6 +196,7 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
         "EnableTunnelLifecycleControl": options.lifecycle_control,
         **_phase(1, options.phase1),
         **_phase(2, options.phase2),
+        "LogOptions": _logs(options),
     }
     return {
         "OutsideIpAddress": str(tunnel.outside),
@@ -203,6 +204,18 @@ def _options(tunnel: Tunnel, live: bool) -> dict[str, Any]:
         **({"PreSharedKey": tunnel.psk.reveal()} if live and tunnel.psk is not None else {}),
         **{name: value for name, value in asked.items() if value is not None},
     }
+
+
+def _logs(options: TunnelOptions) -> dict[str, Any] | None:
+    if options.log is None and options.bgp_log is None:
+        return None
+    shown: dict[str, Any] = {}
+    for kind, log in (("Log", options.log), ("BgpLog", options.bgp_log)):
+        if log is not None:
+            shown[f"{kind}Enabled"] = log.enabled
+            shown[f"{kind}GroupArn"] = log.group_arn
+            shown[f"{kind}OutputFormat"] = log.output_format and str(log.output_format)
+    return {"CloudWatchLogOptions": {name: value for name, value in shown.items() if value is not None}}
 
 
 def _phase(number: int, options: PhaseOptions) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from landbridge.control.tunnels import TunnelWish, Wishes
 from landbridge.model.crypto import Encryption, Group, IkeVersion, Integrity, PhaseOptions
 from landbridge.model.errors import Invalid, Unsupported
 from landbridge.model.secret import Secret
-from landbridge.model.vpn import ANYWHERE, DpdAction, StartupAction, TunnelOptions
+from landbridge.model.vpn import ANYWHERE, NO_LOG, DpdAction, LogFormat, StartupAction, TunnelLog, TunnelOptions
 
 E = TypeVar("E", DpdAction, StartupAction)
 A = TypeVar("A", IkeVersion, Encryption, Integrity, Group)
@@ -47,6 +47,7 @@ _TUNNEL_READ: Final = frozenset(
         "IKEVersions",
         "RekeyMarginTimeSeconds",
         "RekeyFuzzPercentage",
+        "LogOptions",
         "EnableTunnelLifecycleControl",
         *(
             f"Phase{phase}{name}"
@@ -135,6 +136,8 @@ def wish_of(options: Params) -> TunnelWish:
             phase2=_phase(options, 2),
             rekey_margin_seconds=options.get("RekeyMarginTimeSeconds"),
             rekey_fuzz_percentage=options.get("RekeyFuzzPercentage"),
+            log=_log(options, "Log"),
+            bgp_log=_log(options, "BgpLog"),
             lifecycle_control=options.get("EnableTunnelLifecycleControl"),
         ),
     )
@@ -166,11 +169,19 @@ def _check_groups(options: Params, name: str) -> None:
 
 def _anyway(name: str, value: Any) -> bool:
     """Whether the option asks for nothing that is not so anyway."""
-    match name:
-        case "LogOptions":
-            logs: Params = value.get("CloudWatchLogOptions") or {}
-            return all(setting is False for setting in logs.values())
     return value in ([], {})
+
+
+def _log(options: Params, kind: str) -> TunnelLog | None:
+    """One of a tunnel's logs. `kind`: `Log` or `BgpLog`, with which its members begin."""
+    logs: Params = (options.get("LogOptions") or {}).get("CloudWatchLogOptions") or {}
+    written = logs.get(f"{kind}OutputFormat")
+    log = TunnelLog(
+        enabled=logs.get(f"{kind}Enabled"),
+        group_arn=logs.get(f"{kind}GroupArn"),
+        output_format=None if written is None else LogFormat(written),
+    )
+    return None if log == NO_LOG else log
 
 
 def _inside(text: str) -> IPv4Network:
