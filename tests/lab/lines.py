@@ -62,9 +62,15 @@ class Line:
 
     def settled(self) -> Line:
         """Both tunnels are up and watched, and both ends use the same one."""
-        self.connection.is_watched(self.site, WATCHED)
-        eventually(lambda: self.used().number == self.back_by(), "both ends use one tunnel")
+        self.ready()
         return self
+
+    def ready(self, seconds: float = WATCHED) -> Tunnel:
+        """Wait until faults would be noticed; the tunnel that is used, the same in both directions."""
+        self.connection.is_watched(self.site, seconds)
+        return eventually(
+            lambda: used if (used := self.used()).number == self.back_by() else None, "one tunnel is used"
+        )
 
     def outside(self, tunnel: Tunnel) -> dict[str, str]:
         """A tunnel as EC2's actions name it."""

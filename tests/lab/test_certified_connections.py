@@ -129,7 +129,7 @@ def test_a_revoked_certificate_is_shut_out_at_once(world: World, here: Cloud) ->
     assert spare.arn in world.landbridge("ca", "list").stdout
 
 
-def test_the_endpoints_certificate_is_rotated_without_a_lost_packet(world: World, here: Cloud) -> None:
+def test_an_endpoints_certificate_is_rotated_without_loss(world: World, here: Cloud) -> None:
     site, device = world.site("dijon", "203.0.113.84", "192.168.67.0/24"), issue(world, "dijon.example.net")
     connection = connect(here.gateway, device)
     site.customer_gateway_up(connection, *device.options)

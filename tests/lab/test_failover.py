@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
 
 import pytest
-from cloud import Connection, Instance, Tunnel, VpnGateway, kernel_table
 from faults import (
     Fault,
     bgp_torn,
@@ -18,52 +16,20 @@ from faults import (
     dropped_to_the_site,
     link_down,
 )
+from lines import WATCHED, Line, two_lines
 from packets import Probe
 from shell import SLOW, eventually
-from sites import Site
-from two_sites import two_sites
 from world import World
 
 pytestmark = pytest.mark.lab
 
 WITH_BFD = 3.0 * SLOW
 """Seconds: three times 300 ms until BFD notices, and what two busy cores take for the rest."""
-REPAIRED = 75.0
-"""Seconds: the customer looks for a dead peer only after 30 s of silence (DPDTimeoutSeconds)."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """instance -- VPC -- VGW == two tunnels == a site's gateway -- the site's host"""
-
-    world: World
-    instance: Instance
-    gateway: VpnGateway
-    site: Site
-    connection: Connection
-
-    def used(self) -> Tunnel:
-        """The tunnel that the cloud sends the site's traffic through."""
-        devices = kernel_table(self.gateway.namespace, "main")[str(self.site.lan)]
-        return next(t for t in self.connection.tunnels if {t.status["device"]} == devices)
-
-    def ready(self, seconds: float = REPAIRED) -> Tunnel:
-        """Wait until faults would be noticed; the tunnel that is used, the same in both directions."""
-        self.connection.is_watched(self.site, seconds)
-        return eventually(lambda: self.used() if self._comes_back_by(self.used()) else None, "both ends use one tunnel")
-
-    def _comes_back_by(self, tunnel: Tunnel) -> bool:
-        route = self.site.routes().get("10.0.0.0/16", {})
-        return str(route.get("dev", "")).endswith(f"t{tunnel.number}")
 
 
 @pytest.fixture(scope="module")
 def lines(world: World) -> dict[str, Line]:
-    lab = two_sites(world)
-    return {
-        "bgp": Line(world, lab.instance, lab.gateway, lab.paris, lab.dynamic),
-        "static": Line(world, lab.instance, lab.gateway, lab.lyon, lab.static),
-    }
+    return two_lines(world)
 
 
 @pytest.fixture(params=["bgp", "static"])
@@ -166,5 +132,5 @@ def test_without_bfd_dead_peer_detection_is_in_time(world: World, lines: dict[st
             probe.passes(40)
             assert probe.outage() < 30 + 2
             assert cut.becomes("DOWN")["why"]
-        connection.comes_up(REPAIRED)
+        connection.comes_up(WATCHED)
         probe.passes()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -74,11 +77,13 @@ def issue(
     request, private = _request(csr) if csr is not None else "", ""
     if key is not None:
         request, private = _made()
-    with client(state) as service:
+    with ExitStack() as files, client(state) as service:
+        # Made before anything is issued: what cannot be written is not asked for.
+        shown = files.enter_context(_new(certificate, 0o644))
+        if key is not None:
+            files.enter_context(_new(key, 0o600)).write(private)
         made = service.issue_certificate(request, name=name, days=days, account=account, region=region)
-    if key is not None:
-        _write(key, private, 0o600)
-    _write(certificate, made["certificate"], 0o644)
+        shown.write(made["certificate"])
     if as_json:
         print_json({name: value for name, value in made.items() if name != "certificate"})
         return
@@ -92,8 +97,15 @@ def list_(state: State = DEFAULT_STATE, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(each["arn"], each["name"], each["ends"][:10], "revoked" if each["revoked"] else "good") for each in found]
+    now = datetime.now(UTC)
+    rows = [(each["arn"], each["name"], each["ends"][:10], _state(each, now)) for each in found]
     print(columns(("ARN", "NAME", "UNTIL", "STATE"), rows))
+
+
+def _state(certificate: dict[str, Any], now: datetime) -> str:
+    if certificate["revoked"]:
+        return "revoked"
+    return "good" if datetime.fromisoformat(certificate["ends"]) > now else "expired"
 
 
 def revoke(
@@ -137,7 +149,14 @@ def _made() -> tuple[str, str]:
     return request.public_bytes(Encoding.PEM).decode(), private.decode()
 
 
-def _write(path: Path, text: str, mode: int) -> None:
+@contextmanager
+def _new(path: Path, mode: int) -> Iterator[TextIO]:
+    """A file that was not there before, and is not there if anything fails."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode), "w") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(text)
+        try:
+            os.fchmod(file.fileno(), mode)
+            yield file
+            file.flush()
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise

@@ -150,6 +150,9 @@ def _connection(connection: Document, now: datetime) -> Tree:
         addresses = f"{tunnel['outside_address']}  {tunnel['inside_cidr']}"
         _tunnel(tree, tunnel, addresses, bgp=connection["routing"] == "bgp", now=now)
     _data_path(tree, connection)
+    if change := connection.get("change"):
+        stage = f"tunnel {change['tunnel']} is changed: {change['stage']} for {duration(change['since'], now)}"
+        tree.add(_line(Text(stage, "yellow")))
     if connection["static_routes"]:
         tree.add(_line("static routes ", ", ".join(route["destination"] for route in connection["static_routes"])))
     return tree
@@ -172,6 +175,10 @@ def _tunnel(tree: Tree, tunnel: Document, addresses: str, *, bgp: bool, now: dat
     branch.add(_line("  ".join(facts)))
     if tunnel.get("esp"):
         branch.add(_line(_esp(tunnel["esp"], tunnel.get("replay_window_size"))))
+    if tunnel.get("former_key_until"):
+        branch.add(
+            _line(Text(f"the former pre-shared key connects, too, until {tunnel['former_key_until']}", "yellow"))
+        )
     if tunnel.get("weak"):
         branch.add(_line(Text(f"weak: {', '.join(tunnel['weak'])}", "yellow")))
     if tunnel["why"]:

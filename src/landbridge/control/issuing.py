@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from landbridge.model.certificates import Authority
-from landbridge.model.errors import Invalid
+from landbridge.model.errors import Invalid, WrongState
 from landbridge.model.ids import Entropy
 from landbridge.model.secret import Secret
 
@@ -64,7 +64,7 @@ def authority(key: Secret, entropy: Entropy, now: datetime) -> Issued:
     builder = (
         _builder(name, name, public, entropy, now, now + timedelta(days=AUTHORITY_DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs=True), critical=True)
+        .add_extension(key_usage(signs=True), critical=True)
     )
     return _signed(builder, private)
 
@@ -138,11 +138,13 @@ def _leaf(
     ends: datetime,
 ) -> Issued:
     signer = _private(of.key)
+    if ends <= now:
+        raise WrongState("The authority of certificates has expired: nothing that it signs is good any more.")
     builder = (
         _builder(_name(name), _authority_of(of).subject, key, entropy, now, ends)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs=False), critical=True)
+        .add_extension(key_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([_IPSEC, purpose]), critical=False)
         .add_extension(x509.SubjectAlternativeName(others), critical=False)
     )
@@ -187,7 +189,8 @@ def _key_id(key: PublicKey) -> x509.SubjectKeyIdentifier:
     return x509.SubjectKeyIdentifier.from_public_key(key)
 
 
-def _usage(*, signs: bool) -> x509.KeyUsage:
+def key_usage(*, signs: bool) -> x509.KeyUsage:
+    """What a key is for: an authority's signs certificates, any other proves who somebody is."""
     return x509.KeyUsage(
         digital_signature=not signs,
         content_commitment=False,

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from landbridge.control.issuing import key_usage
 from landbridge.model.errors import OperatorError
 from landbridge.store.folder import write_private
 
@@ -173,7 +174,7 @@ def _authority(key: ec.EllipticCurvePrivateKey, now: datetime) -> _Pair:
     made = (
         _builder(name, name, key.public_key(), now, AUTHORITY_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(key_usage(signs=True), critical=True)
         .sign(key, hashes.SHA256())
     )
     return _Pair(made, key)
@@ -186,23 +187,9 @@ def _server(authority: _Pair, names: Iterable[str], now: datetime) -> _Pair:
         _builder(_name("server"), authority.certificate.subject, key.public_key(), now, SERVER_DAYS)
         .add_extension(issuer, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(key_usage(signs=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(_general(names)), critical=False)
         .sign(authority.key, hashes.SHA256())
     )
     return _Pair(made, key)
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )

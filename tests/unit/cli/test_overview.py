@@ -14,11 +14,16 @@ from support import START
 
 from landbridge.cli.overview import amount, customer_gateway, duration, overview
 from landbridge.control.attachments import AttachNetworkInterface
+from landbridge.control.changes import ModifyTunnel
 from landbridge.control.elastic_addresses import AllocateAddress, AssociateAddress
 from landbridge.control.network_interfaces import CreateNetworkInterface, ModifyNetworkInterface, NewAddresses
+from landbridge.control.rollout import Advance, Progress
 from landbridge.control.tags import CreateTags
+from landbridge.control.tunnels import TunnelWish
 from landbridge.model.instances import Instance
 from landbridge.model.network import Vpc
+from landbridge.model.secret import Secret
+from landbridge.model.vpn import VpnConnection
 from landbridge.views.status import status
 
 GOLDEN = """\
@@ -61,6 +66,22 @@ def rendered(world: World, width: int, *, terminal: bool = False) -> str:
     console = Console(file=out, width=width, force_terminal=terminal, highlight=False, markup=False)
     console.print(overview(status(world.cloud.snapshot, world.observation, world.facts()), START))
     return out.getvalue()
+
+
+def test_a_connection_shows_what_is_being_changed(world: World) -> None:
+    connection = next(iter(world.cloud.snapshot.all(VpnConnection)))
+    world.cloud.run(ModifyTunnel(connection.id, 1, TunnelWish(psk=Secret("A_new.key"))))
+    text = rendered(world, 120)
+    assert f"VPN connection {connection.id}  BGP  modifying" in text
+    assert "tunnel 1 is changed: leaving for 0 s" in text
+    for _ in range(2):
+        change = next(each for each in world.cloud.snapshot.all(VpnConnection) if each.id == connection.id).change
+        assert change is not None
+        world.cloud.run(Advance({connection.id: Progress(change, ready=True, gone=True, up=frozenset())}))
+    text = rendered(world, 120)
+    assert "is changed" not in text
+    assert "the former pre-shared key connects, too, until 2026-" in text
+    assert "A_new.key" not in text
 
 
 def test_an_instance_shows_its_interfaces_when_there_is_more_to_them_than_one_address(world: World) -> None:

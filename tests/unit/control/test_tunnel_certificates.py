@@ -26,7 +26,15 @@ from landbridge.control.vpn_connections import CreateVpnConnection, DeleteVpnCon
 from landbridge.control.vpn_gateways import CreateVpnGateway
 from landbridge.model.certificates import Authority, DeviceCertificate
 from landbridge.model.crypto import IkeVersion
-from landbridge.model.errors import Combination, ConnectionUnavailable, Invalid, Missing, NotFound, Unsupported
+from landbridge.model.errors import (
+    Combination,
+    ConnectionUnavailable,
+    Invalid,
+    Missing,
+    NotFound,
+    Unsupported,
+    WrongState,
+)
 from landbridge.model.resources import State
 from landbridge.model.secret import Secret
 from landbridge.model.vpn import CustomerGateway, StartupAction, TunnelOptions, VpnConnection
@@ -149,6 +157,13 @@ def test_names_are_dns_names(cloud: Cloud, name: str) -> None:
 def test_days_are_bounded(cloud: Cloud, days: int) -> None:
     with pytest.raises(Invalid):
         issued(cloud, days=days)
+
+
+def test_an_authority_that_has_expired_signs_nothing(cloud: Cloud) -> None:
+    issued(cloud)
+    cloud.later(timedelta(days=7_301))
+    with pytest.raises(WrongState, match="expired"):
+        issued(cloud)
 
 
 def test_a_customer_gateway_takes_a_good_certificate_instead_of_an_address(cloud: Cloud) -> None:

@@ -345,9 +345,10 @@ class IkeConnectionDriver:
     def _load_anew(
         self, vici: Vici, wanted: IkeConnection, identity: str, own: list[str], *, alone: bool, stays: bool
     ) -> None:
-        """Load the connection, and last its secret. `own`: the ids of its secrets until now. `alone`: charon has no
+        """Load the connection, and last its secret.
 
-        other connection. `stays`: what is up may stay, until it has a successor if our own certificate is another.
+        `own`: the ids of its secrets until now. `alone`: charon has no other connection. `stays`: what is up may stay,
+        until it has a successor if our own certificate is another.
         """
         message = connection_message(wanted)
         if wanted.certified is None:
