@@ -1,6 +1,6 @@
 """Every option of a tunnel that provider aws has, set on one tunnel by Terraform, and each of them changed in place.
 
-But for the inside CIDR, for which the provider makes a connection anew; and for the logs' options.
+But for the inside CIDR, for which the provider makes a connection anew.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
+LOG_GROUP = "arn:aws:logs:eu-central-1:000000000000:log-group:/aws/vendedlogs/vpn"
 CONFIGURATION = """
 terraform {
   required_providers {
@@ -85,10 +86,25 @@ resource "aws_vpn_connection" "office" {
   tunnel1_phase2_encryption_algorithms = local.changed ? ["AES128"] : ["AES128-GCM-16", "AES256-GCM-16"]
   tunnel1_phase2_integrity_algorithms  = local.changed ? ["SHA2-256"] : ["SHA2-384"]
   tunnel1_phase2_dh_group_numbers      = local.changed ? [21] : [15, 20]
+
+  tunnel1_log_options {
+    cloudwatch_log_options {
+      log_enabled       = true
+      log_group_arn     = "LOG-GROUP"
+      log_output_format = local.changed ? "text" : "json"
+    }
+  }
 }
 
 output "connection" { value = aws_vpn_connection.office.id }
-"""
+""".replace("LOG-GROUP", LOG_GROUP)
+
+
+def logged(written: str) -> list[dict[str, object]]:
+    """A tunnel's log options as the provider reads them."""
+    log = {"log_enabled": True, "log_group_arn": LOG_GROUP, "log_output_format": written}
+    return [{"cloudwatch_log_options": [log]}]
+
 
 OPTIONS = {
     "tunnel1_inside_cidr": ("169.254.77.0/30", "169.254.77.0/30"),
@@ -109,6 +125,7 @@ OPTIONS = {
     "tunnel1_phase2_encryption_algorithms": (["AES128-GCM-16", "AES256-GCM-16"], ["AES128"]),
     "tunnel1_phase2_integrity_algorithms": (["SHA2-384"], ["SHA2-256"]),
     "tunnel1_phase2_dh_group_numbers": ([15, 20], [21]),
+    "tunnel1_log_options": (logged("json"), logged("text")),
     "local_ipv4_network_cidr": ("0.0.0.0/0", "192.168.0.0/16"),
     "remote_ipv4_network_cidr": ("0.0.0.0/0", "10.0.0.0/8"),
 }

@@ -187,7 +187,7 @@ def test_udp_4500_is_blocked(lab: Lab) -> None:
 
 def test_udp_500_is_blocked_on_the_way_back(lab: Lab) -> None:
     with filtered(lab.paris, "input udp sport 500 drop"), lab.peer():
-        lab.says("answers-lost", "does not get the answers", "UDP port 500")
+        lab.says("answers-lost", "does not get the answers", "UDP port 500", seconds=45)
 
 
 def test_a_nat_that_does_not_pass_udp_4500(lab: Lab) -> None:

@@ -40,7 +40,7 @@ from landbridge.model.errors import (
 from landbridge.model.in_force import calls_back, is_away, is_changing, parts
 from landbridge.model.resources import State
 from landbridge.model.secret import Secret
-from landbridge.model.vpn import DpdAction, Stage, Tunnel, TunnelOptions, VpnConnection
+from landbridge.model.vpn import DpdAction, Stage, Tunnel, TunnelLog, TunnelOptions, VpnConnection
 
 NEW = Secret("The_new.key_1")
 BOTH = frozenset({1, 2})
@@ -108,6 +108,19 @@ def test_only_what_is_given_changes() -> None:
         dpd_timeout_action=DpdAction.NONE,
         phase1=PhaseOptions(encryption=(Encryption.AES_CBC_256,), lifetime_seconds=7200),
     )
+
+
+def test_a_log_is_turned_on_and_off_without_touching_the_tunnel() -> None:
+    office = Office()
+    arn = "arn:aws:logs:us-east-1:000000000000:log-group:vpn"
+    office.modify(1, log=TunnelLog(enabled=True, group_arn=arn))
+    assert office.now_is.state is State.AVAILABLE
+    assert office.tunnel(1).options.log == TunnelLog(enabled=True, group_arn=arn)
+    office.modify(1, log=TunnelLog(enabled=False), bgp_log=TunnelLog(enabled=False))
+    assert office.tunnel(1).options.log == TunnelLog(enabled=False, group_arn=arn)
+    assert office.tunnel(1).options.bgp_log == TunnelLog(enabled=False)
+    bare = TunnelWish(others=TunnelOptions(bgp_log=TunnelLog(enabled=True)))
+    office.refuses(Combination, ModifyTunnel(office.id, 1, bare))
 
 
 @pytest.mark.parametrize(
