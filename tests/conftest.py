@@ -41,7 +41,7 @@ IN_THE_VM = {
     "UDP on request": "lab/test_forced_udp.py::test_udp_is_forced_where_there_is_no_nat_and_nobody_else_notices",
     "why: ESP is blocked": "lab/test_why.py::test_esp_is_blocked",
     "taken from the kernel": "lab/test_kernel_esp.py::test_flushed_sas_and_deleted_interfaces_are_made_anew",
-    "a change meanwhile": "lab/test_changing_tunnels.py::test_both_tunnels_are_changed_in_turn_and_nothing_is_lost[bgp]",
+    "changes": "lab/test_changing_tunnels.py::test_both_tunnels_are_changed_in_turn_and_nothing_is_lost[bgp]",
     "certificates": "lab/test_certified_connections.py::test_an_endpoints_certificate_is_rotated_without_loss",
     "the machine's own strongSwan": "lab/test_own_strongswan.py::test_the_machines_own_strongswan_does_not_notice",
 }
