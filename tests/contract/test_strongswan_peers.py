@@ -85,9 +85,10 @@ def test_a_service_that_dies_before_it_has_closed_that_sa_closes_it_later(
     vpn.both()
     vpn.await_ping()
     wanted = replace(vpn.b.connection(vpn.a), remote=IPv4Address("203.0.113.77"))
-    with monkeypatch.context() as dying, pytest.raises(Killed):
+    with monkeypatch.context() as dying:
         dying.setattr(Vici, "terminate", killed)
-        vpn.put(wanted)
+        with pytest.raises(Killed):
+            vpn.put(wanted)
 
     drivers = vpn.open()
     seen = vpn.seen(drivers)[wanted.key]
