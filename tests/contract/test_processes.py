@@ -85,6 +85,23 @@ def test_a_daemon_outlives_the_process_that_started_it(directory: Path) -> None:
     deaths.close()
 
 
+@pytest.mark.parametrize("withheld", ["-sys_ptrace", "-kill"])
+def test_where_other_users_processes_are_out_of_reach_daemons_are_roots(directory: Path, withheld: str) -> None:
+    """Some containers withhold these from root: a daemon of another user could not be found again, or not ended."""
+    code = (
+        "import sys; from pathlib import Path; from landbridge.drivers import processes\n"
+        "directory = Path(sys.argv[1])\n"
+        "d = processes.start(processes.Launch(command=('sleep', '300'), namespace='', log=directory / 'log',"
+        " environment={'RUNS_FOR': f'{directory}/x'}, user=60_578))\n"
+        "while not (found := list(processes.find('sleep', directory))) and processes.alive(d): pass\n"
+        "processes.stop(d); print(len(found), processes.alive(d))"
+    )
+    without = ["setpriv", "--bounding-set", withheld, "--inh-caps", withheld]
+    command = [*without, sys.executable, "-c", code, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "1 False\n", done.stderr
+
+
 def test_a_zombie_counts_as_dead(directory: Path) -> None:
     child = subprocess.Popen(["sleep", "300"], env={"RUNS_FOR": f"{directory}/x"})
     [found] = processes.find("sleep", directory)

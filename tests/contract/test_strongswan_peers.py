@@ -18,6 +18,7 @@ from vpn import PSK, Vpn, with_psk
 from landbridge.desired.ike import IkeConnection
 from landbridge.drivers import processes
 from landbridge.drivers.strongswan.endpoints import USERS
+from landbridge.drivers.strongswan.vici import Vici
 from landbridge.observe.ike import Cause, IkeEventKind
 from landbridge.reconcile.driver import DriverError
 
@@ -72,6 +73,32 @@ def test_changing_the_ends_of_a_connection_closes_its_sa(vpn: Vpn) -> None:
     until(lambda: vpn.heard(IkeEventKind.TROUBLE, vpn.b, Cause.UNKNOWN_PEER), "the old peer is refused")
 
 
+def test_a_service_that_dies_before_it_has_closed_that_sa_closes_it_later(
+    vpn: Vpn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    vpn.both()
+    vpn.await_ping()
+    wanted = replace(vpn.b.connection(vpn.a), remote=IPv4Address("203.0.113.77"))
+    with monkeypatch.context() as dying:
+        dying.setattr(Vici, "terminate", killed)
+        with pytest.raises(Killed):
+            vpn.put(wanted)
+
+    drivers = vpn.open()
+    seen = vpn.seen(drivers)[wanted.key]
+    assert seen.fingerprint != drivers.connections.fingerprint(wanted)  # type: ignore[attr-defined]
+    drivers.connections.put(wanted, seen)
+    until(lambda: vpn.sas(vpn.b) == (), "the SA with the old peer is gone")
+    assert vpn.seen(drivers)[wanted.key].fingerprint == drivers.connections.fingerprint(wanted)  # type: ignore[attr-defined]
+    assert len(drivers.endpoints.vici(vpn.b.endpoint).secrets()) == 1
+
+
 def test_an_initiator_is_up_soon_after_its_peer_appears(vpn: Vpn) -> None:
     vpn.endpoint(vpn.a, vpn.a.connection(vpn.b, initiate=True))
     until(lambda: vpn.sas(vpn.a), "it tries")
@@ -102,7 +129,8 @@ def test_two_initiators_agree_on_one_sa(vpn: Vpn) -> None:
         mine, theirs = vpn.sas(vpn.a), vpn.sas(vpn.b)
         return len(mine) == len(theirs) == 1 and len(mine[0].children) == 1 and mine[0].up and theirs[0].up
 
-    until(one, "one IKE SA with one CHILD SA is left")
+    # charon waits ten seconds before it ends a duplicate.
+    until(one, "one IKE SA with one CHILD SA is left", 25.0)
     [before] = vpn.sas(vpn.a)
     time.sleep(3)  # nothing may follow: two that keep replacing each other's SAs would do so within a second
     until(one, "it is still one")

@@ -196,14 +196,14 @@ def test_a_new_key_at_the_device_first_loses_nothing(lines: dict[str, Line]) -> 
 
 
 def test_after_the_grace_time_the_old_key_does_not_connect() -> None:
-    with opened("--psk-grace", "20") as world:
+    with opened("--psk-grace", "60") as world:
         line = two_lines(world)["static"]
         line.connection.is_watched(line.site, WATCHED)
         tunnel = line.connection.tunnel(1)
         line.modify(tunnel, PreSharedKey="the_only.key")
         line.is_through()
         reconnects(line, tunnel)
-        eventually(lambda: tunnel.status["former_key_until"] is None, "the grace time is over", 30)
+        eventually(lambda: tunnel.status["former_key_until"] is None, "the grace time is over", 75)
         world.converged()
         endpoint = line.site.customer_gateway(line.connection)["tunnels"][0]["endpoint"]
         os.kill(charon_in(endpoint), signal.SIGKILL)

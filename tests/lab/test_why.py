@@ -186,8 +186,9 @@ def test_udp_4500_is_blocked(lab: Lab) -> None:
 
 
 def test_udp_500_is_blocked_on_the_way_back(lab: Lab) -> None:
+    """What came from there before and was not ended makes the endpoint ask for cookies first, for half a minute."""
     with filtered(lab.paris, "input udp sport 500 drop"), lab.peer():
-        lab.says("answers-lost", "does not get the answers", "UDP port 500", seconds=45)
+        lab.says("answers-lost", "does not get the answers", "UDP port 500", seconds=60)
 
 
 def test_a_nat_that_does_not_pass_udp_4500(lab: Lab) -> None:

@@ -28,7 +28,8 @@ MAX_DAYS: Final = 3_650
 MAX_CERTIFICATES: Final = 1_000
 """Of an account in a region, revoked ones not counted."""
 _NAME: Final = re.compile(
-    r"(?=.{1,64}\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
+    # No address, or what some take for one: a name whose last part is a number (RFC 3696, 2).
+    r"(?=.{1,64}\Z)(?!(.*\.)?(0[Xx][0-9A-Fa-f]*|[0-9]+)\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*"
 )
 
 
@@ -96,8 +97,8 @@ def issue(scope: Scope, command: IssueDeviceCertificate, context: Context) -> Ou
     if _NAME.fullmatch(name) is None:
         raise Invalid(
             "name",
-            "A device's name has up to 64 letters, digits, hyphens and dots, like office.example.net. Give it one, or "
-            "make the request with such a common name.",
+            "A device's name has up to 64 letters, digits, hyphens and dots, its last part more than digits, like "
+            "office.example.net. Give it one, or make the request with such a common name.",
         )
     if not 1 <= command.days <= MAX_DAYS:
         raise Invalid("days", f"A certificate is good for 1 to {MAX_DAYS} days.")

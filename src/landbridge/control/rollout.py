@@ -22,6 +22,10 @@ SETTLE: Final = timedelta(seconds=3)
 long, what is seen of a tunnel after a change may still be from before."""
 LEAVE_WITHIN: Final = timedelta(seconds=30)
 """How long the own side may take to tell the other one."""
+CHANGE_WITHIN: Final = timedelta(minutes=5)
+"""How long new settings, or the end of an endpoint, may take. What cannot be put in force (a peer refuses the new
+certificate's authentication, this machine is at fault) is told as a fault and tried on: the connection would otherwise
+be `modifying` for ever, and nobody could change what is the cause."""
 FIRST_BACK_WITHIN: Final = timedelta(minutes=5)
 """How long the second tunnel stays as it was for the first to come up again: a device may have to be set up by hand."""
 LAST_BACK_WITHIN: Final = timedelta(minutes=1)
@@ -94,9 +98,9 @@ def advanced(connection: VpnConnection, seen: Progress, now: datetime) -> VpnCon
                 return connection
             return goes_on(Stage.REMOVING if change.anew else Stage.CHANGING)
         case Stage.REMOVING:
-            return goes_on(Stage.CHANGING) if seen.gone else connection
+            return goes_on(Stage.CHANGING) if seen.gone or passed >= CHANGE_WITHIN else connection
         case Stage.CHANGING:
-            if not seen.ready:
+            if not seen.ready and passed < CHANGE_WITHIN:
                 return connection
             return goes_on(Stage.RETURNING) if change.was_up else _next(connection, change, now)
         case Stage.RETURNING:

@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 MOST_BYTES: Final = 8 << 20
 """Of one stream's present file; there is one older one."""
+MOST_TOTAL: Final = 1 << 30
+"""Bytes of all streams, present and older files: beyond that those go that nobody has written to for longest."""
 _MOST_WAITING: Final = 10_000
 """Lines."""
 _LONGEST_NAME: Final = 200
@@ -37,9 +39,10 @@ def file_name(name: str) -> str:
 class LogFiles:
     """Files below a folder, `GROUP/STREAM`, for their owner alone."""
 
-    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES, most_total: int = MOST_TOTAL) -> None:
         self._folder = folder
         self._most = most_bytes
+        self._most_total = most_total
         self._waiting: deque[tuple[str, str, str]] = deque()
         self._lost = 0
         self._failing = False
@@ -97,6 +100,8 @@ class LogFiles:
         handle = os.open(path, flags, 0o600)
         try:
             size = os.fstat(handle).st_size
+            if size == 0:
+                self._make_room(path)
             if size + len(line) <= self._most or size == 0:
                 os.write(handle, line)
                 return
@@ -104,3 +109,13 @@ class LogFiles:
             os.close(handle)
         os.replace(path, path.with_name(f"{path.name}.1"))
         self._append(path, line)
+
+    def _make_room(self, for_this: Path) -> None:
+        """Before a file is begun: streams have many names in the course of time, and a disk has one size."""
+        files = [(found.stat(), found) for found in self._folder.glob("*/*") if found != for_this]
+        total = sum(status.st_size for status, _ in files)
+        for status, found in sorted(files, key=lambda each: (each[0].st_mtime_ns, each[1])):
+            if total <= self._most_total:
+                return
+            found.unlink(missing_ok=True)
+            total -= status.st_size

@@ -34,6 +34,9 @@ _WRAPPER: Final = (
     'exec "$@"'
 )
 
+_FOR_OTHERS: Final = 1 << 5 | 1 << 19
+"""CAP_KILL and CAP_SYS_PTRACE (linux/capability.h)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
@@ -52,7 +55,8 @@ class Launch:
     directory: Path = Path("/")
     """Where it starts: a daemon that gives up root cannot reach names below directories that are closed to it."""
     user: int | None = None
-    """The uid, and gid, that it has from the start, with its capabilities; None: root's."""
+    """The uid, and gid, that it has from the start, with its capabilities, where we could find and end it then; None:
+    root's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +118,21 @@ def _restrictions(capabilities: tuple[str, ...], user: int | None) -> tuple[str,
     """What setpriv is told, as far as it may do that here: some containers withhold CAP_SETPCAP, or CAP_SETUID."""
     names = ",".join(("-all", *(f"+{name}" for name in capabilities)))
     bounded = ("--bounding-set", names, "--no-new-privs")
-    if user is not None:
+    if user is not None and _reaches_others():
         own = (f"--reuid={user}", f"--regid={user}", "--clear-groups", "--inh-caps", names, "--ambient-caps", names)
         if _permitted((*own, *bounded)):
             return (*own, *bounded)
     return bounded if _permitted(bounded) else ()
+
+
+@cache
+def _reaches_others() -> bool:
+    """Whether processes of other users can be looked at (for what they run, and where) and ended.
+
+    Root may do neither where a container withholds CAP_SYS_PTRACE or CAP_KILL.
+    """
+    [held] = (line.split()[1] for line in _raw("/proc/self/status").decode().splitlines() if line.startswith("CapEff:"))
+    return int(held, 16) & _FOR_OTHERS == _FOR_OTHERS
 
 
 @cache

@@ -168,13 +168,17 @@ class Observer:
         Which key the peer has is known only by trying, and two at a time would be told apart by chance (traps 5).
         """
         with self._lock:
-            at = now()
-            for identity, endpoint in self._with_two_keys(self._control.snapshot).items():
+            at, before = now(), self._health
+            two_keys = self._with_two_keys(self._control.snapshot)
+            self._swapped = {identity: since for identity, since in self._swapped.items() if identity in two_keys}
+            for identity, endpoint in two_keys.items():
                 # Of one attempt several lines may tell.
                 if endpoint == namespace and at - self._swapped.get(identity, at - _KEY_HOLDS) >= _KEY_HOLDS:
                     self._swapped[identity] = at
                     self._health = replace(self._health, former_keys=self._health.former_keys ^ {identity})
-        self._on_health()
+            changed = self._health is not before
+        if changed:
+            self._on_health()
 
     def _with_two_keys(self, snapshot: Snapshot) -> dict[TunnelId, str]:
         """The tunnels whose former key still lets the customer gateway in, and their endpoints."""

@@ -14,6 +14,7 @@ from landbridge.control.customer_gateways import CreateCustomerGateway, DeleteCu
 from landbridge.control.lifecycle import MarkBuilt, MarkGone
 from landbridge.control.maintenance import WAITS_FOR, Maintain
 from landbridge.control.rollout import (
+    CHANGE_WITHIN,
     FIRST_BACK_WITHIN,
     LAST_BACK_WITHIN,
     LEAVE_WITHIN,
@@ -226,9 +227,18 @@ def test_no_stage_lasts_for_ever() -> None:
     office = Office()
     office.modify(1, dpd_timeout_seconds=60)
     assert office.see(ready=False, after=LEAVE_WITHIN) == "changing"
-    assert office.see() == "returning"
+    assert office.see(ready=False, after=CHANGE_WITHIN - moment()) == "changing"
+    assert office.see(ready=False, after=moment()) == "returning", "a peer refuses, or this machine is at fault"
     assert office.see(up=frozenset(), after=LAST_BACK_WITHIN - moment()) == "returning"
     assert office.see(up=frozenset(), after=moment()) == "available"
+
+
+def test_what_cannot_be_taken_away_is_not_waited_for_for_ever() -> None:
+    office = Office()
+    office.run(ReplaceTunnel(office.id, 2))
+    assert [office.see(), office.see()] == ["left", "removing"]
+    assert office.see(gone=False, after=CHANGE_WITHIN - moment()) == "removing"
+    assert office.see(gone=False, after=moment()) == "changing"
 
 
 def test_where_bfd_is_slow_the_other_end_is_given_longer() -> None:

@@ -48,6 +48,16 @@ def test_a_stream_has_a_bound(tmp_path: Path) -> None:
     assert path.read_text().splitlines()[-1] == "line 049"
 
 
+def test_all_streams_together_have_a_bound_and_the_one_left_alone_for_longest_goes(tmp_path: Path) -> None:
+    files = LogFiles(tmp_path, most_bytes=100, most_total=250)
+    for number in range(40):
+        files.write(f"group {number % 3}", f"stream {number}", "x" * 49)
+    files.close()
+    left = [path for path in tmp_path.glob("*/*") if path.is_file()]
+    assert sum(path.stat().st_size for path in left) <= 300
+    assert {path.name for path in left} >= {file_name(f"stream {number}") for number in range(36, 40)}
+
+
 def test_what_cannot_be_written_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A file where the folder should be stands for a disk that takes nothing: both are an OSError."""
     (tmp_path / "logs").write_text("in the way")

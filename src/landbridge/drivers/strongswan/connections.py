@@ -16,6 +16,7 @@ from landbridge.drivers.strongswan import sas
 from landbridge.drivers.strongswan.endpoints import Endpoints
 from landbridge.drivers.strongswan.identity import (
     AGREEING,
+    ENDING,
     FORCED,
     connection_digest,
     digest_of,
@@ -311,22 +312,31 @@ class IkeConnectionDriver:
         loaded = {item.name: item for item in vici.connections()}
         own = [secret for secret in known if name_of(secret) == wanted.name]
         if own != [identity] or wanted.name not in loaded:
+            ending = secret_id(wanted.name, ENDING)
             # One key at a time (traps 5), and none while the connection is half changed.
             for secret in own:
-                vici.unload_secret(secret)
+                if secret != ending:
+                    vici.unload_secret(secret)
             believed = proofs(own[0])[1] if own else ""
             before = loaded.get(wanted.name)
             stale = wanted.renews and not any(same_settings(digest_of(each), digest_of(identity)) for each in own)
             stays = (
                 before is not None
+                and ending not in own
                 and not stale
                 and _same_peers(before, wanted)
                 and believed == proofs(identity)[1]
                 and self._all_fit(vici, wanted)
             )
+            ends = before is not None and not stays
+            if ends:
+                # While it can still be told from what is loaded: whoever comes after us ends them if we cannot.
+                _mark(vici, ending)
             self._load_anew(vici, wanted, identity, own, alone=not loaded.keys() - {wanted.name}, stays=stays)
-            if before is not None and not stays:
+            if ends:
                 vici.terminate(wanted.name)
+            if ends or ending in own:
+                vici.unload_secret(ending)
         lost = self._lost(wanted.namespace, vici).get(wanted.name)
         if lost:
             log.warning(

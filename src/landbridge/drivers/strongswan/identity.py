@@ -30,6 +30,9 @@ _PROOF: Final = re.compile(f"{_BY}([0-9a-f]{{16}}){_TO}([0-9a-f]{{16}})")
 AGREEING: Final = "agreeing-"
 """Before the digest of a connection with a new certificate of ours by which its peer has not authenticated us yet."""
 
+ENDING: Final = "ending"
+"""In a digest's place, beside the secret: SAs of the connection are of what it was before, and are to be ended."""
+
 _SETTINGS: Final = "s"
 """Begins a digest whose first digits are of all that SAs are made with."""
 _SETTINGS_LENGTH: Final = len(_SETTINGS) + 12
