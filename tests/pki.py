@@ -94,11 +94,11 @@ class Pki:
         name = f"endpoint-{secrets.token_hex(4)}"
         return Pair(issuing.endpoint(self.authority, key, name, address, ENTROPY, self.now).certificate, key)
 
-    def device(self, name: str = "office.example.net", *, ended: bool = False) -> Pair:
-        """A device's; `ended`: one that has expired."""
+    def device(self, name: str = "office.example.net", *, ended: bool = False, early: bool = False) -> Pair:
+        """A device's; `ended`: one that has expired; `early`: one that is not valid yet."""
         key = issuing.new_key(ENTROPY)
         private = load_pem_private_key(key.reveal().encode(), None)
         assert isinstance(private, ec.EllipticCurvePrivateKey)
-        at = self.now - timedelta(days=30) if ended else self.now
+        at = self.now + timedelta(days=-30 if ended else 30 if early else 0)
         days = 10 if ended else 100
         return Pair(issuing.device(self.authority, private.public_key(), name, days, ENTROPY, at).certificate, key)
