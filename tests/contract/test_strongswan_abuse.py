@@ -9,6 +9,7 @@ import os
 import random
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -17,7 +18,7 @@ from ipaddress import IPv4Address
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from networks import ip, until
+from networks import SLOW, ip, until
 from streams import Sender, drain, streams
 from vpn import Vpn, with_psk
 
@@ -31,6 +32,8 @@ INIT, NOT_ESP = 34, bytes(4)
 SA, KE, NONCE, NOTIFY = 33, 34, 40, 41
 COOKIE, NO_PROPOSAL_CHOSEN = 16390, 14
 MANY = 600
+PAUSE = 0.005 * SLOW
+"""Seconds after each ten pieces of garbage: libipsec's packets wait in the same queue, which has a length."""
 MEMORY = 3 << 20
 """By how much charon's memory may grow."""
 
@@ -115,6 +118,8 @@ def test_garbage_is_dropped_and_the_tunnel_goes_on(vpn: Vpn, stranger: str) -> N
                         garbage = bytes(changed)
                     with suppress(ConnectionRefusedError):
                         asker.send((NOT_ESP if port == 4500 and number % 2 else b"") + garbage)
+                    if number % 10 == 0:
+                        time.sleep(PAUSE)
         until(lambda: both[0].sent > 200, "packets go on after it")
     drain(both)
     for stream in both:

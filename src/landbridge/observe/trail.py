@@ -145,6 +145,10 @@ class Trail:
                 return replace(Trail(last=self.last), found=None)._turn("The IKE daemon ended.", at)
         return self
 
+    def seen_up(self) -> Trail:
+        """A look has found a CHILD SA up: its event may have been missed, or another SA have ended since."""
+        return self if self.up else replace(self, up=True)
+
     def _note(self, what: str, at: datetime) -> Trail:
         return replace(self, last=noted(self.last, what, at))
 

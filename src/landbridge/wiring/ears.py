@@ -191,6 +191,8 @@ class Ears:
     def _ask_endpoint(self, namespace: str) -> None:
         assert self._machine is not None
         swan = self._machine.swan
+        with self._lock:
+            trail = self._trails.get(namespace, NO_TRAIL)
         try:
             running = swan.endpoints.charon(namespace)
             sas = swan.watcher.sas(namespace)
@@ -202,6 +204,9 @@ class Ears:
         with self._lock:
             if namespace in self._endpoints:
                 self._endpoints[namespace] = Endpoint(pid=pid, sas=sas, cause=cause)
+                # Unless something was heard since: that is newer than the look.
+                if any(sa.up for sa in sas) and self._trails.get(namespace, NO_TRAIL) is trail:
+                    self._trails[namespace] = trail.seen_up()
                 self._said = None
 
     def _ask_speaker(self, namespace: str) -> None:

@@ -54,6 +54,16 @@ def test_a_port_that_is_not_ikes_is_a_nats() -> None:
     assert trail.finding(LATER) == Finding(cause=Cause.NAT_WITHOUT_NAT_T, said="20500")
 
 
+def test_what_a_look_finds_up_was_up_whatever_was_heard() -> None:
+    """The end of another SA of the same peer, or an event that came before anybody listened."""
+    gave_up = "giving up after 9 retransmits"
+    for before in (NO_TRAIL, happened(IkeEventKind.IKE_DOWN, happened(IkeEventKind.CHILD_UP, NO_TRAIL))):
+        assert said(gave_up, before=before).finding(NOW) == Finding(cause=Cause.PEER_SILENT)
+        assert said(gave_up, before=before.seen_up()).finding(NOW) == Finding(cause=Cause.DPD_TIMEOUT, said="9")
+    up = happened(IkeEventKind.CHILD_UP, NO_TRAIL)
+    assert up.seen_up() is up
+
+
 def test_proposals_of_both_sides_are_kept_by_phase() -> None:
     for kind, cause, end in (
         ("IKE", Cause.NO_PROPOSAL_CHOSEN, "received proposals unacceptable"),
