@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -12,11 +11,10 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from landbridge.cli.common import BUILD_WITHIN, AsJson, State, client, columns, print_json, progress
+from landbridge.cli.common import BUILD_WITHIN, AsJson, State, client, columns, print_json, progress, text_of
+from landbridge.model.certificates import DEFAULT_DAYS, MAX_REQUEST
 from landbridge.model.errors import Invalid, WrongState
 from landbridge.model.options import DEFAULT_STATE
-
-_LONGEST_REQUEST = 8_192
 
 Arn = Annotated[str, typer.Argument(metavar="ARN", help="The certificate's, arn:aws:acm:...")]
 
@@ -53,7 +51,9 @@ def issue(
         str | None,
         typer.Option(metavar="FILE|-", help="The device's own request (PKCS #10, PEM): its key stays where it is."),
     ] = None,
-    days: Annotated[int | None, typer.Option(metavar="N", help="How long it is good.  [default: 395]")] = None,
+    days: Annotated[
+        int | None, typer.Option(metavar="N", help=f"How long it is good.  [default: {DEFAULT_DAYS}]")
+    ] = None,
     account: Annotated[
         str | None, typer.Option(metavar="DIGITS", help="The account, twelve digits; else the service's first one.")
     ] = None,
@@ -127,12 +127,8 @@ def revoke(
 
 
 def _request(source: str) -> str:
-    if source == "-":
-        text = sys.stdin.read(_LONGEST_REQUEST + 1)
-    else:
-        with Path(source).open(encoding="utf-8", errors="replace") as file:
-            text = file.read(_LONGEST_REQUEST + 1)
-    if len(text) > _LONGEST_REQUEST:
+    text = text_of(source, MAX_REQUEST)
+    if len(text) > MAX_REQUEST:
         raise Invalid("csr", f"{source} is too large to be a certificate request.")
     return text
 

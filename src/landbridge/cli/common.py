@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address, IPv4Network
@@ -37,6 +38,21 @@ CLEAR_DF_HELP: Final = "Fragment what is too large for the tunnels, even packets
 FORCE_UDP_HELP: Final = "Carry ESP in UDP, even where there is no NAT (libipsec always does)."
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Connection = Annotated[str, typer.Argument(metavar="VPN-ID", help="The connection's id or name.")]
+OneTunnel = Annotated[
+    int | None, typer.Option("--tunnel", min=1, max=2, metavar="1|2", help="One of the tunnels; both if not given.")
+]
+
+
+def file_text(path: Path, most: int) -> str:
+    """What is in a file; of more than `most` characters as much as shows that."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(most + 1)
+
+
+def text_of(source: str, most: int) -> str:
+    """The same, or what comes by standard input if the source is `-`."""
+    return sys.stdin.read(most + 1) if source == "-" else file_text(Path(source), most)
 
 
 def address(text: str) -> IPv4Address:

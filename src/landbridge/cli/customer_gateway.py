@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -17,10 +16,13 @@ from landbridge.cli.common import (
     State,
     bfd_interval,
     console,
+    file_text,
     network,
     print_json,
     progress,
+    text_of,
 )
+from landbridge.model.certificates import MAX_FILE
 from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.errors import Invalid
 from landbridge.model.options import (
@@ -35,8 +37,6 @@ from landbridge.model.secret import Secret
 
 _LONGEST_FILE: Final = 1_000_000
 """Characters; AWS's files have about 10,000."""
-
-_LONGEST_PEM: Final = 65_536
 
 ClearDf = Annotated[bool, typer.Option("--clear-df/--no-clear-df", help=CLEAR_DF_HELP)]
 ForceUdp = Annotated[bool, typer.Option("--force-udp/--no-force-udp", help=FORCE_UDP_HELP)]
@@ -124,8 +124,8 @@ def up(
         force_udp=force_udp,
         crypto_policy=crypto_policy,
         wait=wait,
-        certificate=_small(certificate) if certificate is not None else None,
-        key=Secret(_small(key)) if key is not None else None,
+        certificate=file_text(Path(certificate), MAX_FILE) if certificate is not None else None,
+        key=Secret(file_text(Path(key), MAX_FILE)) if key is not None else None,
     )
     from landbridge.wiring.customer_gateway import up as run
 
@@ -161,18 +161,8 @@ def status(
     console().print(customer_gateway(document, datetime.now(UTC)))
 
 
-def _small(source: str) -> str:
-    """A file's text; of one that is too large as much as shows that it is."""
-    with Path(source).open(encoding="utf-8", errors="replace") as file:
-        return file.read(_LONGEST_PEM + 1)
-
-
 def _device_file(source: str) -> Secret:
-    if source == "-":
-        text = sys.stdin.read(_LONGEST_FILE + 1)
-    else:
-        with Path(source).open(encoding="utf-8", errors="replace") as file:
-            text = file.read(_LONGEST_FILE + 1)
+    text = text_of(source, _LONGEST_FILE)
     if len(text) > _LONGEST_FILE:
         raise Invalid("FILE", f"{source} is too large to be a customer gateway's device file.")
     return Secret(text)

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from landbridge.cli.common import State, client, printable
+from landbridge.cli.common import Connection, OneTunnel, State, client, printable
 from landbridge.model.errors import WrongState
 from landbridge.model.options import DEFAULT_STATE
 
@@ -24,10 +24,8 @@ def register(app: typer.Typer) -> None:
 
 
 def logs(
-    vpn_id: Annotated[str, typer.Argument(metavar="VPN-ID", help="The connection's id or name.")],
-    tunnel: Annotated[
-        int | None, typer.Option("--tunnel", min=1, max=2, metavar="1|2", help="One of the tunnels; both if not given.")
-    ] = None,
+    vpn_id: Connection,
+    tunnel: OneTunnel = None,
     bgp: Annotated[bool, typer.Option("--bgp", help="The BGP logs instead of the activity logs.")] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is logged, until Ctrl-C.")] = False,
     lines: Annotated[

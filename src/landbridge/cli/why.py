@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from landbridge.cli.common import AsJson, State, client, print_json, printable
+from landbridge.cli.common import AsJson, Connection, OneTunnel, State, client, print_json, printable
 from landbridge.model.options import DEFAULT_STATE
 from landbridge.model.resources import State as ResourceState
 
@@ -26,10 +26,8 @@ def register(app: typer.Typer) -> None:
 
 
 def why(
-    vpn_id: Annotated[str, typer.Argument(metavar="VPN-ID", help="The connection's id or name.")],
-    tunnel: Annotated[
-        int | None, typer.Option("--tunnel", min=1, max=2, metavar="1|2", help="One of the tunnels; both if not given.")
-    ] = None,
+    vpn_id: Connection,
+    tunnel: OneTunnel = None,
     everything: Annotated[
         bool, typer.Option("--all", help=f"All that is known to have happened, not only the last {LAST} things.")
     ] = False,

@@ -49,10 +49,19 @@ class ListAccessKeys(Command):
     """Reply: tuple of AccessKey."""
 
 
+def check_account(account: str, parameter: str) -> None:
+    """Whether AWS could have an account of that number.
+
+    Raises:
+        Invalid: and names the parameter that it came by.
+    """
+    if _ACCOUNT.fullmatch(account) is None:
+        raise Invalid(parameter, f"'{account[:40]}' is no account: it takes twelve digits.")
+
+
 def create(scope: Scope, command: CreateAccessKey, context: Context) -> Outcome[AccessKey]:
     """Refuses an id that exists, whoever has it: its owner would lose access."""
-    if _ACCOUNT.fullmatch(context.account) is None:
-        raise Invalid("AccountId", f"'{context.account[:40]}' is no account: it takes twelve digits.")
+    check_account(context.account, "AccountId")
     if (command.access_key_id is None) != (command.secret is None):
         raise Combination("Give both the access key id and the secret access key, or neither to have them generated.")
     key_id = command.access_key_id or _new_id(scope, context.entropy)

@@ -16,10 +16,11 @@ from landbridge.control.limits import AWS, Limits
 from landbridge.model.crypto import CryptoPolicy
 from landbridge.model.errors import NotFound
 from landbridge.model.ids import Entropy
+from landbridge.model.options import DEFAULT_PSK_GRACE
 from landbridge.model.resources import Resource
 from landbridge.model.snapshot import Change, Index, Put, Remove, Snapshot
 
-PSK_GRACE: Final = timedelta(hours=1)
+PSK_GRACE: Final = timedelta(seconds=DEFAULT_PSK_GRACE)
 
 R = TypeVar("R", bound=Resource)
 Reply = TypeVar("Reply", covariant=True)

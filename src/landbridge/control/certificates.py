@@ -13,17 +13,20 @@ from ipaddress import IPv4Address
 from typing import Final
 
 from landbridge.control.base import Command, Context, Outcome, Scope, put
-from landbridge.model.certificates import AUTHORITY, Authority, DeviceCertificate, EndpointCertificate
+from landbridge.model.certificates import (
+    AUTHORITY,
+    DEFAULT_DAYS,
+    MAX_REQUEST,
+    Authority,
+    DeviceCertificate,
+    EndpointCertificate,
+)
 from landbridge.model.errors import Invalid, LimitExceeded, NotFound
 from landbridge.model.ids import Entropy
 from landbridge.model.regions import partition
 from landbridge.model.snapshot import Change, Snapshot
 
 NOUN: Final = "certificate"
-DEFAULT_DAYS: Final = 395
-"""As long as AWS's private certificates are valid by default: 13 months."""
-MAX_REQUEST: Final = 8_192
-"""Characters of a certificate request in PEM; one with an RSA key of 4096 bits has 1,800."""
 MAX_DAYS: Final = 3_650
 MAX_CERTIFICATES: Final = 1_000
 """Of an account in a region, revoked ones not counted."""

@@ -7,14 +7,14 @@ Where the other tunnel is down there is nowhere to go, and where this one is dow
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from landbridge.control.base import Command, Context, Outcome, Scope, put
 from landbridge.model.resources import State
-from landbridge.model.snapshot import Snapshot
+from landbridge.model.snapshot import Index, Snapshot
 from landbridge.model.vpn import LIVE, Before, Change, Stage, Tunnel, VpnConnection
 
 SETTLE: Final = timedelta(seconds=3)
@@ -30,6 +30,12 @@ FIRST_BACK_WITHIN: Final = timedelta(minutes=5)
 """How long the second tunnel stays as it was for the first to come up again: a device may have to be set up by hand."""
 LAST_BACK_WITHIN: Final = timedelta(minutes=1)
 """How long a change with no other tunnel to follow waits for its tunnel."""
+
+_UNDER_WAY: Final = Index(VpnConnection, lambda c: (True,) if c.state in LIVE and (c.change or _old_keys(c)) else ())
+
+
+def _old_keys(connection: VpnConnection) -> bool:
+    return any(tunnel.old_psk_until is not None for tunnel in connection.tunnels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,11 @@ def without_old_keys(connection: VpnConnection, now: datetime) -> VpnConnection:
         if tunnel.old_psk_until is not None and tunnel.old_psk_until <= now:
             connection = with_tunnel(connection, replace(tunnel, old_psk=None, old_psk_until=None))
     return connection
+
+
+def under_way(snapshot: Snapshot) -> Collection[VpnConnection]:
+    """The connections to which time alone may do something: this is asked twice a second."""
+    return snapshot.having(_UNDER_WAY, True)
 
 
 def due(snapshot: Snapshot, progress: Mapping[str, Progress], now: datetime) -> Iterator[VpnConnection]:

@@ -25,6 +25,7 @@ from landbridge.desired.device_file import (
     Suite,
 )
 from landbridge.desired.endpoint import ANYWHERE
+from landbridge.model.certificates import ARN
 from landbridge.model.crypto import IkeVersion
 from landbridge.model.errors import Invalid
 from landbridge.model.secret import Secret
@@ -41,7 +42,6 @@ _MAX_ASN: Final = 4_294_967_295
 
 _ID: Final = re.compile(r"[a-z]{2,16}-[0-9a-f]{8,32}")
 _KEY: Final = re.compile(r"[A-Za-z0-9._]{8,64}")
-_ARN: Final = re.compile(r"arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]{1,64}")
 _MAX_CERTIFICATE: Final = 8_192
 """Characters, in PEM."""
 _NUMBER: Final = re.compile(r"[0-9]{1,10}")
@@ -304,7 +304,7 @@ def _network(text: str) -> IPv4Network:
 
 
 def _arn(text: str) -> str:
-    if _ARN.fullmatch(text) is None:
+    if ARN.fullmatch(text) is None:
         raise ValueError("is not the ARN of a certificate")
     return text
 

@@ -23,11 +23,10 @@ from cryptography.x509.oid import NameOID
 
 from landbridge.desired.device_file import DeviceFile
 from landbridge.desired.ike import Certified
+from landbridge.model.certificates import MAX_FILE
 from landbridge.model.errors import Combination, Invalid
 from landbridge.model.secret import Secret
 
-MAX_FILE: Final = 65_536
-"""Characters of a file with a certificate or a key."""
 MAX_CERTIFICATE: Final = 6_000
 """Bytes (DER). The cloud's endpoint takes no message of more than 10,000 bytes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,6 +12,13 @@ from landbridge.model.secret import Secret
 
 AUTHORITY: Final = "ca"
 """The id of the one authority."""
+ARN: Final = re.compile(r"arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]{1,64}")
+DEFAULT_DAYS: Final = 395
+"""As long as AWS's private certificates are valid by default: 13 months."""
+MAX_REQUEST: Final = 8_192
+"""Characters of a certificate request in PEM; one with an RSA key of 4096 bits has 1,800."""
+MAX_FILE: Final = 65_536
+"""Characters of a file with a certificate or a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from landbridge.model.vpn import Stage, Tunnel, VpnConnection
+from landbridge.model.vpn import Before, Stage, Tunnel, VpnConnection
+
+T = TypeVar("T")
 
 _AS_BEFORE = (Stage.LEAVING, Stage.LEFT)
 _AFTER = (Stage.CHANGING, Stage.RETURNING)
@@ -45,22 +49,25 @@ def _waits(connection: VpnConnection, number: int) -> bool:
     return number != change.turn[0] or change.stage in _AS_BEFORE
 
 
+def _now_and_before(connection: VpnConnection, of: Callable[[VpnConnection | Before], T]) -> frozenset[T]:
+    """One value, or two while it is changed from one to the other."""
+    before = (of(connection.change.before),) if connection.change is not None else ()
+    return frozenset((of(connection), *before))
+
+
 def gateways(connection: VpnConnection) -> frozenset[str]:
-    """The virtual private gateways that it is at: two while it is moved from one to the other."""
-    old = (connection.change.before.vpn_gateway_id,) if connection.change is not None else ()
-    return frozenset((connection.vpn_gateway_id, *old))
+    """The virtual private gateways that it is at."""
+    return _now_and_before(connection, lambda each: each.vpn_gateway_id)
 
 
 def customers(connection: VpnConnection) -> frozenset[str]:
-    """The customer gateways that it is for: two while it is given another one."""
-    old = (connection.change.before.customer_gateway_id,) if connection.change is not None else ()
-    return frozenset((connection.customer_gateway_id, *old))
+    """The customer gateways that it is for."""
+    return _now_and_before(connection, lambda each: each.customer_gateway_id)
 
 
 def numbers(connection: VpnConnection) -> frozenset[int]:
     """The numbers that it has at its virtual private gateways."""
-    old = (connection.change.before.number,) if connection.change is not None else ()
-    return frozenset((connection.number, *old))
+    return _now_and_before(connection, lambda each: each.number)
 
 
 def is_away(connection: VpnConnection, number: int) -> bool:

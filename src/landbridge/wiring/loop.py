@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from landbridge.control.lifecycle import MarkBuilt, MarkGone, waiting
-from landbridge.control.rollout import Advance, Progress, due, settling
+from landbridge.control.rollout import Advance, Progress, due, settling, under_way
 from landbridge.control.service import Control
 from landbridge.desired.health import Health
 from landbridge.desired.host import Planner, Settings, Wanted
@@ -87,7 +87,7 @@ class ServiceLoop:
         """Take changes under way further, if it is time: also to be called now and then, for time passes unheard."""
         snapshot = self._control.snapshot
         told, progress = self._told, {}
-        for connection in snapshot.all(VpnConnection):
+        for connection in under_way(snapshot):
             # What is known of another stage than this one says nothing.
             if connection.change and told and told.snapshot.get(VpnConnection, connection.id) == connection:
                 ready, gone = self._reached(told, connection)

@@ -13,16 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from landbridge.api.admin.body import Fields
+from landbridge.control.access_keys import check_account
 from landbridge.control.base import Command
-from landbridge.control.certificates import (
-    DEFAULT_DAYS,
-    MAX_REQUEST,
-    IssueDeviceCertificate,
-    MakeAuthority,
-    RevokeDeviceCertificate,
-)
+from landbridge.control.certificates import IssueDeviceCertificate, MakeAuthority, RevokeDeviceCertificate
 from landbridge.control.service import Control
-from landbridge.model.certificates import Authority, DeviceCertificate
+from landbridge.model.certificates import DEFAULT_DAYS, MAX_REQUEST, Authority, DeviceCertificate
 from landbridge.model.errors import Invalid
 from landbridge.model.regions import REGIONS
 from landbridge.views import status as views
@@ -70,8 +65,8 @@ class _Certificates:
         )
         account, region = fields.optional_text("account"), fields.optional_text("region")
         fields.done()
-        if account is not None and not (len(account) == 12 and account.isascii() and account.isdigit()):
-            raise Invalid("account", f"'{account[:40]}' is no account: it takes twelve digits.")
+        if account is not None:
+            check_account(account, "account")
         if region is not None and region not in REGIONS:
             raise Invalid("region", f"'{region[:40]}' is none of AWS's regions, such as eu-central-1.")
         made: DeviceCertificate = await self._execute(command, account, region)

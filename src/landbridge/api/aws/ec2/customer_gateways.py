@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from ipaddress import IPv6Address
 from typing import Final
@@ -18,17 +17,17 @@ from landbridge.control.customer_gateways import (
     CreateCustomerGateway,
     DeleteCustomerGateway,
 )
+from landbridge.model.certificates import ARN
 from landbridge.model.errors import Combination, Invalid, Unsupported
 from landbridge.model.vpn import CustomerGateway
 
 MAX_BGP_ASN: Final = 2_147_483_647
-_CERTIFICATE: Final = re.compile(r"arn:[a-z-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]{1,64}")
 
 
 def create(desk: Desk, params: Params) -> Shape:
     """CreateCustomerGateway."""
     arn = params.get("CertificateArn", "")
-    if arn and _CERTIFICATE.fullmatch(arn) is None:
+    if arn and ARN.fullmatch(arn) is None:
         raise Invalid(
             "CertificateArn",
             f"Value ({arn[:100]}) for parameter CertificateArn is invalid. This is not the ARN of a certificate.",
