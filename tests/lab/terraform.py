@@ -26,6 +26,35 @@ _USUAL = (
 )
 
 
+_PROVIDER = """
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws", version = "~> 5.0" }
+  }
+}
+
+provider "aws" {
+  region                   = "REGION"
+  shared_credentials_files = ["CREDENTIALS"]
+  max_retries              = 2
+  endpoints {
+    ec2 = "URL"
+    sts = "URL"
+  }
+}
+"""
+
+
+def provider(region: str) -> str:
+    """How a configuration begins; `pointed` fills in the rest."""
+    return _PROVIDER.replace("REGION", region)
+
+
+def pointed(configuration: str, url: str, state: Path) -> str:
+    """The configuration with the endpoint of a service, and with its first access key."""
+    return configuration.replace("URL", url).replace("CREDENTIALS", str(state / "credentials"))
+
+
 def found() -> tuple[str, Path] | None:
     """The program and the provider mirror; None if one of them is not here."""
     program = shutil.which("terraform")

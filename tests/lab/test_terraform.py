@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 from cloud import Connection, Subnet, Vpc, VpnGateway
-from terraform import Terraform, required
+from terraform import Terraform, pointed, required
 from world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -118,7 +118,7 @@ output "lima_file" {
 def test_apply_an_empty_plan_pings_through_both_connections_and_destroy() -> None:
     required()
     with World() as world:
-        configuration = CONFIGURATION.replace("URL", world.url).replace("CREDENTIALS", str(world.state / "credentials"))
+        configuration = pointed(CONFIGURATION, world.url, world.state)
         terraform = Terraform(world.folder / "terraform", configuration)
 
         terraform.apply()

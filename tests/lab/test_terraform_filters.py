@@ -8,28 +8,14 @@ import pytest
 from cloud import Subnet, Vpc
 from recorder import Recorder
 from shell import eventually
-from terraform import Terraform, required
+from terraform import Terraform, pointed, provider, required
 from world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1200)]
 
-CONFIGURATION = """
-terraform {
-  required_providers {
-    aws = { source = "hashicorp/aws", version = "~> 5.0" }
-  }
-}
-
-provider "aws" {
-  region                   = "us-east-1"
-  shared_credentials_files = ["CREDENTIALS"]
-  max_retries              = 2
-  endpoints {
-    ec2 = "URL"
-    sts = "URL"
-  }
-}
-
+CONFIGURATION = (
+    provider("us-east-1")
+    + """
 resource "aws_vpc" "main" {
   cidr_block = "10.0.0.0/16"
 }
@@ -185,12 +171,13 @@ output "db" { value = aws_security_group.db.id }
 output "rule" { value = aws_vpc_security_group_ingress_rule.db.id }
 output "acl" { value = aws_network_acl.app.id }
 """
+)
 
 
 def test_groups_and_acls_come_stay_change_and_go() -> None:
     required()
     with World() as world, Recorder("filters", CONFIGURATION, world.url) as recorder:
-        text = CONFIGURATION.replace("URL", recorder.url).replace("CREDENTIALS", str(world.state / "credentials"))
+        text = pointed(CONFIGURATION, recorder.url, world.state)
 
         def configured(port: int, action: str) -> str:
             return text.replace("PORT", str(port)).replace("ACTION", action)

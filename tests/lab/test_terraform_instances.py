@@ -8,28 +8,14 @@ import pytest
 from packets import Host
 from recorder import Recorder
 from shell import within
-from terraform import Terraform, required
+from terraform import Terraform, pointed, provider, required
 from world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.nightly, pytest.mark.timeout(900)]
 
-CONFIGURATION = """
-terraform {
-  required_providers {
-    aws = { source = "hashicorp/aws", version = "~> 5.0" }
-  }
-}
-
-provider "aws" {
-  region                   = "us-east-1"
-  shared_credentials_files = ["CREDENTIALS"]
-  max_retries              = 2
-  endpoints {
-    ec2 = "URL"
-    sts = "URL"
-  }
-}
-
+CONFIGURATION = (
+    provider("us-east-1")
+    + """
 resource "aws_vpc" "main" {
   cidr_block = "10.0.0.0/16"
 }
@@ -152,12 +138,13 @@ output "web" { value = aws_instance.web.id }
 output "router_public" { value = aws_eip.router.public_ip }
 output "second_public" { value = aws_eip.second.public_ip }
 """
+)
 
 
 def test_apply_an_empty_plan_a_change_in_place_import_and_destroy() -> None:
     required()
     with World() as world, Recorder("instances", CONFIGURATION, world.url) as recorder:
-        text = CONFIGURATION.replace("URL", recorder.url).replace("CREDENTIALS", str(world.state / "credentials"))
+        text = pointed(CONFIGURATION, recorder.url, world.state)
 
         def configured(secondary: str, description: str) -> str:
             return text.replace("SECONDARY", secondary).replace("DESCRIPTION", description)

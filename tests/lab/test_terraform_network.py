@@ -6,28 +6,14 @@ from __future__ import annotations
 
 import pytest
 from recorder import Recorder
-from terraform import Terraform, required
+from terraform import Terraform, pointed, provider, required
 from world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
-CONFIGURATION = """
-terraform {
-  required_providers {
-    aws = { source = "hashicorp/aws", version = "~> 5.0" }
-  }
-}
-
-provider "aws" {
-  region                   = "eu-central-1"
-  shared_credentials_files = ["CREDENTIALS"]
-  max_retries              = 2
-  endpoints {
-    ec2 = "URL"
-    sts = "URL"
-  }
-}
-
+CONFIGURATION = (
+    provider("eu-central-1")
+    + """
 variable "step" {
   type    = number
   default = 1
@@ -224,6 +210,7 @@ output "seen" {
   }
 }
 """
+)
 
 SEEN = {
     "account": "000000000000",
@@ -252,8 +239,7 @@ BY_ID = (
 def test_networks_are_applied_changed_imported_and_destroyed() -> None:
     required()
     with World("--data-plane", "none") as world, Recorder("network", CONFIGURATION, world.url) as recorder:
-        configuration = CONFIGURATION.replace("URL", recorder.url)
-        configuration = configuration.replace("CREDENTIALS", str(world.state / "credentials"))
+        configuration = pointed(CONFIGURATION, recorder.url, world.state)
         terraform = Terraform(world.folder / "terraform", configuration, recorder)
 
         terraform.apply()

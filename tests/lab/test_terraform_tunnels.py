@@ -7,29 +7,15 @@ from __future__ import annotations
 
 import pytest
 from recorder import Recorder
-from terraform import Terraform, required
+from terraform import Terraform, pointed, provider, required
 from world import World
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 
 LOG_GROUP = "arn:aws:logs:eu-central-1:000000000000:log-group:/aws/vendedlogs/vpn"
-CONFIGURATION = """
-terraform {
-  required_providers {
-    aws = { source = "hashicorp/aws", version = "~> 5.0" }
-  }
-}
-
-provider "aws" {
-  region                   = "eu-central-1"
-  shared_credentials_files = ["CREDENTIALS"]
-  max_retries              = 2
-  endpoints {
-    ec2 = "URL"
-    sts = "URL"
-  }
-}
-
+CONFIGURATION = (
+    provider("eu-central-1")
+    + """
 variable "step" {
   type    = number
   default = 1
@@ -98,6 +84,7 @@ resource "aws_vpn_connection" "office" {
 
 output "connection" { value = aws_vpn_connection.office.id }
 """.replace("LOG-GROUP", LOG_GROUP)
+)
 
 
 def logged(written: str) -> list[dict[str, object]]:
@@ -135,8 +122,7 @@ OPTIONS = {
 def test_every_option_of_a_tunnel_is_applied_changed_imported_and_destroyed() -> None:
     required()
     with World("--data-plane", "none") as world, Recorder("tunnels", CONFIGURATION, world.url) as recorder:
-        configuration = CONFIGURATION.replace("URL", recorder.url)
-        configuration = configuration.replace("CREDENTIALS", str(world.state / "credentials"))
+        configuration = pointed(CONFIGURATION, recorder.url, world.state)
         terraform = Terraform(world.folder / "terraform", configuration, recorder)
 
         terraform.apply()
@@ -164,7 +150,7 @@ def test_every_option_of_a_tunnel_is_applied_changed_imported_and_destroyed() ->
 def test_terraform_waits_while_real_endpoints_are_modifying() -> None:
     required()
     with World() as world:
-        configuration = CONFIGURATION.replace("URL", world.url).replace("CREDENTIALS", str(world.state / "credentials"))
+        configuration = pointed(CONFIGURATION, world.url, world.state)
         terraform = Terraform(world.folder / "terraform", configuration)
         terraform.apply()
         before = terraform.resources()["aws_vpn_connection.office"]["id"]
