@@ -359,7 +359,9 @@ def test_a_device_with_one_customer_gateway_need_not_name_it(
         assert told in capsys.readouterr().err
 
 
-def test_logs(state: str, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_logs(
+    state: str, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.furnish()
     connection = next(world.cloud.snapshot.all(VpnConnection))
     assert run(["logs", connection.id, "--state", state]) == 1
@@ -383,6 +385,17 @@ def test_logs(state: str, world: World, tmp_path: Path, capsys: pytest.CaptureFi
     for lines, told in (("0", ""), ("2", "two\n?[31mthree\n"), ("9", "one\ntwo\n?[31mthree\n")):
         assert run(["logs", made.id, "-n", lines, "--state", state]) == 0
         assert capsys.readouterr().out == told
+    told_meanwhile = ["four\n", "five\nsix\n"]
+
+    def wait(seconds: float) -> None:
+        if not told_meanwhile:
+            raise KeyboardInterrupt
+        with (tmp_path / stream).open("a") as file:
+            file.write(told_meanwhile.pop(0))
+
+    monkeypatch.setattr("landbridge.cli.logs.time.sleep", wait)
+    assert run(["logs", made.id, "-n", "1", "--follow", "--state", state]) == 0
+    assert capsys.readouterr().out == "?[31mthree\nfour\nfive\nsix\n"
 
 
 def test_status_and_plan(state: str, world: World, capsys: pytest.CaptureFixture[str]) -> None:

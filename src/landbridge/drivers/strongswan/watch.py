@@ -64,12 +64,8 @@ class _Followed:
     """When to try again: to connect while there is no stream, else to look after initiating connections."""
     pause: float = RETRY
     causes: dict[str, Cause] = field(default_factory=dict)
-    carried: set[str] = field(default_factory=set)
-    """Connections whose CHILD SA is up, as far as heard."""
-    pairs: dict[str, set[str]] = field(default_factory=dict)
-    """charon's numbers of connections' CHILD SAs, as far as heard, rekeying left out. More than one: it looks."""
-    doubtful: set[str] = field(default_factory=set)
-    """Connections of which an SA went: whether another one carries on is looked at in a while, once for all of them."""
+    up: dict[str, set[str]] = field(default_factory=dict)
+    """By connection: charon's numbers of the CHILD SAs that are up, as far as heard."""
     dials: bool = True
     """Whether it has a connection that should be initiated, as far as is known: most of the cloud's have none."""
     revive: dict[str, float] = field(default_factory=dict)
@@ -158,8 +154,9 @@ class IkeWatcher:
             known = self._followed.get(namespace)
             if known is not None:
                 # The peer would notice only by DPD (traps 9); it takes a new IKE SA for the old one at once.
-                known.revive |= dict.fromkeys(known.carried, time.monotonic() + REVIVE_FOR)
-                known.carried, known.doubtful = set(), set()
+                carried = [name for name, pairs in known.up.items() if pairs]
+                known.revive |= dict.fromkeys(carried, time.monotonic() + REVIVE_FOR)
+                known.up = {}
                 if cause is not None:
                     known.causes = {"": cause}
         self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.GONE, cause=cause))
@@ -243,13 +240,13 @@ class IkeWatcher:
                 self._selector.register(known.stream, selectors.EVENT_READ, namespace)
                 self._hear_losses(namespace)
                 known.causes.pop("", None)
-                up = [sa for sa in self._endpoints.vici(namespace).sas() if sa.up]
-                known.carried = {sa.connection for sa in up}
-                known.pairs = {sa.connection: {str(child.unique_id) for child in sa.children} for sa in up}
+                known.up = {}
+                for sa in self._endpoints.vici(namespace).sas():
+                    carrying = (str(child.unique_id) for child in sa.children if child.carries)
+                    known.up.setdefault(sa.connection, set()).update(carrying)
                 self._tell(IkeEvent(namespace=namespace, kind=IkeEventKind.SYNCED))
                 for name, message in known.stream.early():
                     self._interpret(namespace, known, name, message)
-            self._settle(namespace, known)
             if (known.dials or known.revive) and self._initiate(namespace, known):
                 with self._lock:
                     known.due = min(known.due, time.monotonic() + known.pause)
@@ -298,12 +295,6 @@ class IkeWatcher:
             if not any(sa.connection == name and sa.established is None for sa in sas):
                 vici.initiate(name)
         return bool(down)
-
-    def _settle(self, namespace: str, known: _Followed) -> None:
-        """Of connections of which something went: does another IKE SA carry on, as when IKEv1 has new keys?"""
-        if known.doubtful:
-            doubtful, known.doubtful = known.doubtful, set()
-            known.carried -= doubtful - {sa.connection for sa in self._endpoints.vici(namespace).sas() if sa.up}
 
     def _narrow(self, namespace: str, connection: str) -> set[str]:
         """Close all but the youngest CHILD SA of an IKE SA (a rekeyed one takes the old one's place without this).
@@ -357,27 +348,27 @@ class IkeWatcher:
         kind = _REKEYED.get(name) or _UPDOWN[name, _text(message.get("up")) == "yes"]
         if kind is IkeEventKind.CHILD_UP:
             known.causes.clear()
-            known.carried.add(connection)
-            known.doubtful.discard(connection)
             if known.dials:
                 known.due = 0.0
             known.revive.pop(connection, None)
-            pairs = known.pairs.setdefault(connection, set())
-            pairs |= _numbers(message)
-            if len(pairs) > 1:
-                known.pairs[connection] = self._narrow(namespace, connection) or _numbers(message)
+            up = known.up.setdefault(connection, set())
+            up |= _numbers(message)
+            if len(up) > 1:
+                known.up[connection] = self._narrow(namespace, connection) or _numbers(message)
+        elif kind is IkeEventKind.CHILD_REKEYED:
+            known.up[connection] = _numbers(message)
         elif kind in (IkeEventKind.IKE_DOWN, IkeEventKind.CHILD_DOWN):
-            known.doubtful.add(connection)
-            known.pairs.get(connection, set()).difference_update(_numbers(message))
+            known.up.get(connection, set()).difference_update(_numbers(message))
             # Not at once: charon's own restart, or its peer's, may be under way.
             known.due, known.pause = min(known.due, time.monotonic() + RETRY), RETRY
         self._tell(IkeEvent(namespace=namespace, kind=kind, connection=connection, cause=known.causes.get(connection)))
 
 
 def _numbers(message: Mapping[str, Any]) -> set[str]:
-    """charon's numbers of the CHILD SAs that an event is of."""
+    """charon's numbers of the CHILD SAs that an event is of; of rekeyed ones the new ones'."""
     sas = [sa for sa in message.values() if isinstance(sa, dict)]
-    return {_text(child.get("uniqueid")) for sa in sas for child in sa.get("child-sas", {}).values()}
+    children = [child for sa in sas for child in sa.get("child-sas", {}).values()]
+    return {_text(child.get("new", child).get("uniqueid")) for child in children}
 
 
 def _text(value: Any) -> str:
